@@ -28,7 +28,7 @@ class Re2llmError(Exception):
     """Anything that goes wrong for a reason that the caller can fix.
 
     Attributes:
-        kind: Which class of error it is, in `as_dict`.
+        kind: The class of the error, in `as_dict`.
         field: The argument, setting, file or line at fault. An argument is called as in Python.
         problem: What is wrong with it.
         remedy: What to do about it. Both texts name other arguments in backticks, as `max_cost`.

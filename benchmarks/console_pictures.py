@@ -101,9 +101,9 @@ async def prepare() -> dict[str, Any]:
 
 async def _spend(services: Any, domain: str) -> None:
     """Make up paid calls of two keys, so that the page of costs has something to show."""
-    from re2llm.knowledge.allowances import claim_call
-    from re2llm.knowledge.grants import Grants
-    from re2llm.knowledge.keys import create_key
+    from re2llm.knowledge.access.allowances import claim_call
+    from re2llm.knowledge.access.grants import Grants
+    from re2llm.knowledge.access.keys import create_key
     from sqlalchemy import text
 
     booked = text("""

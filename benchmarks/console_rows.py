@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from re2llm.knowledge.domains import find_domain
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.llm.ranking_prompts.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.records import counted
 from re2llm.runtime.services import Services
 from sqlalchemy import text

@@ -10,7 +10,7 @@ from .gepa_hint import gepa_hint
 from .learning_runs import DOMAIN, Counter, forget
 
 if TYPE_CHECKING:
-    from re2llm.knowledge.hints import Hint
+    from re2llm.knowledge.hint_store.hints import Hint
     from re2llm.ranking.state import RecommendState
     from re2llm.records import Session
     from re2llm.runtime.context import Context
@@ -73,7 +73,7 @@ async def _nothing(_: RecommendState) -> Sequence[Hint]:
 
 
 async def _gepa(calls: int, seed: int) -> Prepared:
-    from re2llm.knowledge.hints import UNSTORED, Hint
+    from re2llm.knowledge.hint_store.hints import UNSTORED, Hint
     from re2llm.runtime.budget import Budget
     from re2llm.runtime.options import resolve_context
 
@@ -175,7 +175,7 @@ def _playbook(seed: int) -> Choose:
 
 
 def _hint(number: int, text: str) -> Hint:
-    from re2llm.knowledge.hints import Hint
+    from re2llm.knowledge.hint_store.hints import Hint
 
     return Hint(number, text, "active")
 
@@ -207,7 +207,7 @@ async def ranked(
     Returns:
         For each session NDCG@10, how many hints were given, and their characters.
     """
-    from re2llm.ranking.trials import try_hint
+    from re2llm.ranking.hints.trials import try_hint
     from re2llm.runtime.options import resolve_context
 
     options = replace(await resolve_context(context_of(seed)), budget=None)

@@ -81,15 +81,15 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     """Try every hint on every session, and write the tables."""
     from re2llm.data.malformed import ReadReport
     from re2llm.data.session_file import read_sessions
-    from re2llm.knowledge.hints import hint_key
+    from re2llm.knowledge.hint_store.hints import hint_key
     from re2llm.operations.catalogue.titles import in_catalogue
     from re2llm.operations.sessions.selection import selected_sessions
     from re2llm.operations.training.few_cells import first_to_visit, panel_size
     from re2llm.operations.training.training_set import draw_training_set, promising_hints
     from re2llm.ranking.gather import gather
+    from re2llm.ranking.hints.rewards import RewardTable
+    from re2llm.ranking.hints.trials import resolve_session, try_hint
     from re2llm.ranking.policy_inputs import hint_features, session_state
-    from re2llm.ranking.rewards import RewardTable
-    from re2llm.ranking.trials import resolve_session, try_hint
     from re2llm.runtime.context import Context
     from re2llm.runtime.options import resolve_context
     from re2llm.runtime.progress import silent

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from re2llm.ranking.misses import Miss
+    from re2llm.ranking.hints.misses import Miss
     from re2llm.runtime.options import RunOptions
 
 _Value = TypeVar("_Value")
@@ -86,8 +86,8 @@ class _Adapter:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     async def _ranked(self, key: int, text: str) -> tuple[float, Miss | None]:
-        from re2llm.ranking.misses import miss_of
-        from re2llm.ranking.trials import resolve_session, run_trial
+        from re2llm.ranking.hints.misses import miss_of
+        from re2llm.ranking.hints.trials import resolve_session, run_trial
 
         trial = await run_trial(self.options.domain, key, text or None, self.options)
         state = await resolve_session(self.options.domain, key, self.options)
@@ -99,9 +99,9 @@ class _Adapter:
         """Return a new text, or the parent where nothing usable was written."""
         from re2llm.errors import InputError
         from re2llm.knowledge.domains import find_domain
-        from re2llm.knowledge.hints import clean_hint
-        from re2llm.llm.improvement_prompt import improvement_messages
-        from re2llm.llm.reflection_prompt import batch_messages
+        from re2llm.knowledge.hint_store.hints import clean_hint
+        from re2llm.llm.hints.improvement_prompt import improvement_messages
+        from re2llm.llm.hints.reflection_prompt import batch_messages
         from re2llm.runtime.domain_cache import leak_filter_of
 
         if not misses:
@@ -120,7 +120,7 @@ class _Adapter:
         return parent if leaks.leak(text) is not None else text
 
     async def _written(self, messages: Sequence[Any]) -> str:
-        from re2llm.llm.hint_answers import HINTS, read_hints
+        from re2llm.llm.hints.answers import HINTS, read_hints
         from re2llm.runtime.model_call import ask
 
         self.reflections += 1
@@ -140,7 +140,7 @@ async def gepa_hint(options: RunOptions, seed: int) -> tuple[str, int]:
     """
     import gepa
     from re2llm.errors import BudgetSpentError
-    from re2llm.ranking.panels import drawn_sessions
+    from re2llm.ranking.hints.panels import drawn_sessions
 
     budget = options.budget
     if budget is None or budget.max_calls is None:

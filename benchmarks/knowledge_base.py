@@ -14,10 +14,10 @@ from re2llm.data.negatives import NegativeSampler
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.first_stages import EXPECTING
-from re2llm.knowledge.hints import hint_key
+from re2llm.knowledge.hint_store.hints import hint_key
 from re2llm.knowledge.releases import Release, activate_release, store_release
-from re2llm.llm.encoder import ENCODER_ID
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.llm.embedding.encoder import ENCODER_ID
+from re2llm.llm.ranking_prompts.ranking_prompt import RANKING_PROMPT_VERSION
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures

@@ -137,7 +137,7 @@ class Results:
 
 async def unseen_sessions(count: int, seed: int) -> list[int]:
     """Return training sessions on which `learn` verifies no hint."""
-    from re2llm.ranking.panels import drawn_sessions
+    from re2llm.ranking.hints.panels import drawn_sessions
     from re2llm.runtime.context import Context
     from re2llm.runtime.options import resolve_context
 

@@ -11,9 +11,9 @@ from typing import Any, Final, cast
 
 from re2llm.errors import Failure, InputError, ModelDownError, ReleaseMisfitError, failure_among
 from re2llm.evaluation.experiment import target_of
-from re2llm.knowledge.hints import UNSTORED, Hint, clean_hint, list_hints
-from re2llm.llm.answers import RankingAnswer
+from re2llm.knowledge.hint_store.hints import UNSTORED, Hint, clean_hint, list_hints
 from re2llm.llm.prices import prompt_key
+from re2llm.llm.ranking_answers.answers import RankingAnswer
 from re2llm.operations.catalogue.titles import in_catalogue
 from re2llm.operations.database import in_domain
 from re2llm.ranking.ask import request_ranking

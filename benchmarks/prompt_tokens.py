@@ -73,9 +73,9 @@ async def prompts(domain: str, sessions: int, history: int | None) -> dict[int, 
     from re2llm.data.sample import sample_items, simulate_sessions
     from re2llm.knowledge.catalogue import catalogue_order
     from re2llm.knowledge.domains import find_domain
-    from re2llm.knowledge.evidence import EVIDENCE
-    from re2llm.knowledge.training_sessions import training_sessions
-    from re2llm.llm.ranking_prompt import RankingTask, ranking_messages
+    from re2llm.knowledge.sessions.evidence import EVIDENCE
+    from re2llm.knowledge.sessions.training_sessions import training_sessions
+    from re2llm.llm.ranking_prompts.ranking_prompt import RankingTask, ranking_messages
     from re2llm.operations.loading.load import load_domain
     from re2llm.ranking.gather import gather
     from re2llm.records import Item

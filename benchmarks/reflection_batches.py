@@ -34,8 +34,8 @@ async def measured(
     """Learn with batches of a size, and measure what the hints gain elsewhere."""
     from re2llm.operations.hints.manage import list_hints
     from re2llm.operations.learning.learn import learn
-    from re2llm.ranking.panel_gains import panel_gains
-    from re2llm.ranking.panels import Panel
+    from re2llm.ranking.hints.panel_gains import panel_gains
+    from re2llm.ranking.hints.panels import Panel
     from re2llm.runtime.context import Context
     from re2llm.runtime.options import resolve_context
 

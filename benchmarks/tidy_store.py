@@ -52,7 +52,7 @@ async def plant(domain: str, seed: int, junk: int) -> dict[str, str]:
         The kind of each text.
     """
     from re2llm.knowledge.domains import find_domain
-    from re2llm.knowledge.hints import add_hint
+    from re2llm.knowledge.hint_store.hints import add_hint
     from re2llm.operations.hints.verify import verify_hints
     from re2llm.operations.loading.load import load_domain
     from re2llm.runtime.context import Context
@@ -78,7 +78,7 @@ async def plant(domain: str, seed: int, junk: int) -> dict[str, str]:
 async def tried_on(domain: str) -> int:
     """Count the sessions that hints are tried on: the newest, and random ones."""
     from re2llm.knowledge.domains import find_domain
-    from re2llm.ranking.panels import sessions_to_tidy_by
+    from re2llm.ranking.hints.panels import sessions_to_tidy_by
     from re2llm.runtime.sharing import shared_services
 
     services = await shared_services()

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import AnyFloats
 from ..errors import InputError
-from ..knowledge.feedback import Decision, HintChosen
+from ..knowledge.log.feedback import Decision, HintChosen
 from ..policies.ope import Estimate, doubly_robust, ips, snips
 from ..records import counted
 

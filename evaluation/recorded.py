@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..llm.title_answers import read_titles, title_readings
-from ..llm.title_match import plain_title
+from ..llm.ranking_answers.title_answers import read_titles, title_readings
+from ..llm.ranking_answers.title_match import plain_title
 from ..records import Item, Session, counted, without_surrogates
 from .experiment import Row, target_of
 from .metrics import MISSING

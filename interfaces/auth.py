@@ -12,7 +12,7 @@ from langgraph_sdk import Auth, get_client
 from langgraph_sdk.errors import NotFoundError
 
 from ..errors import InputError, Re2llmError
-from ..knowledge.keys import PREFIX
+from ..knowledge.access.keys import PREFIX
 from ..operations.accounts.keys import any_key_works, check_key
 from ..runtime.caller import Caller
 from ..runtime.context import Context
@@ -105,8 +105,8 @@ async def read_assistant(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     """Show the served graphs.
 
     Args:
-        ctx: Who asks.
-        value: For what.
+        ctx: The user who asks.
+        value: The data of the request.
     """
     del value
     return None if _owner(ctx) is None else {"created_by": "system"}
@@ -117,8 +117,8 @@ async def read_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     """Show an owner's threads and their runs.
 
     Args:
-        ctx: Who asks.
-        value: For which.
+        ctx: The user who asks.
+        value: The data of the request.
     """
     del value
     return _owned(ctx)
@@ -129,7 +129,7 @@ async def create_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     """Let an owner make a thread; the server chooses its id.
 
     Args:
-        ctx: Who asks.
+        ctx: The user who asks.
         value: The thread.
     """
     owner = _owner(ctx)
@@ -146,7 +146,7 @@ async def update_thread(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     """Let an owner change a thread's metadata and cancel its runs, but not write its state.
 
     Args:
-        ctx: Who asks.
+        ctx: The user who asks.
         value: The change.
     """
     owner = _owner(ctx)
@@ -163,7 +163,7 @@ async def create_run(ctx: Auth.types.AuthContext, value: Any) -> _Filter:
     """Let an owner run a graph on a thread of theirs, or on none.
 
     Args:
-        ctx: Who asks.
+        ctx: The user who asks.
         value: The run.
     """
     owner = _owner(ctx)
@@ -185,7 +185,7 @@ async def own_namespace(ctx: Auth.types.AuthContext, value: Any) -> None:
     """Keep an owner's stored items in the owner's own namespace.
 
     Args:
-        ctx: Who asks.
+        ctx: The user who asks.
         value: With the namespace as sent, which is put under the owner's.
     """
     owner = _owner(ctx)

@@ -33,9 +33,9 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import Command
 
 from ..errors import Re2llmError
-from ..llm.chat_history import with_calls_answered, with_inert_text
-from ..llm.chat_prompt import CHAT_PROMPT
-from ..llm.failures import ModelFailedError
+from ..llm.chat.history import with_calls_answered, with_inert_text
+from ..llm.chat.prompt import CHAT_PROMPT
+from ..llm.errors.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
 from ..runtime.chat_call import converse
 from ..runtime.context import Context

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from ..llm.json_values import is_list, is_object
+from ..llm.text.json_values import is_list, is_object
 
 _LIKED = 0.75
 """Where a like without a number lies on the scale: at 4 on a scale of 1 to 5."""

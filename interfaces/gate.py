@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Re2llmError
-from ..knowledge.keys import PREFIX
+from ..knowledge.access.keys import PREFIX
 from ..runtime.caller import Caller
 from .api.limits import claim
 from .api.problems import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..knowledge.autopilot_jobs import forget_waits
+from ..knowledge.autopilot.jobs import forget_waits
 from ..operations.database import in_domain
 from ..runtime.options import RunOptions, resolve_context
 from .autopilot_cycle import cycle

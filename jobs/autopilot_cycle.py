@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 
 from ..errors import InputError
-from ..knowledge.autopilots import find_autopilot, set_autopilot_state, store_decision
-from ..knowledge.counted_rewards import keep_counted_rewards
+from ..knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state, store_decision
+from ..knowledge.autopilot.counted_rewards import keep_counted_rewards
 from ..operations.autopilot.view import observe
 from ..operations.database import in_domain
 from ..policies.autopilot.decision import Action, Decision, decide

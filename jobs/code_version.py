@@ -6,8 +6,8 @@ from functools import lru_cache
 from importlib.metadata import version
 
 from ..knowledge.migrate import known_revisions
-from ..llm.recipes import RECIPES
-from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+from ..llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
+from ..llm.ranking_prompts.recipes import RECIPES
 
 
 @lru_cache(maxsize=1)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
 from ..errors import InputError, NotGrantedError
+from ..knowledge.access.keys import hold_key
 from ..knowledge.domains import find_domain
-from ..knowledge.feedback import mark_learnt
-from ..knowledge.jobs import (
+from ..knowledge.jobs.cancelled import cancel_stored
+from ..knowledge.jobs.jobs import (
     Job,
     JobState,
     ListedJob,
@@ -21,9 +22,8 @@ from ..knowledge.jobs import (
     list_jobs,
     restart_job,
 )
-from ..knowledge.jobs_cancelled import cancel_stored
-from ..knowledge.jobs_of_keys import hold_place
-from ..knowledge.keys import hold_key
+from ..knowledge.jobs.of_keys import hold_place
+from ..knowledge.log.feedback import mark_learnt
 from ..llm.prices import require_prices
 from ..operations.database import connected, in_domain
 from ..runtime.context import Context

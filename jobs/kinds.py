@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from ..errors import InputError, Re2llmError
-from ..knowledge.jobs import FilelessKind
+from ..knowledge.jobs.jobs import FilelessKind
 from ..runtime.context import Context
 from ..runtime.options import RunOptions
 

@@ -10,7 +10,7 @@ from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
 
 from ..knowledge.engine import database_url, make_sync_engine
-from ..knowledge.job_schedules import SCHEMA
+from ..knowledge.jobs.schedules import SCHEMA
 from ..runtime.services import Services
 from .queues import APP, JOBS, JSON, PIECES, POLL
 

@@ -18,7 +18,7 @@ from ..errors import (
     PoolerError,
     Re2llmError,
 )
-from ..knowledge.jobs import Job, end_job, find_job, is_running, plan_pieces
+from ..knowledge.jobs.jobs import Job, end_job, find_job, is_running, plan_pieces
 from ..runtime.budget import Budget
 from ..runtime.context import Context
 from ..runtime.options import resolve_context

@@ -12,7 +12,8 @@ from dbos import DBOSClient
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
-from ..knowledge.autopilots import (
+from ..knowledge.access.keys import hold_key
+from ..knowledge.autopilot.autopilots import (
     Autopilot,
     find_autopilot,
     set_autopilot_state,
@@ -20,8 +21,7 @@ from ..knowledge.autopilots import (
     store_decision,
 )
 from ..knowledge.domains import Domain
-from ..knowledge.job_schedules import change_alone
-from ..knowledge.keys import hold_key
+from ..knowledge.jobs.schedules import change_alone
 from ..llm.prices import require_prices
 from ..operations.autopilot.manage import shown, unchanged
 from ..operations.autopilot.results import AutopilotShown

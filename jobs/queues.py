@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import DatabaseError
 from ..knowledge.engine import database_url, make_sync_engine, unreachable
-from ..knowledge.job_schedules import SCHEMA
+from ..knowledge.jobs.schedules import SCHEMA
 from ..runtime.services import Services
 
 APP = "re2llm"

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import find_domain
-from ..knowledge.jobs import FilelessKind
+from ..knowledge.jobs.jobs import FilelessKind
 from ..knowledge.texts import storable
 from ..operations.database import connected
 from ..runtime.context import Context

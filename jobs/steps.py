@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..knowledge.rollouts import stop_live_rollout
-from ..knowledge.training_sessions import newest_sessions
+from ..knowledge.rollouts.rollouts import stop_live_rollout
+from ..knowledge.sessions.training_sessions import newest_sessions
 from ..operations.database import in_domain
 from ..operations.learning.observe_picks import observe_picks, settle_picks
 from ..operations.releases.rollouts import start_canary

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ..knowledge.jobs import Job, fetch_job, find_job, store_job
-from ..knowledge.jobs_of_keys import hold_place
-from ..knowledge.keys import hold_key
+from ..knowledge.access.keys import hold_key
+from ..knowledge.jobs.jobs import Job, fetch_job, find_job, store_job
+from ..knowledge.jobs.of_keys import hold_place
 from ..llm.prices import require_prices
 from ..operations.database import in_domain, with_domain
 from ..runtime.context import Context

@@ -14,9 +14,9 @@ from croniter import croniter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import DatabaseError, InputError, ModelDownError, PoolerError, Re2llmError
+from ..knowledge.access.keys import find_key
 from ..knowledge.domains import Domain, find_domain
-from ..knowledge.jobs import find_job, list_jobs, store_job
-from ..knowledge.keys import find_key
+from ..knowledge.jobs.jobs import find_job, list_jobs, store_job
 from ..knowledge.texts import made_storable
 from ..runtime.context import Context
 from ..runtime.services import Services

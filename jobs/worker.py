@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InputError, PoolerError
-from ..knowledge.jobs import other_versions
+from ..knowledge.jobs.jobs import other_versions
 from ..records import counted
 from ..runtime.services import Services
 from ..runtime.sharing import shared_services

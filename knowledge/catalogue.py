@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..arrays import Floats32
 from ..records import Item
 from .domains import Domain
-from .tables import SCHEMA, ItemRow
+from .schema.tables import SCHEMA, ItemRow
 from .texts import storable
 
 _COPY = (

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..records import ONLY_DOMAIN_LOG
-from .fusion_tables import FirstStageRow
-from .log_tables import RecommendationRow
-from .tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
+from .schema.fusions import FirstStageRow
+from .schema.log import RecommendationRow
+from .schema.tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
 from .texts import storable
 
 _MEANING_INDEX = "ix_item_meaning_"

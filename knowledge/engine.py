@@ -38,7 +38,7 @@ from .connection_words import (
     plain_scheme,
     remedy_of,
 )
-from .embedded import start_embedded
+from .embedded_postgres.database import start_embedded
 
 _LOST = (
     OSError,

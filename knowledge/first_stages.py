@@ -12,8 +12,8 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
-from .fusion_tables import FirstStageRow, FusionRow
-from .tables import DomainRow, TrialRow
+from .schema.fusions import FirstStageRow, FusionRow
+from .schema.tables import DomainRow, TrialRow
 
 FUSED = "/best-"
 """Part of the prompt version of whatever was asked about a first stage's best candidates."""

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from .domains import Domain
-from .log_tables import FeedbackRow, RecommendationRow
-from .reflection_tables import BatchedMissRow, ReflectionRow
-from .tables import HintRow, SessionRow, TrialRow
+from .schema.log import FeedbackRow, RecommendationRow
+from .schema.reflections import BatchedMissRow, ReflectionRow
+from .schema.tables import HintRow, SessionRow, TrialRow
 
 
 @dataclass(frozen=True, slots=True)

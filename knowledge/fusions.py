@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Integer, func, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .fusion_tables import FusionRow
+from .schema.fusions import FusionRow
 
 
 async def store_fusions(

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .tables import Base
+from .schema.tables import Base
 
 KEPT = dt.timedelta(days=1)
 """How long an answer is given again."""

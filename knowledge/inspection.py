@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import SCHEMA
+from .schema.tables import SCHEMA
 
 _LEAST_VECTOR = (0, 8, 4)
 """Earlier versions may corrupt an index when it is vacuumed."""

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import Domain
-from .tables import ItemRow
+from .schema.tables import ItemRow
 
 
 class ItemVectors:

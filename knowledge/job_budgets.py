@@ -12,9 +12,9 @@ from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .autopilot_days import claim_day_call, room_of_day, settle_day_call
-from .job_tables import JobRow as Job
-from .job_tables import ModelPaceRow as Pace
+from .autopilot.days import claim_day_call, room_of_day, settle_day_call
+from .schema.jobs import JobRow as Job
+from .schema.jobs import ModelPaceRow as Pace
 
 JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day", "price"]
 """Why a job may make no further call.

@@ -25,8 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..records import Item
 from .catalogue import fetch_items
 from .domains import Domain
-from .embedding_column import EMBEDDING_DIM
-from .tables import ItemRow
+from .schema.embedding_column import EMBEDDING_DIM
+from .schema.tables import ItemRow
 from .texts import storable
 
 _LOCAL = literal(value=True)

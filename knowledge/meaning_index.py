@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .domains import Domain, meaning_index
-from .embedding_column import EMBEDDING_DIM
-from .tables import SCHEMA
+from .schema.embedding_column import EMBEDDING_DIM
+from .schema.tables import SCHEMA
 
 LARGE = 20_000
 """Items from which a catalogue gets an index; scanning as many takes some 20 ms."""
@@ -40,7 +40,7 @@ async def index_meaning(
     """Build the index of a catalogue, if it is large and has none. Others may read meanwhile.
 
     Args:
-        engine: Whose connections commit each statement.
+        engine: An engine whose connections commit each statement.
         domain: The catalogue.
         items: How many it has.
         advance: Called with how many blocks of the table have been read, and how many there are.
@@ -109,7 +109,7 @@ async def drop_meaning_index(engine: AsyncEngine, domain: Domain) -> None:
     """Drop the index of a deleted catalogue. One that stays does no harm: it is empty.
 
     Args:
-        engine: Whose connections commit each statement.
+        engine: An engine whose connections commit each statement.
     """
     if domain.indexed:
         drop = f"DROP INDEX CONCURRENTLY IF EXISTS {SCHEMA}.{meaning_index(domain.id)}"

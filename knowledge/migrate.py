@@ -15,19 +15,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import DatabaseError
-from . import (
-    autopilot_tables,
-    decision_tables,
-    fusion_tables,
-    idempotent_answers,
-    job_tables,
-    key_tables,
-    log_tables,
-    reflection_tables,
-    rollout_tables,
-    summary_tables,
-    upload_tables,
-)
+from . import idempotent_answers
+from .schema import autopilot as autopilot_tables
+from .schema import decisions as decision_tables
+from .schema import fusions as fusion_tables
+from .schema import jobs as job_tables
+from .schema import keys as key_tables
+from .schema import log as log_tables
+from .schema import reflections as reflection_tables
+from .schema import rollouts as rollout_tables
+from .schema import summaries as summary_tables
+from .schema import uploads as upload_tables
+from .schema.tables import SCHEMA, Base
 from .server_requirements import (
     FIELD,
     explained,
@@ -35,7 +34,6 @@ from .server_requirements import (
     require_recent_vector,
     require_visible_vector,
 )
-from .tables import SCHEMA, Base
 
 if TYPE_CHECKING:  # loading it takes a third of a second, and nearly always there is nothing to do
     from alembic.script import ScriptDirectory

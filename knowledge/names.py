@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from ..settings import Settings
-from .embedded import running_embedded
+from .embedded_postgres.database import running_embedded
 
 Kind = Literal["domain", "hint", "release"]
 

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from .domains import hold_hints
-from .rollouts import latest_rollout, stop_live_rollout
-from .tables import ReleaseRow
+from .rollouts.rollouts import latest_rollout, stop_live_rollout
+from .schema.tables import ReleaseRow
 
 _ACTIVE = select(ReleaseRow.number).where(
     ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"

@@ -13,16 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..errors import InputError
-from .hint_uses import forget_uses
+from .hint_store.uses import forget_uses
 from .idempotent_answers import IdempotentAnswerRow
-from .job_tables import JobRow
-from .jobs_cancelled import cancel_with_sessions
-from .key_tables import ApiKeyRow
-from .log_tables import FeedbackRow, LlmCallRow, RecommendationRow
-from .rollout_tables import ExposureRow
-from .sources import FILE, LOCAL
-from .tables import DomainRow, SessionRow
-from .upload_tables import UploadRow
+from .jobs.cancelled import cancel_with_sessions
+from .schema.jobs import JobRow
+from .schema.keys import ApiKeyRow
+from .schema.log import FeedbackRow, LlmCallRow, RecommendationRow
+from .schema.rollouts import ExposureRow
+from .schema.tables import DomainRow, SessionRow
+from .schema.uploads import UploadRow
+from .sessions.sources import FILE, LOCAL
 
 _LEARNING = ("feedback", "improve", "learn", "tidy", "train", "verify")
 """Commands that ask about training sessions."""

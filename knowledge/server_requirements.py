@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import DatabaseError
-from .tables import SCHEMA
+from .schema.tables import SCHEMA
 
 _OLDEST = 13
 """The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""

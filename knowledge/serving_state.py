@@ -16,12 +16,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .domains import DOMAIN, Domain, find_domain
-from .fusion_tables import FusionRow
-from .hint_stats import MOST_PROMISING
-from .hints import Hint
-from .rollout_tables import RolloutRow
-from .rollouts import IS_LIVE, ROLLOUT, Rollout
-from .tables import DomainRow, HintRow, ReleaseRow
+from .hint_store.hints import Hint
+from .hint_store.stats import MOST_PROMISING
+from .rollouts.rollouts import IS_LIVE, ROLLOUT, Rollout
+from .schema.fusions import FusionRow
+from .schema.rollouts import RolloutRow
+from .schema.tables import DomainRow, HintRow, ReleaseRow
 from .texts import storable
 
 _ACTIVE = and_(ReleaseRow.domain_id == DomainRow.id, ReleaseRow.status == "active")

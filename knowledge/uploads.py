@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from ..errors import InputError
+from .schema.uploads import UploadRow
 from .texts import made_storable
-from .upload_tables import UploadRow
 from .uuids import uuid_of
 
 UploadKind = Literal["items", "sessions", "table"]

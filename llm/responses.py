@@ -10,11 +10,11 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from .called_tools import arguments_in
-from .error_words import error_body
-from .finish_reasons import is_failure, is_refusal
-from .json_values import is_object, plain_name
+from .errors.error_words import error_body
+from .errors.finish_reasons import is_failure, is_refusal
 from .structured import AnswerFormat
-from .thoughts import without_thoughts
+from .text.json_values import is_object, plain_name
+from .text.thoughts import without_thoughts
 
 REASONING = "reasoning_content"
 """The field in which servers send thoughts, and LangChain's packages keep them."""

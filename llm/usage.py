@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from .json_values import is_object
+from .text.json_values import is_object
 
 TIMINGS = "timings"
 """Where llama.cpp counts tokens, beside the `usage` that all servers send."""

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ModelDownError, failure_among
 from ..knowledge.engine import unreachable
-from ..knowledge.recommendations import Recommendation
+from ..knowledge.log.recommendations import Recommendation
 from ..ranking.exposures import emit_exposure, exposure_of
 from ..ranking.prompt import recipe_of
 from ..ranking.rollouts import look_soon

@@ -8,7 +8,7 @@ from langgraph.channels import EphemeralValue
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from ..knowledge.reflections import Outcome
+from ..knowledge.hint_store.reflections import Outcome
 from ..ranking.state import RecommendState
 from ..runtime.request_limits import DomainName, ItemId, ItemIds, RowKey
 

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..knowledge.domains import Domain, find_domain
-from ..knowledge.training_sessions import fetch_session, observe_session, session_keys
-from ..ranking.panels import sessions_to_learn
+from ..knowledge.sessions.training_sessions import fetch_session, observe_session, session_keys
+from ..ranking.hints.panels import sessions_to_learn
 from ..ranking.request import check_candidates, validated
 from ..records import Session
 from ..runtime.node import Update, first_node

@@ -13,18 +13,18 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.config import get_stream_writer
 
 from ..errors import ModelDownError
-from ..llm.hint_answers import BATCH_HINTS, HINTS, read_cause, read_hints
-from ..llm.prompt_data import inert
-from ..llm.reflection_prompt import (
+from ..llm.hints.answers import BATCH_HINTS, HINTS, read_cause, read_hints
+from ..llm.hints.reflection_prompt import (
     advise_message,
     batch_messages,
     explain_message,
     suspect_message,
 )
+from ..llm.prompt_data import inert
 from ..llm.structured import AnswerFormat
-from ..ranking.batching import batch_of
+from ..ranking.hints.batching import batch_of
+from ..ranking.hints.misses import Miss
 from ..ranking.item_views import item_of
-from ..ranking.misses import Miss
 from ..ranking.prompt import conversation
 from ..records import Item
 from ..runtime.model_call import ask

@@ -8,15 +8,15 @@ from langgraph.config import get_stream_writer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..knowledge.domains import hold_hints
-from ..knowledge.hints import Hint, add_hint, count_kept
-from ..knowledge.reflections import (
+from ..knowledge.hint_store.hints import Hint, add_hint, count_kept
+from ..knowledge.hint_store.reflections import (
     Proposal,
     Reflection,
     store_proposal,
     store_reflection,
 )
-from ..llm.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..ranking.repeats import close_hints, embed, repeated_hint
+from ..llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
+from ..ranking.hints.repeats import close_hints, embed, repeated_hint
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView

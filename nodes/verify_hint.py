@@ -9,14 +9,14 @@ from langgraph.config import get_stream_writer
 
 from ..errors import InputError
 from ..knowledge.domains import find_domain
-from ..knowledge.hints import Hint, clean_hint
-from ..knowledge.reflections import Outcome
-from ..knowledge.trials import Trial, hit_ranks
-from ..ranking.panel_gains import panel_gains
-from ..ranking.panels import panel
-from ..ranking.repeats import close_hints, embed, repeated_hint
-from ..ranking.trials import resolve_session, run_trial
-from ..ranking.verification import verification
+from ..knowledge.hint_store.hints import Hint, clean_hint
+from ..knowledge.hint_store.reflections import Outcome
+from ..knowledge.hint_store.trials import Trial, hit_ranks
+from ..ranking.hints.panel_gains import panel_gains
+from ..ranking.hints.panels import panel
+from ..ranking.hints.repeats import close_hints, embed, repeated_hint
+from ..ranking.hints.trials import resolve_session, run_trial
+from ..ranking.hints.verification import verification
 from ..records import Item, counted
 from ..runtime.domain_cache import leak_filter_of
 from ..runtime.node import Update, node

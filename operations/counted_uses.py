@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..knowledge.hint_uses import count_is_due, count_up
+from ..knowledge.hint_store.uses import count_is_due, count_up
 from ..runtime.options import RunOptions
 from .database import in_domain
 

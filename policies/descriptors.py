@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from ..knowledge.evidence import EVIDENCE
+from ..knowledge.sessions.evidence import EVIDENCE
 from .session_stats import (
     KIND_NAMES,
     NUMBER_NAMES,

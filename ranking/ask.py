@@ -6,10 +6,10 @@ import asyncio
 from typing import cast
 
 from ..errors import Failure
-from ..knowledge.hints import set_key
-from ..knowledge.trials import Trial, find_trial
-from ..llm.failures import ABOUT_THE_PROMPT
-from ..llm.letters import has_letters
+from ..knowledge.hint_store.hints import set_key
+from ..knowledge.hint_store.trials import Trial, find_trial
+from ..llm.errors.failures import ABOUT_THE_PROMPT
+from ..llm.ranking_prompts.letters import has_letters
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DatabaseError, ReleaseMisfitError
-from ..knowledge.rollouts import Rollout
+from ..knowledge.rollouts.rollouts import Rollout
 from ..policies.fusion import Fusion
 from ..policies.rollout.assignment import place_of, probability_of, pseudonym
 from .chosen import Chosen

@@ -12,10 +12,10 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, ReleaseMisfitError
-from ..knowledge.feedback import HintChosen
-from ..knowledge.hint_stats import best_measured
-from ..knowledge.hints import UNSTORED, Hint, list_hints
-from ..knowledge.near_hints import nearest_hints
+from ..knowledge.hint_store.hints import UNSTORED, Hint, list_hints
+from ..knowledge.hint_store.near_hints import nearest_hints
+from ..knowledge.hint_store.stats import best_measured
+from ..knowledge.log.feedback import HintChosen
 from ..knowledge.releases import RELEASE
 from ..records import Flag
 from ..runtime.options import RunOptions

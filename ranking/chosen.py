@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..knowledge.feedback import HintChosen
-from ..knowledge.hints import Hint
+from ..knowledge.hint_store.hints import Hint
+from ..knowledge.log.feedback import HintChosen
 from ..records import Flag
 from .state import Assignment
 
@@ -24,7 +24,7 @@ class Chosen:
         steps: Probability of each step of a policy that may pick several hints.
         drawn: Returns the probability of any choice, where a policy draws; without it, what was
             chosen was certain.
-        assignment: Which release of a rollout serves, if one is under way.
+        assignment: The release of a rollout that serves, if one is under way.
         beside: Of a rollout, what the other release chose.
     """
 

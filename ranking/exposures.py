@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..knowledge.exposures import Exposure
-from ..knowledge.sources import LOCAL
+from ..knowledge.rollouts.exposures import Exposure
+from ..knowledge.sessions.sources import LOCAL
 from ..llm.prices import Prices, call_cost
 from ..records import Flag
 from .state import Assignment
@@ -26,7 +26,7 @@ class ExposureEvent:
 
     Attributes:
         name: As OpenTelemetry's conventions for feature flags have it.
-        attributes: Under their names of the same conventions, without what is unknown.
+        attributes: By the names of the same conventions, without what is unknown.
     """
 
     name: str
@@ -67,7 +67,7 @@ def exposure_of(
         usual: What the answer takes where it was not paid for before, as in the state: a new
             release's prompts are new, and would look slow and dear beside stored answers.
         prices: By model; without a price, a token out counts as a token in.
-        model: That ranked.
+        model: The model that ranked.
         source: The id of the API key that asked, or `local`.
     """
     return Exposure(

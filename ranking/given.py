@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..knowledge.hints import Hint, in_order
+from ..knowledge.hint_store.hints import Hint, in_order
 from ..runtime.node import Update
 from .state import PickedHint, RecommendState
 

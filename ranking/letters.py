@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..llm.failures import ABOUT_LETTERS
+from ..llm.errors.failures import ABOUT_LETTERS
 from ..runtime.options import RunOptions
 from ..runtime.reply import Reply
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Floats
+from ..knowledge.hint_store.trials import discount
 from ..knowledge.releases import RELEASE
-from ..knowledge.trials import discount
-from ..llm.answers import RankingAnswer
+from ..llm.ranking_answers.answers import RankingAnswer
 from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Fusion, fused_order
 from ..runtime.node import Update
 from ..runtime.options import RunOptions

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
-from ..llm.recipes import RECIPES
+from ..llm.ranking_prompts.recipes import RECIPES
 from ..records import Flag
 from ..runtime.node import Update
 from .letters import mean_scores

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..knowledge.hints import Hint, HintAndEmbedding
+from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.releases import Release
 from ..policies.descriptors import session_descriptors
 from ..policies.hint_features import HintFeatures, statistics_row

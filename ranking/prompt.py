@@ -6,10 +6,10 @@ from typing import cast
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from ..llm.answers import WANTED
 from ..llm.prompt_data import inert
-from ..llm.ranking_prompt import RankingTask
-from ..llm.recipes import RECIPES, Recipe
+from ..llm.ranking_answers.answers import WANTED
+from ..llm.ranking_prompts.ranking_prompt import RankingTask
+from ..llm.ranking_prompts.recipes import RECIPES, Recipe
 from ..records import AttributeValue, Item
 from ..runtime.options import RunOptions
 from .given import given_texts

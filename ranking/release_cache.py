@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ReleaseMisfitError
-from ..knowledge.hints import Hint, HintAndEmbedding
+from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
+from ..knowledge.hint_store.shortlist import fetch_embeddings
 from ..knowledge.releases import active_release_number, fetch_release
-from ..knowledge.shortlist import fetch_embeddings
 from ..runtime.services import Services
 from .served_policy import ServedPolicy, load_release
 

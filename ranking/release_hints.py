@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.hints import Hint, HintAndEmbedding
-from ..knowledge.shortlist import active_among, shortlist
+from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
+from ..knowledge.hint_store.shortlist import active_among, shortlist
 from ..runtime.options import RunOptions
 from .release_cache import with_embeddings
 from .served_policy import ServedPolicy

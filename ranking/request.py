@@ -21,7 +21,7 @@ def read_request(state: Mapping[str, Any], most_candidates: int) -> RecommendReq
 
     Args:
         state: The graph's input, unchecked; a training session's candidates are as stored.
-        most_candidates: That a request may hold.
+        most_candidates: The number that a request may hold.
 
     Raises:
         InputError: A field is missing or does not fit.

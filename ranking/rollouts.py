@@ -15,10 +15,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.exposure_owners import owners_of
-from ..knowledge.exposures import exposure_sources, exposure_sums
 from ..knowledge.releases import activate_release
-from ..knowledge.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
+from ..knowledge.rollouts.exposure_owners import owners_of
+from ..knowledge.rollouts.exposures import exposure_sources, exposure_sums
+from ..knowledge.rollouts.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
 from ..policies.rollout.confidence import Moments, Stratum
 from ..policies.rollout.decision import Action, Verdict
 from ..policies.rollout.evidence import Evidence, StepEvidence

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ReleaseMisfitError
-from ..knowledge.feedback import HintChosen
 from ..knowledge.first_stages import EXPECTING, base_version, order_in_words
-from ..knowledge.hints import Hint, HintAndEmbedding
+from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
+from ..knowledge.log.feedback import HintChosen
 from ..knowledge.releases import Release
-from ..llm.encoder import ENCODER_ID
+from ..llm.embedding.encoder import ENCODER_ID
 from ..policies.actors import HintActor
 from ..policies.hint_features import HintFeatures
 from ..policies.hint_policy import action_probabilities

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, failure_among
-from ..knowledge.hints import hint_key, set_key
-from ..knowledge.trials import Trial, hit_ranks, store_trial
-from ..llm.answers import WANTED, RankingAnswer
-from ..llm.recipes import Repair
+from ..knowledge.hint_store.hints import hint_key, set_key
+from ..knowledge.hint_store.trials import Trial, hit_ranks, store_trial
+from ..llm.ranking_answers.answers import WANTED, RankingAnswer
+from ..llm.ranking_prompts.recipes import Repair
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..arrays import Floats
-from ..knowledge.evidence import EVIDENCE, named
+from ..knowledge.sessions.evidence import EVIDENCE, named
 from ..runtime.options import RunOptions
 
 EXPECTED = "expected"

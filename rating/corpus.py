@@ -19,7 +19,7 @@ from ..data.json_by_line import is_heading
 from ..data.malformed import ReadReport
 from ..data.movielens import MovieLensReader
 from ..errors import InputError
-from ..llm.rating_prompt import PromptLimits, rating_messages, written
+from ..llm.ratings.prompt import PromptLimits, rating_messages, written
 from ..records import Item, RatingScale, RatingTask, Review, counted
 from ..runtime.request_limits import LONGEST_TEXT, MOST_ITEMS, input_error
 from ..settings import get_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..llm.rating_prompt import PromptLimits
+from ..llm.ratings.prompt import PromptLimits
 from ..settings import Settings, get_settings
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, ModelDownError, Re2llmError
-from ..llm.rating_answers import strict_format, strict_rating
-from ..llm.rating_prompt import shortened_messages
+from ..llm.ratings.answers import strict_format, strict_rating
+from ..llm.ratings.prompt import shortened_messages
 from ..records import RatingScale, counted
 from ..runtime.model_call import ask, keeps_answers
 from ..runtime.options import RunOptions

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, Field, ValidationError
 
 from ..errors import InputError
-from ..llm.rating_limits import placed
+from ..llm.ratings.limits import placed
 from ..records import Item, RatingScale, RatingTask, Review
 from ..runtime.request_limits import (
     MOST_ITEMS,

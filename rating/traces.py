@@ -16,9 +16,9 @@ from typing import Any, Literal
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 
 from ..errors import Re2llmError
-from ..llm.rating_answers import strict_rating
-from ..llm.rating_limits import same_shown
-from ..llm.rating_prompt import rating_prompt_version, rewrite_messages, shortened_messages
+from ..llm.ratings.answers import strict_rating
+from ..llm.ratings.limits import same_shown
+from ..llm.ratings.prompt import rating_prompt_version, rewrite_messages, shortened_messages
 from ..records import RatingScale
 from ..runtime.options import RunOptions
 from ..runtime.outages import OutageGuard

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import BudgetSpentError, InputError, LimitReachedError
-from ..knowledge.allowances import Limit, claim_call, next_day
+from ..knowledge.access.allowances import Limit, claim_call, next_day
 from ..knowledge.engine import unreachable
 from ..knowledge.job_budgets import JobLimit, claim_job_call, next_start
 from ..llm.prices import call_cost, estimated_tokens

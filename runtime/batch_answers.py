@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import cast
 
 from ..errors import Failure, InputError, ModelDownError
-from ..knowledge.llm_batches import Batch, end_batch, note_status
-from ..knowledge.llm_calls import LlmCall, book_calls
-from ..llm.batches import BatchClient, BatchStatus, Line
-from ..llm.failures import RETRYABLE, ModelFailedError
+from ..knowledge.log.llm_batches import Batch, end_batch, note_status
+from ..knowledge.log.llm_calls import LlmCall, book_calls
+from ..llm.client.batches import BatchClient, BatchStatus, Line
+from ..llm.errors.failures import RETRYABLE, ModelFailedError
 from ..llm.prices import Bill, bill_for, estimated_tokens
 from ..llm.usage import NOTHING, Usage
 from ..settings import AnswerMethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import InputError
-from ..llm.batches import BatchClient
+from ..llm.client.batches import BatchClient
 from .batch_answers import BatchAnswers
 from .batch_sender import BatchSender, Collect
 from .model_call import keeps_answers

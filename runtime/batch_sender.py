@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import BudgetSpentError, Failure, InputError, ModelDownError
-from ..knowledge.llm_batches import Batch, end_batch, note_status, open_batches, store_batch
-from ..knowledge.llm_calls import answered_keys
-from ..llm.batches import BatchClient
-from ..llm.endpoint import Endpoint
-from ..llm.failures import ABOUT_LETTERS, ABOUT_THE_PROMPT, RETRYABLE, ModelFailedError
+from ..knowledge.log.llm_batches import Batch, end_batch, note_status, open_batches, store_batch
+from ..knowledge.log.llm_calls import answered_keys
+from ..llm.client.batches import BatchClient
+from ..llm.client.endpoint import Endpoint
+from ..llm.errors.failures import ABOUT_LETTERS, ABOUT_THE_PROMPT, RETRYABLE, ModelFailedError
 from ..llm.prices import bill_for, estimated_tokens
 from ..llm.structured import METHODS
 from ..llm.usage import Usage

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NotGrantedError
-from ..knowledge.grants import Grants, Right
-from ..knowledge.keys import ApiKey
+from ..knowledge.access.grants import Grants, Right
+from ..knowledge.access.keys import ApiKey
 
 
 @dataclass(frozen=True, slots=True)

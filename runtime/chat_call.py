@@ -11,13 +11,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import Failure, Re2llmError
-from ..llm.chat_length import chat_length, shortened_chat
-from ..llm.endpoint import Endpoint
-from ..llm.failures import ModelFailedError
+from ..llm.chat.length import chat_length, shortened_chat
+from ..llm.client.endpoint import Endpoint
+from ..llm.client.spoken import Speech, SpokenModel
+from ..llm.errors.failures import ModelFailedError
+from ..llm.errors.unsupported_options import Part
 from ..llm.prices import prompt_key, usage_or_estimate
-from ..llm.refusals import Part
 from ..llm.responses import refused
-from ..llm.spoken import Speech, SpokenModel
 from ..llm.usage import NOTHING
 from ..records import Flag
 from .allowance import Claims

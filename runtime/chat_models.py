@@ -11,10 +11,10 @@ from langchain_core.language_models import BaseChatModel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..knowledge.logprobs import find_logprobs, store_logprobs
-from ..llm.endpoint import Endpoint
-from ..llm.factory import make_chat_model, model_server
-from ..llm.limits import Limits
+from ..knowledge.log.logprobs import find_logprobs, store_logprobs
+from ..llm.client.endpoint import Endpoint
+from ..llm.client.factory import make_chat_model, model_server
+from ..llm.client.limits import Limits
 from ..settings import OFFLINE_MODEL, Settings
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
-from ..knowledge.hints import LONGEST_HINT
+from ..knowledge.hint_store.hints import LONGEST_HINT
 from ..knowledge.serving_state import ServingState
 from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe
 from .budget import Budget

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.allowances import settle_call
+from ..knowledge.access.allowances import settle_call
 from ..knowledge.job_budgets import settle_job_call
-from ..knowledge.llm_calls import ANSWERED, LlmCall, PaidAnswer, book_call, cached_answer
+from ..knowledge.log.llm_calls import ANSWERED, LlmCall, PaidAnswer, book_call, cached_answer
 from ..llm.prices import Bill, bill_for
 from ..llm.usage import Usage
 from .options import RunOptions
@@ -91,7 +91,7 @@ def ledger_entry(  # noqa: PLR0913  # what the ledger keeps of a question
 
     Args:
         key: Of the prompt.
-        purpose: What was asked.
+        purpose: What the model was asked for.
         model: Its name, as trials and releases call it.
         method: How the answer's form was asked for; empty if none came.
         outcome: `ok`, `misshapen`, or what failed.

@@ -11,8 +11,8 @@ from dataclasses import replace
 from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, Re2llmError
-from ..knowledge.llm_calls import PaidAnswer
-from ..llm.endpoint import Endpoint
+from ..knowledge.log.llm_calls import PaidAnswer
+from ..llm.client.endpoint import Endpoint
 from ..llm.structured import AnswerFormat
 from .ledger import known_answer
 from .options import RunOptions

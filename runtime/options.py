@@ -9,11 +9,11 @@ from langgraph.runtime import Runtime
 
 from ..errors import InputError
 from ..knowledge.first_stages import EXPECTING, FUSED
-from ..knowledge.hints import clean_hint
+from ..knowledge.hint_store.hints import clean_hint
 from ..knowledge.serving_state import ServingState
-from ..knowledge.sources import LOCAL
-from ..llm.letters import LETTERS
-from ..llm.recipes import RECIPES, Recipe
+from ..knowledge.sessions.sources import LOCAL
+from ..llm.ranking_prompts.letters import LETTERS
+from ..llm.ranking_prompts.recipes import RECIPES, Recipe
 from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
 from .budget import Budget
 from .caller import Caller
@@ -39,7 +39,7 @@ class RunOptions:
         fuse: What decides the order.
         prompt_order: How the prompt lists the candidates, unless the model alone ranks them.
         orders: In how many orders of the candidates it is asked for.
-        order: Which of the orders comes first.
+        order: Number of the order that comes first.
         reflection_batch: Misses that one reflection is about at most.
         seed: Seed of the candidates' order and of random hints.
         record: Whether the answer is logged.

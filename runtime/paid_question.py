@@ -8,10 +8,10 @@ from functools import cached_property
 
 from langchain_core.messages import BaseMessage
 
-from ..knowledge.llm_calls import LlmCall
-from ..llm.answered import Answered
-from ..llm.endpoint import Endpoint
-from ..llm.failures import ModelFailedError
+from ..knowledge.log.llm_calls import LlmCall
+from ..llm.client.answer import Answered
+from ..llm.client.endpoint import Endpoint
+from ..llm.errors.failures import ModelFailedError
 from ..llm.prices import Bill, estimated_tokens, prompt_key
 from ..llm.structured import AnswerFormat
 from ..llm.usage import NOTHING, Usage

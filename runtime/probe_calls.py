@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from ..llm.endpoint import Endpoint
+from ..llm.client.endpoint import Endpoint
 from ..llm.prices import prompt_key
 from ..llm.usage import Usage
 from .allowance import Claims

@@ -18,7 +18,7 @@ class Question:
     """One question.
 
     Attributes:
-        key: Under which its answer will be looked for.
+        key: The key under which its answer will be looked for.
         messages: The prompt.
         answer_format: The answer's form, or `None` for free text.
     """

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..knowledge.exposures import Exposure, log_exposures
-from ..knowledge.recommendations import Recommendation, log_recommendations
+from ..knowledge.log.recommendations import Recommendation, log_recommendations
+from ..knowledge.rollouts.exposures import Exposure, log_exposures
 from .together import GroupedWrites
 
 Answered = tuple[Recommendation, Exposure | None]

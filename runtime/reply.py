@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..knowledge.llm_calls import PaidAnswer
+from ..knowledge.log.llm_calls import PaidAnswer
 
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
 """What a question is for. The last two go to the reflecting model."""

@@ -71,7 +71,7 @@ def input_error(error: ValidationError, place: str = "", schema: str = "input") 
     Args:
         error: From pydantic.
         place: Where the model is in the request.
-        schema: Which schema the field is in.
+        schema: The schema that the field is in.
     """
     first, *others = error.errors(include_input=False, include_url=False)
     where = _fields(first)

@@ -15,8 +15,8 @@ from ..errors import InputError
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.locks import AdvisoryLocks
 from ..knowledge.migrate import migrate
-from ..llm.embeddings import Embedder, get_embedder
-from ..llm.limits import Limits
+from ..llm.client.limits import Limits
+from ..llm.embedding.embeddings import Embedder, get_embedder
 from ..settings import Settings
 from .background import Background
 from .budget import Budget
@@ -47,7 +47,7 @@ class Services:
         watching: Looks at rollouts, which must not wait for what learns.
         looks: When each rollout may be looked at again, by `time.monotonic`.
         look_times: Seconds that the last look at each rollout took.
-        deciding_owners: Whose requests alone would have decided each rollout, as last logged.
+        deciding_owners: Owners that would have decided each rollout alone, as last logged.
         caches: What is kept in memory.
         reads: What many tasks read at the same time.
         answered: Logs what was recommended.

@@ -56,9 +56,9 @@ from langchain_core.messages import AIMessage, BaseMessage  # noqa: E402
 from langchain_core.outputs import ChatGeneration, ChatResult  # noqa: E402
 from ports import free_port  # noqa: E402
 from re2llm.data.sample import sample_items, simulate_sessions  # noqa: E402
+from re2llm.knowledge.access.grants import Grants  # noqa: E402
+from re2llm.knowledge.access.keys import check_key, create_key  # noqa: E402
 from re2llm.knowledge.engine import database_url  # noqa: E402
-from re2llm.knowledge.grants import Grants  # noqa: E402
-from re2llm.knowledge.keys import check_key, create_key  # noqa: E402
 from re2llm.operations.loading.load import Loaded, load_domain  # noqa: E402
 from re2llm.records import Item, Session  # noqa: E402
 from re2llm.runtime.caller import Caller  # noqa: E402

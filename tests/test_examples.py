@@ -16,7 +16,7 @@ import pytest
 from langchain_core.messages import ToolMessage
 from learnt import libpq
 from ports import free_port
-from re2llm.knowledge.keys import create_key
+from re2llm.knowledge.access.keys import create_key
 from re2llm.runtime.services import Services
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")

@@ -13,13 +13,13 @@ from langchain_core.messages import AIMessage, HumanMessage
 from pattern_timing import patterns_of, slow_text
 from re2llm.knowledge.leaks.filter import LeakFilter
 from re2llm.knowledge.titles.search import TitleSearch
-from re2llm.llm.answers import read_ranking
-from re2llm.llm.hint_answers import read_hints
+from re2llm.llm.hints.answers import read_hints
+from re2llm.llm.hints.repeat_answers import read_repeated
 from re2llm.llm.offline.reading import read_ranking_task
-from re2llm.llm.rating_answers import read_rating, strict_rating
-from re2llm.llm.repeat_answers import read_repeated
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.ranking_answers.title_answers import read_titles
+from re2llm.llm.ratings.answers import read_rating, strict_rating
 from re2llm.llm.responses import answer_text
-from re2llm.llm.title_answers import read_titles
 from re2llm.records import Item, RatingScale
 
 ROOT = Path(re2llm.__file__).parent

@@ -32,7 +32,7 @@ class Phase:
 
     Attributes:
         until: The part of all requests, from 0 to 1, at which it ends.
-        moods: That people may be in.
+        moods: The moods that people may be in.
     """
 
     until: float

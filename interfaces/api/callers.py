@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ...knowledge.grants import Right
+from ...knowledge.access.grants import Right
 from ...runtime.caller import Caller
 from ...runtime.context import Context
 from ...runtime.context_checks import granted

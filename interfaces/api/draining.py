@@ -26,7 +26,7 @@ def draining(app: Starlette, delay: float) -> Generator[None]:
     thread, within a running server.
 
     Args:
-        app: Whose readiness it is.
+        app: The application whose readiness it is.
         delay: Seconds between the two.
     """
     loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ...errors import NotGrantedError
-from ...knowledge.jobs import FilelessKind, JobState
+from ...knowledge.jobs.jobs import FilelessKind, JobState
 from ..loading import load_module
 from .callers import caller_of, context_of, require_right
 from .documents import problems

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import Scope
 
 from ...errors import LimitReachedError
-from ...knowledge.allowances import claim_request, seconds_to_next_minute, used_today
+from ...knowledge.access.allowances import claim_request, seconds_to_next_minute, used_today
 from ...records import counted
 from ...runtime.caller import Caller
 from ...runtime.sharing import shared_services
@@ -26,7 +26,7 @@ async def claim(caller: Caller) -> dict[str, str]:
     """Count a request of a key.
 
     Args:
-        caller: Whose key.
+        caller: The holder of the key.
 
     Returns:
         Headers that say how many are left; none without a limit.
@@ -80,7 +80,7 @@ async def limits_left(connection: AsyncConnection, caller: Caller) -> dict[str, 
 
     Args:
         connection: To the database.
-        caller: Whose key.
+        caller: The holder of the key.
     """
     grants = caller.grants
     limited = {"calls_per_day": grants.calls_per_day, "usd_per_day": grants.usd_per_day}

@@ -20,7 +20,7 @@ from prometheus_client import (
     multiprocess,
 )
 
-from ...knowledge.llm_calls import ANSWERED, LlmCall
+from ...knowledge.log.llm_calls import ANSWERED, LlmCall
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 disable_created_metrics()

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ...errors import InternalError, Re2llmError
-from ...knowledge.allowances import next_day
+from ...knowledge.access.allowances import next_day
 from .request_ids import request_id_of
 
 MEDIA_TYPE = "application/problem+json"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from ...knowledge.hints import LONGEST_HINT
+from ...knowledge.hint_store.hints import LONGEST_HINT
 from ...policies.autopilot.plan import AutopilotPlan
 from ...policies.rollout.plan import Goal, Plan
 from ...rating.request import OtherReview, PastReview, RatedItem

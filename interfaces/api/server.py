@@ -45,8 +45,8 @@ def run_server(
         host: The address to listen on.
         port: The port; 0 takes a free one.
         workers: Processes.
-        root_path: Under which a proxy serves it.
-        drain_seconds: That requests get to finish.
+        root_path: The path under which a proxy serves it.
+        drain_seconds: Seconds that requests get to finish.
     """
     config = Config(
         partial(_load, options),

@@ -100,7 +100,7 @@ def set_form_cookie(scope: Scope, response: Response) -> None:
 
     Args:
         scope: The request's.
-        response: That sets it.
+        response: The response that sets the cookie.
     """
     value = scope.get(_NEW)
     if value is not None:
@@ -112,7 +112,7 @@ def set_session(scope: Scope, response: Response, token: str) -> None:
 
     Args:
         scope: The request's.
-        response: That sets it.
+        response: The response that sets the cookie.
         token: The session's.
     """
     _set_cookie(scope, response, COOKIE, token)

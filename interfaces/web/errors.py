@@ -41,7 +41,7 @@ def problem_page(problem: Problem, headers: dict[str, str], scope: Scope) -> Res
 
     Args:
         problem: Why a request has no answer.
-        headers: That belong to it.
+        headers: The headers that belong to it.
         scope: The request's.
     """
     if problem.status == HTTPStatus.UNAUTHORIZED:

@@ -125,7 +125,7 @@ def note(wrong: dict[str, str], error: InputError) -> None:
 
     Args:
         wrong: What is wrong so far; it grows.
-        error: Which.
+        error: The error to show.
 
     Raises:
         InputError: The error itself, if it is about no field of the form.

@@ -56,7 +56,7 @@ async def releases_shown(seen: Visit, pilot: PilotForm | None = None) -> Respons
     """Show the releases and the autopilot.
 
     Args:
-        seen: Whose page it is.
+        seen: The context of the page.
         pilot: The form of the autopilot, if it was refused.
     """
     found = (await list_releases(seen.context)).releases[::-1]

@@ -54,7 +54,7 @@ def page(request: Request, template: str, /, *, code: int = 200, **values: Any) 
     """Write a page.
 
     Args:
-        request: That asks for it.
+        request: The request for the page.
         template: Its file.
         code: The status of the response.
         **values: What the template shows.

@@ -110,7 +110,7 @@ def check_sender(request: Request, media_type: str) -> None:
 
     Args:
         request: With the form.
-        media_type: That it must have.
+        media_type: The type that it must have.
 
     Raises:
         ProblemError: It comes from elsewhere, or has another type.

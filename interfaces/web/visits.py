@@ -24,7 +24,7 @@ class Visit:
     """A look at a page.
 
     Attributes:
-        request: That asks for it.
+        request: The request for the page.
         context: Of the operations.
         domain: The catalogue that is looked at.
         domains: The catalogues that the person may see.
@@ -51,7 +51,7 @@ async def visit(request: Request, domain: str | None) -> Visit:
     """Find out what a page is about.
 
     Args:
-        request: That asks for it.
+        request: The request for the page.
         domain: The catalogue; `None` takes the settings', or else the first.
 
     Raises:

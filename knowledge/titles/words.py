@@ -70,7 +70,7 @@ class Token:
     Attributes:
         key: In lower case, without accents and apostrophes.
         start: Where it begins in the cleaned text.
-        end: Where it ends.
+        end: Where it ends in the text.
         capital: Whether it is written with a capital.
         opens: Whether it begins a sentence, where a capital says nothing.
         possessive: Whether it ends in 's.

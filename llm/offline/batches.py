@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..json_values import is_list, is_object
+from ..text.json_values import is_list, is_object
 from .features import evidence_phrases, number_phrases, shared_phrase
 from .reading import is_number
 from .sentences import advice

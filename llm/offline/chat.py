@@ -19,7 +19,7 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from ..json_values import is_list, is_object
+from ..text.json_values import is_list, is_object
 
 HELP = """\
 I am not a language model. I understand only this:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..json_values import is_list
+from ..text.json_values import is_list
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...title_words import series_scores
-from ..content_key import ContentKey
+from ..ranking_prompts.content_key import ContentKey
 from .document import RankingDocument, values_of
 from .likeness import RECENT, Encode, Scores, likenesses, standardised
 from .sentences import WELL_KNOWN, close, field_words, high, low, one_value, wanted_evidence

@@ -13,9 +13,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from ..embeddings import get_embedder
-from ..json_values import is_list, is_object
-from ..letters import log_sum_exp
+from ..embedding.embeddings import get_embedder
+from ..ranking_prompts.letters import log_sum_exp
+from ..text.json_values import is_list, is_object
 from .batches import advised_for_most
 from .document import RankingDocument
 from .improving import improved

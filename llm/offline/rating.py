@@ -13,9 +13,9 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from ...records import RatingScale
-from ..json_values import is_list, is_object
-from ..rating_lines import read_lines
-from ..rating_prompt import written
+from ..ratings.lines import read_lines
+from ..ratings.prompt import written
+from ..text.json_values import is_list, is_object
 from .reading import is_number, json_objects
 from .short_rating import rate_short
 

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 from langchain_core.messages import BaseMessage
 
-from ..json_values import is_list, is_object
+from ..text.json_values import is_list, is_object
 from .document import Entry, RankingDocument, one_advice
 from .table import read_table
 

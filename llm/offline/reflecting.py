@@ -11,7 +11,7 @@ import numpy as np
 from langchain_core.messages import BaseMessage
 from numpy.typing import NDArray
 
-from ..json_values import is_object
+from ..text.json_values import is_object
 from .clauses import AGAINST, GENTLE, asks_gently, clauses
 from .document import RankingDocument
 from .features import Feature, build_features
@@ -45,7 +45,7 @@ class Cause:
     """A feature whose weight would have lifted the chosen item.
 
     Attributes:
-        feature: Which one.
+        feature: Name of the feature.
         sign: 1 to prefer high values, -1 to prefer low ones.
         rank: Of the chosen item, if this cause and the ones before it were fixed.
     """

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...records import RatingScale
-from ..rating_lines import COMPARED, step_of, typical_rating
-from ..rating_prompt import written
+from ..ratings.lines import COMPARED, step_of, typical_rating
+from ..ratings.prompt import written
 
 _UNKNOWN = "usual"
 

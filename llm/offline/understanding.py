@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from ..embeddings import get_embedder
+from ..embedding.embeddings import get_embedder
 from .clauses import clauses
 from .features import Feature, build_features
 from .following import clause_weights

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from langchain_core.messages import convert_to_messages
 
-from ...llm.rating_answers import read_rating, tolerant_format
-from ...llm.rating_prompt import repair_messages, shortened_messages, written
+from ...llm.ratings.answers import read_rating, tolerant_format
+from ...llm.ratings.prompt import repair_messages, shortened_messages, written
 from ...records import Flag, RatingScale
 from ...runtime.model_call import ask
 from ...runtime.node import Update, node

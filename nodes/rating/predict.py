@@ -7,8 +7,8 @@ import math
 
 from langchain_core.messages import convert_to_messages
 
-from ...llm.rating_answers import read_rating, tolerant_format
-from ...llm.rating_prompt import shortened_messages
+from ...llm.ratings.answers import read_rating, tolerant_format
+from ...llm.ratings.prompt import shortened_messages
 from ...rating.samples import check_samples, mean_of_samples
 from ...records import Flag, RatingScale
 from ...runtime.model_call import ask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langchain_core.messages import convert_to_openai_messages
 
-from ...llm.rating_prompt import rating_messages, rating_prompt_version
+from ...llm.ratings.prompt import rating_messages, rating_prompt_version
 from ...rating.limits import prompt_limits
 from ...rating.request import RatingRequest, rating_task
 from ...runtime.node import Update, first_node

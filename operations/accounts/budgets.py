@@ -6,8 +6,8 @@ import datetime as dt
 
 from pydantic import BaseModel, Field
 
-from ...knowledge.allowances import next_day, used_by_key
-from ...knowledge.keys import find_key, list_keys
+from ...knowledge.access.allowances import next_day, used_by_key
+from ...knowledge.access.keys import find_key, list_keys
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ..database import connected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...knowledge import console_sessions as stored
+from ...knowledge.access import console_sessions as stored
 from ...runtime.caller import Caller
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -15,7 +15,7 @@ async def sign_in(context: Context, caller: Caller) -> str:
     """Open a session.
 
     Args:
-        caller: Whose key was checked.
+        caller: The holder of a key that was checked.
 
     Returns:
         The session's token.

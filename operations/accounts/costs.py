@@ -11,8 +11,8 @@ from typing import Any, get_args
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
-from ...knowledge.cost_sums import CostPart, close_days, sum_calls, sum_calls_by_each
-from ...knowledge.keys import list_keys
+from ...knowledge.access.keys import list_keys
+from ...knowledge.log.cost_sums import CostPart, close_days, sum_calls, sum_calls_by_each
 from ...llm.prices import Prices, call_cost
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context

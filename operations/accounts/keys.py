@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...knowledge import keys as stored
-from ...knowledge.autopilots import (
+from ...knowledge.access import keys as stored
+from ...knowledge.access.grants import Grants
+from ...knowledge.autopilot.autopilots import (
     autopilots_of_key,
     find_autopilot,
     set_autopilot_state,
     store_decision,
 )
-from ...knowledge.grants import Grants
-from ...knowledge.jobs import KEY_REVOKED
-from ...knowledge.jobs_of_keys import stop_jobs_of_key
+from ...knowledge.jobs.jobs import KEY_REVOKED
+from ...knowledge.jobs.of_keys import stop_jobs_of_key
 from ...runtime.caller import Caller
 from ...runtime.context import Context
 from ...runtime.options import resolve_context

@@ -5,16 +5,16 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
-from ...knowledge.autopilot_days import used_days
-from ...knowledge.autopilots import (
+from ...knowledge.access.keys import hold_key
+from ...knowledge.autopilot.autopilots import (
     find_autopilot,
     let_go_on,
     list_decisions,
     store_decision,
 )
+from ...knowledge.autopilot.days import used_days
 from ...knowledge.domains import Domain
-from ...knowledge.job_schedules import has_cycles
-from ...knowledge.keys import hold_key
+from ...knowledge.jobs.schedules import has_cycles
 from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context

@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...knowledge.autopilot_days import room_of_day
-from ...knowledge.autopilot_jobs import last_step, last_training
-from ...knowledge.autopilots import Autopilot
-from ...knowledge.counted_rewards import count_rewards
-from ...knowledge.hints import count_kept
-from ...knowledge.jobs import Job
-from ...knowledge.live_picks import count_new, fresh_hints
+from ...knowledge.autopilot.autopilots import Autopilot
+from ...knowledge.autopilot.counted_rewards import count_rewards
+from ...knowledge.autopilot.days import room_of_day
+from ...knowledge.autopilot.jobs import last_step, last_training
+from ...knowledge.hint_store.hints import count_kept
+from ...knowledge.jobs.jobs import Job
+from ...knowledge.log.live_picks import count_new, fresh_hints
 from ...knowledge.releases import list_releases, was_served
-from ...knowledge.rollouts import Rollout, latest_rollout, rollout_events
+from ...knowledge.rollouts.rollouts import Rollout, latest_rollout, rollout_events
 from ...policies.autopilot.decision import LastJob, LiveRollout, Observation
 from ...policies.autopilot.drift import RewardDrift, moments, reward_drift
 from ...policies.rollout.confidence import Moments

@@ -13,7 +13,7 @@ from ...knowledge.domains import Domain
 from ...knowledge.meaning import nearest_items
 from ...knowledge.texts import storable
 from ...knowledge.titles.search import TitleSearch, settled
-from ...llm.failures import ModelFailedError
+from ...llm.errors.failures import ModelFailedError
 from ...records import Item, spoken
 from ...runtime.domain_cache import items_of, known_items, title_search_of
 from ...runtime.options import RunOptions

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from ...errors import Re2llmError
-from ...llm.probes import Status
+from ...llm.client.probes import Status
 
 
 class SetValue(BaseModel):

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from ...errors import InputError
-from ...llm.encoder import ENCODER_ID, has_weights
-from ...llm.error_words import shown
+from ...llm.embedding.encoder import ENCODER_ID, has_weights
+from ...llm.errors.error_words import shown
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ...settings import Settings, get_settings, setting_sources

@@ -10,11 +10,11 @@ from functools import partial
 from langchain_core.messages import BaseMessage
 
 from ...errors import InputError, Re2llmError
-from ...llm.endpoint import Endpoint
-from ...llm.factory import make_chat_model, model_server
-from ...llm.limits import Limits
-from ...llm.probe_questions import ProbeQuestion, Prober
-from ...llm.probes import MOST_CALLS, MOST_REFUSED, USUAL_CALLS, Finding, Probes
+from ...llm.client.endpoint import Endpoint
+from ...llm.client.factory import make_chat_model, model_server
+from ...llm.client.limits import Limits
+from ...llm.client.probe_questions import ProbeQuestion, Prober
+from ...llm.client.probes import MOST_CALLS, MOST_REFUSED, USUAL_CALLS, Finding, Probes
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.probe_calls import BookedQuestion, UnbookedQuestion

@@ -17,8 +17,8 @@ from ...evaluation.recorded import Recorded, read_answers
 from ...evaluation.summary import summarise
 from ...knowledge.catalogue import item_ids
 from ...knowledge.domains import Domain
-from ...knowledge.hints import count_kept
-from ...knowledge.training_sessions import training_sessions
+from ...knowledge.hint_store.hints import count_kept
+from ...knowledge.sessions.training_sessions import training_sessions
 from ...ranking.choosers import hint_choice
 from ...ranking.release_cache import served_policy
 from ...records import Session, counted

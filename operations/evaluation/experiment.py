@@ -13,7 +13,7 @@ from ...evaluation.baselines import FROM_EVIDENCE
 from ...evaluation.experiment import Ranked, Row, policy_row, run_baseline
 from ...evaluation.permutations import fused_row, order_spread
 from ...evaluation.summary import hint_table, oracle_row
-from ...knowledge.hints import UNSTORED, Hint, list_hints
+from ...knowledge.hint_store.hints import UNSTORED, Hint, list_hints
 from ...ranking.choosers import hint_choice
 from ...ranking.listing import prompt_order
 from ...records import Flag, Session, counted

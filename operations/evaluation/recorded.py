@@ -11,7 +11,7 @@ import numpy as np
 from ...evaluation.experiment import Row, target_of
 from ...evaluation.recorded import Recorded, score_answers
 from ...knowledge.catalogue import fetch_items
-from ...llm.title_answers import read_titles
+from ...llm.ranking_answers.title_answers import read_titles
 from ...policies.fusion import Fusion, Opinions, held_out_ranks, learn_fusion
 from ...ranking.gather import gather
 from ...ranking.opinion import opinion

@@ -11,7 +11,7 @@ from ...evaluation.report.comparison import HintUse, examples, hint_uses
 from ...evaluation.report.page import Picture, Report
 from ...evaluation.report.pictures import hint_bars, learning_curve
 from ...knowledge.catalogue import all_items
-from ...knowledge.hints import Hint, list_hints
+from ...knowledge.hint_store.hints import Hint, list_hints
 from ...knowledge.releases import Release, active_release_number, fetch_release
 from ...records import counted
 from ...runtime.context import Context

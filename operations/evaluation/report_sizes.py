@@ -12,14 +12,14 @@ from ...evaluation.report.comparison import gains_over
 from ...evaluation.report.page import Picture
 from ...evaluation.report.pictures import gain_by_size
 from ...evaluation.report.sizes import FEWEST_SESSIONS, Cells, by_hints, by_sessions, sizes_up_to
-from ...knowledge.hints import HintAndEmbedding, hint_key
-from ...knowledge.shortlist import active_among
-from ...knowledge.trials import gains
+from ...knowledge.hint_store.hints import HintAndEmbedding, hint_key
+from ...knowledge.hint_store.shortlist import active_among
+from ...knowledge.hint_store.trials import gains
 from ...ranking.gather import gather
+from ...ranking.hints.trials import resolve_session
 from ...ranking.policy_inputs import session_state
 from ...ranking.release_cache import with_embeddings
 from ...ranking.state import RecommendState
-from ...ranking.trials import resolve_session
 from ...records import counted
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress

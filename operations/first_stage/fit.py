@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...knowledge.catalogue import fetch_embeddings, fetch_items
-from ...knowledge.evidence import EvidenceIndex
 from ...knowledge.first_stages import describe_first_stage, store_first_stage
-from ...knowledge.training_sessions import count_sessions, training_sessions
+from ...knowledge.sessions.evidence import EvidenceIndex
+from ...knowledge.sessions.training_sessions import count_sessions, training_sessions
 from ...ranking.first_stage import first_stage_task
-from ...ranking.panels import random_sessions
+from ...ranking.hints.panels import random_sessions
 from ...records import Item, Session
 from ...runtime.domain_cache import evidence_of
 from ...runtime.options import RunOptions

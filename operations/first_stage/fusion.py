@@ -9,9 +9,9 @@ import numpy as np
 
 from ...arrays import Floats
 from ...knowledge.fusions import store_fusions
-from ...knowledge.hints import NO_HINT, Hint, in_order, set_key
-from ...knowledge.jobs import hold_running
-from ...knowledge.trials import answers
+from ...knowledge.hint_store.hints import NO_HINT, Hint, in_order, set_key
+from ...knowledge.hint_store.trials import answers
+from ...knowledge.jobs.jobs import hold_running
 from ...policies.fusion import FEWEST_SESSIONS, Fusion, Opinions, learn_fusion, mean_places
 from ...policies.sets import Actions, hint_sets
 from ...ranking.opinion import opinion

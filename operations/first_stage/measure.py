@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, Re2llmError
-from ...ranking.panels import random_sessions
+from ...ranking.hints.panels import random_sessions
+from ...ranking.hints.trials import resolve_session, try_hint
 from ...ranking.state import RecommendState
-from ...ranking.trials import resolve_session, try_hint
 from ...runtime.budget import Budget
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -31,7 +31,7 @@ class Measured:
 
     Attributes:
         domain: The catalogue.
-        model: Which model.
+        model: Name of the model.
         fusion: The weight that serves from now on, the gain in NDCG@10 and its interval.
         says: The same as a sentence.
         llm_calls: Model calls, retries included; trials that were paid before cost none.

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import InputError
 from ...knowledge.domains import hold_hints
-from ...knowledge.hint_stats import measured_hints
-from ...knowledge.hints import add_hint, clean_hint, list_hints
-from ...knowledge.reflections import Proposal, store_proposal
-from ...ranking.repeats import embed
+from ...knowledge.hint_store.hints import add_hint, clean_hint, list_hints
+from ...knowledge.hint_store.reflections import Proposal, store_proposal
+from ...knowledge.hint_store.stats import measured_hints
+from ...ranking.hints.repeats import embed
 from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import RunOptions, resolve_context

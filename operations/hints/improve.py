@@ -9,14 +9,14 @@ import numpy as np
 
 from ...errors import BudgetSpentError, HintsFullError, InputError, ModelDownError
 from ...knowledge.catalogue import fetch_items
-from ...knowledge.hint_decisions import KeptHint, kept_hints, own_sessions
-from ...knowledge.training_sessions import fetch_session
-from ...llm.hint_answers import HINTS, read_hints
-from ...llm.improvement_prompt import ShownSession, improvement_messages
-from ...ranking.gain_table import GainTable
-from ...ranking.hint_stats import update_stats
-from ...ranking.improving import NEEDED, next_attempt
-from ...ranking.panels import random_panel, sessions_to_tidy_by
+from ...knowledge.hint_store.decisions import KeptHint, kept_hints, own_sessions
+from ...knowledge.sessions.training_sessions import fetch_session
+from ...llm.hints.answers import HINTS, read_hints
+from ...llm.hints.improvement_prompt import ShownSession, improvement_messages
+from ...ranking.hints.gain_table import GainTable
+from ...ranking.hints.improving import NEEDED, next_attempt
+from ...ranking.hints.panels import random_panel, sessions_to_tidy_by
+from ...ranking.hints.stats import update_stats
 from ...records import Item, counted
 from ...runtime.context import Context
 from ...runtime.model_call import ask

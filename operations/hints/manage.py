@@ -6,13 +6,13 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from ...knowledge import hints as stored_hints
 from ...knowledge.domains import hold_hints
-from ...knowledge.hint_pages import hint_on_page
-from ...knowledge.hint_stats import measured_hints
-from ...knowledge.lineage import hint_lineage
-from ...knowledge.reflections import Proposal, store_proposal
-from ...ranking.repeats import embed
+from ...knowledge.hint_store import hints as stored_hints
+from ...knowledge.hint_store.lineage import hint_lineage
+from ...knowledge.hint_store.pages import hint_on_page
+from ...knowledge.hint_store.reflections import Proposal, store_proposal
+from ...knowledge.hint_store.stats import measured_hints
+from ...ranking.hints.repeats import embed
 from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import resolve_context

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge.domains import Domain
-from ...knowledge.hint_pages import (
+from ...knowledge.hint_store.lineage import hint_story
+from ...knowledge.hint_store.pages import (
     HintOnPage,
     HintSort,
     count_by_status,
@@ -16,8 +17,7 @@ from ...knowledge.hint_pages import (
     page_of_hints,
     versions_of,
 )
-from ...knowledge.hint_trials import HintTrial, trials_of_hint
-from ...knowledge.lineage import hint_story
+from ...knowledge.hint_store.trials_of_hint import HintTrial, trials_of_hint
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..counted_uses import bring_counts_up_to_date

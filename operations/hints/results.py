@@ -6,10 +6,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from ...knowledge.hint_pages import HintOnPage
-from ...knowledge.hint_stats import BEYOND_DOUBT, harm_of
-from ...knowledge.hints import Hint
-from ...ranking.verification import Verification
+from ...knowledge.hint_store.hints import Hint
+from ...knowledge.hint_store.pages import HintOnPage
+from ...knowledge.hint_store.stats import BEYOND_DOUBT, harm_of
+from ...ranking.hints.verification import Verification
 
 
 class ListedHint(BaseModel):

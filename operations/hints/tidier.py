@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...arrays import Floats
 from ...errors import BudgetSpentError, ModelDownError
 from ...knowledge.domains import hold_hints
-from ...knowledge.hint_decisions import (
+from ...knowledge.hint_store.decisions import (
     KeptHint,
     StatusChange,
     apply_change,
@@ -22,14 +22,14 @@ from ...knowledge.hint_decisions import (
     kept_hints,
     own_sessions,
 )
-from ...knowledge.jobs import hold_running
+from ...knowledge.jobs.jobs import hold_running
 from ...knowledge.releases import hints_in_reach
-from ...ranking.gain_table import GainTable
-from ...ranking.panels import sessions_to_tidy_by
-from ...ranking.proof import looks
-from ...ranking.tidy_store import Store
-from ...ranking.tidying import Judge
-from ...ranking.verification import verification
+from ...ranking.hints.gain_table import GainTable
+from ...ranking.hints.panels import sessions_to_tidy_by
+from ...ranking.hints.proof import looks
+from ...ranking.hints.tidy_store import Store
+from ...ranking.hints.tidying import Judge
+from ...ranking.hints.verification import verification
 from ...records import counted
 from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard

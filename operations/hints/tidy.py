@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import BudgetSpentError, ModelDownError
-from ...ranking.hint_stats import update_stats
+from ...ranking.hints.stats import update_stats
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ..database import in_domain

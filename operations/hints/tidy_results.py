@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ...ranking.tidy_store import Standing, Verdict
+from ...ranking.hints.tidy_store import Standing, Verdict
 from .results import MeasuredGain
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from ...errors import InputError
 from ...knowledge.domains import hold_hints
-from ...knowledge.hint_decisions import KeptHint
-from ...knowledge.hints import add_hint, clean_hint, count_kept, hint_key
-from ...knowledge.merged import keys_by_hint
-from ...ranking.improving import LOOKS, Comparison, Way, compare_with_parents
-from ...ranking.panel_gains import panel_gains
-from ...ranking.panels import Panel, random_panel
-from ...ranking.repeats import embed
+from ...knowledge.hint_store.decisions import KeptHint
+from ...knowledge.hint_store.hints import add_hint, clean_hint, count_kept, hint_key
+from ...knowledge.hint_store.merged import keys_by_hint
+from ...ranking.hints.improving import LOOKS, Comparison, Way, compare_with_parents
+from ...ranking.hints.panel_gains import panel_gains
+from ...ranking.hints.panels import Panel, random_panel
+from ...ranking.hints.repeats import embed
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import RunOptions
 from ..database import in_domain

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 
-from ...knowledge.hints import clean_hint, find_hints
-from ...ranking.panel_gains import panel_gains
-from ...ranking.panels import Panel, drawn_sessions
-from ...ranking.verification import verification
+from ...knowledge.hint_store.hints import clean_hint, find_hints
+from ...ranking.hints.panel_gains import panel_gains
+from ...ranking.hints.panels import Panel, drawn_sessions
+from ...ranking.hints.verification import verification
 from ...records import counted
 from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of

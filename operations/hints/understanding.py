@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ...llm.offline.understanding import understood
+from ...ranking.hints.trials import resolve_session
 from ...ranking.prompt import ranking_prompt
-from ...ranking.trials import resolve_session
 from ...runtime.domain_cache import evidence_of
 from ...runtime.options import RunOptions
 from ...settings import OFFLINE_MODEL

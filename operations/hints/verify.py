@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from ...knowledge.domains import hold_hints
-from ...knowledge.hint_decisions import own_sessions
-from ...knowledge.hint_stats import ENOUGH, retire_harmful
-from ...knowledge.hints import Hint, find_hints, list_hints, set_status
-from ...ranking.hint_stats import update_stats
-from ...ranking.panel_gains import is_finished, panel_gains
-from ...ranking.panels import Panel, random_panel
-from ...ranking.verification import CLEAR_HARM_AFTER, Verification, verification
+from ...knowledge.hint_store.decisions import own_sessions
+from ...knowledge.hint_store.hints import Hint, find_hints, list_hints, set_status
+from ...knowledge.hint_store.stats import ENOUGH, retire_harmful
+from ...ranking.hints.panel_gains import is_finished, panel_gains
+from ...ranking.hints.panels import Panel, random_panel
+from ...ranking.hints.stats import update_stats
+from ...ranking.hints.verification import CLEAR_HARM_AFTER, Verification, verification
 from ...records import counted
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...errors import InputError, Re2llmError
-from ...knowledge.feedback import Miss, mark_learnt, misses_to_learn
-from ...knowledge.training_sessions import observe_session, picked_session
+from ...knowledge.log.feedback import Miss, mark_learnt, misses_to_learn
+from ...knowledge.sessions.training_sessions import observe_session, picked_session
 from ...records import Session
 from ...runtime.context import Context
 from ...runtime.options import resolve_context

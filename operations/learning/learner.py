@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from ...errors import BudgetSpentError, ModelDownError
-from ...knowledge.hint_stats import retire_harmful
-from ...knowledge.hints import Hint, count_kept
-from ...ranking.hint_stats import update_stats
-from ...ranking.panels import sessions_to_learn
+from ...knowledge.hint_store.hints import Hint, count_kept
+from ...knowledge.hint_store.stats import retire_harmful
+from ...ranking.hints.panels import sessions_to_learn
+from ...ranking.hints.stats import update_stats
 from ...runtime.context import Context
 from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard

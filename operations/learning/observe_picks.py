@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from ...knowledge.catalogue import fetch_items, refresh_popularity
 from ...knowledge.domains import mark_changed
-from ...knowledge.feedback import Miss, mark_learnt
-from ...knowledge.live_picks import new_picks
-from ...knowledge.sources import FILE, LOCAL
-from ...knowledge.training_sessions import keys_of_sessions, store_sessions
+from ...knowledge.log.feedback import Miss, mark_learnt
+from ...knowledge.log.live_picks import new_picks
+from ...knowledge.sessions.sources import FILE, LOCAL
+from ...knowledge.sessions.training_sessions import keys_of_sessions, store_sessions
 from ...records import Session
 from ...runtime.options import RunOptions
 from ..database import in_domain

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError
-from ...knowledge.training_sessions import fewest_candidates
-from ...knowledge.trials import hit_ranks
+from ...knowledge.hint_store.trials import hit_ranks
+from ...knowledge.sessions.training_sessions import fewest_candidates
 from ...llm.prices import call_cost
 from ...runtime.budget import Budget
 from ...runtime.options import RunOptions

@@ -22,10 +22,10 @@ from ...knowledge.catalogue import changed_items, item_ids, refresh_popularity, 
 from ...knowledge.domains import Domain, claim_domain, find_domain, mark_changed
 from ...knowledge.engine import unreachable
 from ...knowledge.meaning_index import index_meaning
-from ...knowledge.time_order import notice_time_order
-from ...knowledge.training_sessions import count_sessions, session_keys, store_sessions
-from ...llm.embeddings import Embedder
-from ...llm.encoder import ENCODER_ID
+from ...knowledge.sessions.time_order import notice_time_order
+from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
+from ...llm.embedding.embeddings import Embedder
+from ...llm.embedding.encoder import ENCODER_ID
 from ...records import Item, Session
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context

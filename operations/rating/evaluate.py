@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...evaluation.rating_summary import RatingRow, summarise_ratings
-from ...llm.rating_prompt import PromptLimits
+from ...llm.ratings.prompt import PromptLimits
 from ...rating.baselines import RATING_BASELINES, check_rating_baselines
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.groups import case_groups

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, cast, get_args
 
 from ...errors import InputError
-from ...llm.rating_limits import written
+from ...llm.ratings.limits import written
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, fitting_traces, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe

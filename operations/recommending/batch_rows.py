@@ -19,7 +19,7 @@ def request_of(row: RequestRow, context: Context, k: int) -> str:
     """Return a digest of what a row asks; answers carry it, so that a resumed run can compare.
 
     Args:
-        row: Whose number and key count, too.
+        row: The row, with its number and key.
         context: Of which the catalogue and the policy count.
         k: Items in an answer.
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...knowledge.autopilots import takes_misses
-from ...knowledge.feedback import store_feedback
-from ...knowledge.recommendations import shown_ranking
+from ...knowledge.autopilot.autopilots import takes_misses
+from ...knowledge.log.feedback import store_feedback
+from ...knowledge.log.recommendations import shown_ranking
 from ...ranking.rollouts import look_soon
 from ...runtime.context import Context
 from ...runtime.options import resolve_context

@@ -10,11 +10,11 @@ from typing import Any
 from ...errors import InputError, Re2llmError
 from ...knowledge import releases as stored
 from ...knowledge.catalogue import fetch_items
-from ...knowledge.hints import Hint, hints_among
-from ...ranking.panels import drawn_sessions
+from ...knowledge.hint_store.hints import Hint, hints_among
+from ...ranking.hints.panels import drawn_sessions
+from ...ranking.hints.trials import resolve_session
 from ...ranking.release_hints import release_hints
 from ...ranking.served_policy import ServedPolicy, load_release
-from ...ranking.trials import resolve_session
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge import releases as stored
 from ...knowledge.domains import Domain
-from ...knowledge.rollouts import latest_rollout, rollout_events
+from ...knowledge.rollouts.rollouts import latest_rollout, rollout_events
 from ...ranking.served_policy import load_release
 from ...runtime.context import Context
 from ...runtime.options import resolve_context

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...evaluation.off_policy import OffPolicyReport, Shares, report, require_log
 from ...knowledge.domains import Domain
-from ...knowledge.feedback import Decision, logged_decisions
+from ...knowledge.log.feedback import Decision, logged_decisions
 from ...knowledge.releases import fetch_release
-from ...knowledge.training_sessions import first_keys, picked_session
+from ...knowledge.sessions.training_sessions import first_keys, picked_session
 from ...ranking.gather import gather
 from ...ranking.release_hints import release_hints
 from ...ranking.served_policy import load_release

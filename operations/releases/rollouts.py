@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError
 from ...knowledge import releases as stored
 from ...knowledge.domains import Domain
-from ...knowledge.rollouts import (
+from ...knowledge.rollouts.rollouts import (
     Change,
     Rollout,
     change_rollout,

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...errors import InputError
 from ...knowledge.fusions import store_fusions
-from ...knowledge.hints import Hint
-from ...knowledge.jobs import hold_running
+from ...knowledge.hint_store.hints import Hint
+from ...knowledge.jobs.jobs import hold_running
 from ...knowledge.releases import (
     RELEASE,
     Release,
@@ -18,11 +18,11 @@ from ...knowledge.releases import (
     release_of_job,
     store_release,
 )
-from ...llm.encoder import ENCODER_ID
+from ...llm.embedding.encoder import ENCODER_ID
 from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
 from ...policies.weights import dump_policy
-from ...ranking.hint_stats import update_stats
+from ...ranking.hints.stats import update_stats
 from ...ranking.policy_inputs import hint_set_version
 from ...runtime.options import RunOptions
 from ..database import in_domain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from ...errors import InputError
-from ...knowledge.counted_rewards import keep_before_purge
+from ...knowledge.autopilot.counted_rewards import keep_before_purge
 from ...knowledge.domains import find_domain
 from ...knowledge.retention import Scope, delete_log, hold_domains, observed_sessions, sources_of
 from ...runtime.context import Context

@@ -9,10 +9,10 @@ from __future__ import annotations
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...knowledge.log_tables import FeedbackRow, RecommendationRow
 from ...knowledge.retention import Scope
-from ...knowledge.rollout_tables import ExposureRow, RolloutRow
-from ...knowledge.rollouts import Change, change_rollout, claim_rollout
+from ...knowledge.rollouts.rollouts import Change, change_rollout, claim_rollout
+from ...knowledge.schema.log import FeedbackRow, RecommendationRow
+from ...knowledge.schema.rollouts import ExposureRow, RolloutRow
 from ...policies.rollout.owners import decide_without_one
 from ...policies.rollout.plan import Plan
 from ...ranking.rollouts import seen_by_owners

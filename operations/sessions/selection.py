@@ -9,8 +9,8 @@ from pathlib import Path
 from ...data.malformed import ReadReport
 from ...data.session_file import read_sessions
 from ...errors import InputError
-from ...knowledge.sources import within_share
-from ...knowledge.training_sessions import session_keys, stored_keys
+from ...knowledge.sessions.sources import within_share
+from ...knowledge.sessions.training_sessions import session_keys, stored_keys
 from ...records import Session
 from ...runtime.options import RunOptions
 from ..database import in_domain

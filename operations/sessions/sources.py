@@ -13,13 +13,13 @@ from ...knowledge import forgetting
 from ...knowledge.catalogue import refresh_popularity
 from ...knowledge.domains import Domain, hold_hints, mark_changed
 from ...knowledge.first_stages import Forgotten, forget_learned_since
-from ...knowledge.hint_decisions import own_sessions
-from ...knowledge.hints import set_status
-from ...knowledge.merged import first_gains, keys_by_hint
-from ...knowledge.sources import list_sources
-from ...knowledge.trials import gains
-from ...ranking.hint_stats import update_stats
-from ...ranking.verification import verification
+from ...knowledge.hint_store.decisions import own_sessions
+from ...knowledge.hint_store.hints import set_status
+from ...knowledge.hint_store.merged import first_gains, keys_by_hint
+from ...knowledge.hint_store.trials import gains
+from ...knowledge.sessions.sources import list_sources
+from ...ranking.hints.stats import update_stats
+from ...ranking.hints.verification import verification
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...knowledge.hints import Hint
+from ...knowledge.hint_store.hints import Hint
 from ...knowledge.job_budgets import room_of_job
 from ...llm.prices import call_cost
 from ...ranking.prompt import ranking_prompt
@@ -27,7 +27,7 @@ class CallsLeft:
     Args:
         options: The run's options.
         state: A session that is asked about.
-        hints: That are tried on it.
+        hints: The hints that are tried on it.
     """
 
     def __init__(self, options: RunOptions, state: RecommendState, hints: Sequence[Hint]) -> None:

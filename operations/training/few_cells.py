@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BudgetSpentError
-from ...knowledge.hints import HintAndEmbedding, hint_key
+from ...knowledge.hint_store.hints import HintAndEmbedding, hint_key
 from ...policies.cell_search import CellSearch, Round
 from ...policies.recipes import PolicyRecipe
 from ...policies.reward_model import Features
+from ...ranking.hints.rewards import RewardTable
 from ...ranking.policy_inputs import session_state
-from ...ranking.rewards import RewardTable
 from ...ranking.state import RecommendState
 from ...records import counted
 from ...runtime.budget import Budget

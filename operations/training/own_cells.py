@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...knowledge.hint_decisions import own_sessions
-from ...knowledge.hints import HintAndEmbedding
+from ...knowledge.hint_store.decisions import own_sessions
+from ...knowledge.hint_store.hints import HintAndEmbedding
 from ...ranking.state import RecommendState
 from ...runtime.options import RunOptions
 from ..database import in_domain

@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import ModelDownError
-from ...knowledge.hints import Hint, find_hints
-from ...ranking.rewards import RewardTable
+from ...knowledge.hint_store.hints import Hint, find_hints
+from ...ranking.hints.rewards import RewardTable
+from ...ranking.hints.trials import resolve_session, try_hint
 from ...ranking.state import RecommendState
-from ...ranking.trials import resolve_session, try_hint
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress

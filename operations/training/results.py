@@ -19,7 +19,7 @@ class TrainedRelease:
     Attributes:
         domain: The catalogue.
         release: Its number.
-        recipe: Which kind of policy.
+        recipe: The kind of policy.
         active: Whether it serves now.
         why_not: Why it does not serve; empty if it does.
         gain: Mean gain in NDCG@10 over no hint on validation sessions.

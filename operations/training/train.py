@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...knowledge.hint_stats import retire_harmful
+from ...knowledge.hint_store.stats import retire_harmful
 from ...llm.prices import estimated_tokens
 from ...policies.held_out import draw_folds
 from ...policies.ppo import Rewards
 from ...policies.recipes import PolicyRecipe, TrainingConfig, check_recipe, default_config
 from ...policies.training import Trained, TrainingData, train_hint_policy
-from ...ranking.hint_stats import update_stats
+from ...ranking.hints.stats import update_stats
 from ...ranking.policy_inputs import hint_features, session_state
 from ...runtime.budget import limited
 from ...runtime.context import Context

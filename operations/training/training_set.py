@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import InputError
-from ...knowledge.hints import Hint, HintAndEmbedding, best_hints, find_hints
-from ...ranking.hint_stats import update_stats
-from ...ranking.panels import random_sessions
+from ...knowledge.hint_store.hints import Hint, HintAndEmbedding, best_hints, find_hints
+from ...ranking.hints.panels import random_sessions
+from ...ranking.hints.stats import update_stats
 from ...records import counted
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress
@@ -25,7 +25,7 @@ class TrainingSet:
     Attributes:
         domain_id: Key of the domain.
         sessions: Keys of the training sessions, in random order; the first ones are the panel.
-        hints: That are tried on the panel.
+        hints: The hints that are tried on the panel.
     """
 
     domain_id: int

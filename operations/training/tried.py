@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ...knowledge.hints import HintAndEmbedding
+from ...knowledge.hint_store.hints import HintAndEmbedding
 from ...policies.cell_search import CellSearch
 from ...policies.recipes import PolicyRecipe
-from ...ranking.rewards import RewardTable
+from ...ranking.hints.rewards import RewardTable
+from ...ranking.hints.trials import resolve_session
 from ...ranking.state import RecommendState
-from ...ranking.trials import resolve_session
 from ...runtime.batch_calls import ask_ahead
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress

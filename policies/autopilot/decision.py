@@ -81,7 +81,7 @@ class Observation:
         picks: Of people since the last training.
         fresh: Hints that became active since the last training.
         hints: Active and pending ones.
-        most_hints: That a domain may have.
+        most_hints: The number that a domain may have.
         usd_left: Of today; `None` without such a limit.
         calls_left: Likewise.
     """

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats
-from ...knowledge.evidence import EVIDENCE
+from ...knowledge.sessions.evidence import EVIDENCE
 from ...records import Item
 from ...title_words import series_scores
 from ..session_stats import (

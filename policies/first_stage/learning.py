@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats
-from ...knowledge.trials import ndcg
+from ...knowledge.hint_store.trials import ndcg
 from ...records import Session
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .fitting import EPOCHS, MEMBERS, Lists, fit

@@ -13,8 +13,8 @@ from langchain_core.messages import convert_to_openai_messages
 from pydantic import TypeAdapter, ValidationError
 
 from ...errors import InputError, reason_of
-from ...llm.rating_answers import strict_rating
-from ...llm.rating_limits import PromptLimits
+from ...llm.ratings.answers import strict_rating
+from ...llm.ratings.limits import PromptLimits
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from ..splits import RatingCase

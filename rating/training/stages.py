@@ -17,8 +17,8 @@ from typing import Any
 from langchain_core.messages import convert_to_openai_messages
 
 from ...errors import InputError
-from ...llm.rating_answers import strict_rating
-from ...llm.rating_prompt import rating_prompt_version
+from ...llm.ratings.answers import strict_rating
+from ...llm.ratings.prompt import rating_prompt_version
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from .checkpoint import (

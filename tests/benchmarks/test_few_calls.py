@@ -12,7 +12,7 @@ from re2llm.benchmarks.few_calls_figure import draw
 from re2llm.benchmarks.few_calls_tables import Tables, build_tables
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint, hint_key
+from re2llm.knowledge.hint_store.hints import add_hint, hint_key
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies import recipes
 from re2llm.runtime.services import Services

@@ -16,8 +16,8 @@ import pytest
 from fault_server import Body, FaultServer, completion, error
 from langchain_core.messages import AIMessage
 from re2llm.cli import app
-from re2llm.knowledge.logprobs import find_logprobs
-from re2llm.llm.probes import cached_tokens
+from re2llm.knowledge.log.logprobs import find_logprobs
+from re2llm.llm.client.probes import cached_tokens
 from re2llm.operations.accounts.costs import costs
 from re2llm.operations.doctor import doctor, model_checks
 from re2llm.operations.doctor.diagnosis import Diagnosis

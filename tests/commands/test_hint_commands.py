@@ -17,10 +17,10 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import Domain, find_domain
-from re2llm.knowledge.hint_stats import refresh_stats, retire_harmful
-from re2llm.knowledge.hints import Hint, add_hint, clean_hint, hint_key, list_hints
-from re2llm.knowledge.training_sessions import session_keys
-from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.knowledge.hint_store.hints import Hint, add_hint, clean_hint, hint_key, list_hints
+from re2llm.knowledge.hint_store.stats import refresh_stats, retire_harmful
+from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.hints import manage as hints
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.context import Context
@@ -246,7 +246,7 @@ async def test_show_tells_the_miss_the_diagnosis_the_trials_and_the_uses(
     script: Callable[..., Any],
     classroom: str,
 ) -> None:
-    from re2llm.knowledge.lineage import hint_lineage
+    from re2llm.knowledge.hint_store.lineage import hint_lineage
 
     adjust(verify_random=5, verify_near=0)
     targets = {tuple(s.history): s.target for s in SESSIONS}

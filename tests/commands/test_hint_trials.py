@@ -15,7 +15,7 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import list_hints, set_status
+from re2llm.knowledge.hint_store.hints import list_hints, set_status
 from re2llm.operations.hints.exchange import import_from_domain
 from re2llm.operations.hints.manage import list_hints as listed_hints
 from re2llm.operations.hints.verify import verify_hints

@@ -9,7 +9,7 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ReleaseMisfitError
 from re2llm.knowledge.releases import Release
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.served_policy import load_release
 from re2llm.runtime.services import Services

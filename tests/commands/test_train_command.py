@@ -14,7 +14,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.fusions import store_fusions
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training import train as operation

@@ -14,13 +14,13 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.evaluation.off_policy import OffPolicyReport, reward_model
 from re2llm.knowledge.domains import Domain, find_domain
-from re2llm.knowledge.feedback import Decision, store_feedback
-from re2llm.knowledge.hints import add_hint, best_hints, clean_hint
-from re2llm.knowledge.recommendations import Recommendation, log_recommendations
+from re2llm.knowledge.hint_store.hints import add_hint, best_hints, clean_hint
+from re2llm.knowledge.hint_store.trials import ndcg
+from re2llm.knowledge.log.feedback import Decision, store_feedback
+from re2llm.knowledge.log.recommendations import Recommendation, log_recommendations
 from re2llm.knowledge.releases import Release, fetch_release, store_release
-from re2llm.knowledge.training_sessions import store_sessions
-from re2llm.knowledge.trials import ndcg
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.knowledge.sessions.training_sessions import store_sessions
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.networks import ContentConfig, ContentPolicy

@@ -18,16 +18,16 @@ from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.first_stages import describe_first_stage
 from re2llm.knowledge.fusions import store_fusions
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training.train import train
 from re2llm.policies.fusion import Fusion
 from re2llm.ranking.gather import gather
+from re2llm.ranking.hints.trials import resolve_session, try_hint
 from re2llm.ranking.opinion import learned_fusion
 from re2llm.ranking.shown_evidence import EXPECTED
-from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

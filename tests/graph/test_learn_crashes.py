@@ -21,13 +21,13 @@ from learners import Learners, Moment
 from learnt import Learnt, assert_whole, forget, knowledge, libpq, sessions_left, settled
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.embedded import start_embedded
-from re2llm.knowledge.hints import hint_key, list_hints
-from re2llm.knowledge.near_hints import nearest_hints
+from re2llm.knowledge.embedded_postgres.database import start_embedded
+from re2llm.knowledge.hint_store.hints import hint_key, list_hints
+from re2llm.knowledge.hint_store.near_hints import nearest_hints
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
-from re2llm.ranking.repeats import CLOSE, COMPARED, embed, repeated_hint
+from re2llm.ranking.hints.repeats import CLOSE, COMPARED, embed, repeated_hint
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services

@@ -15,11 +15,11 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import build_graph, graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_stats import refresh_stats
-from re2llm.knowledge.hints import Hint, add_hint, hint_key, list_hints, set_status
-from re2llm.knowledge.training_sessions import training_sessions
+from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hints, set_status
+from re2llm.knowledge.hint_store.stats import refresh_stats
+from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
-from re2llm.ranking import verification
+from re2llm.ranking.hints import verification
 from re2llm.records import Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services

@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
 from re2llm.graph.rate import build_graph, graph
-from re2llm.llm.rating_prompt import rating_messages
+from re2llm.llm.ratings.prompt import rating_messages
 from re2llm.rating.request import rating_task
 from re2llm.rating.traces import trace_rating
 from re2llm.records import RatingScale

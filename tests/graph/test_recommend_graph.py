@@ -23,7 +23,7 @@ from prompts import document_of
 from re2llm.data.sample import load_films, sample_items
 from re2llm.graph.recommend import build_graph, graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.ranking.state import RecommendResult
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context

@@ -13,16 +13,16 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.forgetting import delete_sessions
-from re2llm.knowledge.hint_decisions import own_sessions
-from re2llm.knowledge.reflections import waiting_misses
-from re2llm.knowledge.training_sessions import training_sessions
-from re2llm.llm.reflection_prompt import REFLECTION_PROMPT_VERSION
+from re2llm.knowledge.hint_store.decisions import own_sessions
+from re2llm.knowledge.hint_store.reflections import waiting_misses
+from re2llm.knowledge.sessions.training_sessions import training_sessions
+from re2llm.llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.learning.learn import learn, learn_session
 from re2llm.operations.learning.learner import Learner
-from re2llm.ranking import batching, misses
-from re2llm.ranking.misses import miss_of
-from re2llm.ranking.trials import resolve_session, run_trial
+from re2llm.ranking.hints import batching, misses
+from re2llm.ranking.hints.misses import miss_of
+from re2llm.ranking.hints.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

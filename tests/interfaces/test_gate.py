@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 from console import Browser, form_to
 from re2llm.interfaces.callers import asks_for_key
-from re2llm.knowledge.keys import create_key
+from re2llm.knowledge.access.keys import create_key
 from re2llm.runtime.services import Services
 
 pytest.importorskip("langgraph_api", reason="needs the extra `studio`")

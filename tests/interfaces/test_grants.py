@@ -14,8 +14,8 @@ from keyed_runs import HOSTILE, OTHER, asking, own_model, run, sums
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.gate import Gate
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.keys import create_key
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import create_key
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import checked, granted

@@ -26,10 +26,10 @@ from langgraph_sdk import Auth
 from re2llm.graph import learn, rate, recommend
 from re2llm.interfaces import chat
 from re2llm.interfaces.auth import create_run
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import check_key, create_key
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.hints import list_hints
-from re2llm.knowledge.keys import check_key, create_key
+from re2llm.knowledge.hint_store.hints import list_hints
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session

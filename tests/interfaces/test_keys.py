@@ -16,7 +16,7 @@ from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
 from re2llm.interfaces.gate import Gate
-from re2llm.knowledge.keys import check_key, create_key, revoke_key
+from re2llm.knowledge.access.keys import check_key, create_key, revoke_key
 from re2llm.runtime.background import Background
 from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import narrowed

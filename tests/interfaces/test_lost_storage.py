@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from database_proxy import DatabaseProxy, proxied
 from re2llm.data.sample import load_films
-from re2llm.knowledge.keys import create_key
+from re2llm.knowledge.access.keys import create_key
 from re2llm.runtime.services import Services
 from server_logs import troubles
 

@@ -15,11 +15,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from re2llm.data.sample import load_films
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import create_key, revoke_key
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.hints import list_hints
-from re2llm.knowledge.keys import create_key, revoke_key
-from re2llm.knowledge.training_sessions import session_keys
+from re2llm.knowledge.hint_store.hints import list_hints
+from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session

@@ -13,7 +13,7 @@ from re2llm.jobs.control import cancel_job, job, jobs
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import find_schedule, list_schedules, remove_schedule
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state
+from re2llm.knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
 from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot

@@ -10,10 +10,10 @@ import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.code_version import code_version
 from re2llm.jobs.piloting import turn_off, turn_on
-from re2llm.knowledge.autopilot_days import used_days
+from re2llm.knowledge.autopilot.days import used_days
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import JobClaim, claim_job_call, settle_job_call
-from re2llm.knowledge.jobs import restart_job, store_job
+from re2llm.knowledge.jobs.jobs import restart_job, store_job
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan

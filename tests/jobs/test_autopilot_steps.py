@@ -15,14 +15,14 @@ from re2llm.jobs.kinds import Work
 from re2llm.jobs.piloting import run_once, turn_off, turn_on
 from re2llm.jobs.schedules import add_schedule, list_schedules
 from re2llm.jobs.ticks import submit_tick
-from re2llm.knowledge.autopilots import set_autopilot_state
+from re2llm.knowledge.autopilot.autopilots import set_autopilot_state
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.job_tables import JobRow
-from re2llm.knowledge.jobs import store_job
-from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
+from re2llm.knowledge.jobs.jobs import store_job
 from re2llm.knowledge.releases import activate_release, rollback_release
-from re2llm.knowledge.rollouts import Change, change_rollout, latest_rollout
-from re2llm.knowledge.tables import ReleaseRow
+from re2llm.knowledge.rollouts.rollouts import Change, change_rollout, latest_rollout
+from re2llm.knowledge.schema.jobs import JobRow
+from re2llm.knowledge.schema.log import FeedbackRow, RecommendationRow
+from re2llm.knowledge.schema.tables import ReleaseRow
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.learning.observe_picks import observe_picks
 from re2llm.operations.releases.rollouts import show_canary, start_canary

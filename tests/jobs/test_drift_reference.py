@@ -9,13 +9,17 @@ import pytest
 import pytest_asyncio
 from piloted import WINDOW, a_window_ago, rewarded, served
 from re2llm.jobs.piloting import run_once, turn_on
-from re2llm.knowledge import counted_rewards
-from re2llm.knowledge.autopilot_tables import AutopilotRow
-from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, store_decision
-from re2llm.knowledge.counted_rewards import count_rewards
+from re2llm.knowledge.autopilot import counted_rewards
+from re2llm.knowledge.autopilot.autopilots import (
+    find_autopilot,
+    set_autopilot_state,
+    store_decision,
+)
+from re2llm.knowledge.autopilot.counted_rewards import count_rewards
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.log_tables import RecommendationRow
-from re2llm.knowledge.tables import ReleaseRow
+from re2llm.knowledge.schema.autopilot import AutopilotRow
+from re2llm.knowledge.schema.log import RecommendationRow
+from re2llm.knowledge.schema.tables import ReleaseRow
 from re2llm.operations.autopilot.manage import resume_autopilot, show_autopilot
 from re2llm.operations.sessions.purge import purge
 from re2llm.policies.autopilot.drift import RewardDrift, moments, reward_drift

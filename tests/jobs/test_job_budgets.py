@@ -11,12 +11,12 @@ import pytest
 from langchain_core.messages import HumanMessage
 from re2llm.errors import BudgetSpentError, InputError
 from re2llm.jobs.code_version import code_version
-from re2llm.knowledge.autopilots import store_autopilot
+from re2llm.knowledge.autopilot.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
-from re2llm.knowledge.job_tables import JobRow
-from re2llm.knowledge.jobs import end_job, fetch_job, restart_job, store_job
+from re2llm.knowledge.jobs.jobs import end_job, fetch_job, restart_job, store_job
 from re2llm.knowledge.locks import AdvisoryLocks
+from re2llm.knowledge.schema.jobs import JobRow
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.allowance import ANSWER_TOKENS, Claims, presumed_usage
 from re2llm.runtime.budget import Budget

@@ -20,8 +20,8 @@ from re2llm.errors import (
 from re2llm.jobs import pieces
 from re2llm.jobs.control import cancel_job, job, pause, resume, retry
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.jobs import Job, hold_running
-from re2llm.knowledge.keys import check_key
+from re2llm.knowledge.access.keys import check_key
+from re2llm.knowledge.jobs.jobs import Job, hold_running
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.operations.accounts.keys import create_key
 from re2llm.operations.evaluation.evaluate import evaluate

@@ -14,8 +14,8 @@ from re2llm.jobs.queues import queue_client
 from re2llm.jobs.schedules import add_schedule, list_schedules
 from re2llm.jobs.submit import submit
 from re2llm.jobs.ticks import submit_tick
+from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.job_budgets import claim_job_call
-from re2llm.knowledge.keys import check_key
 from re2llm.operations.accounts.keys import create_key, revoke_key
 from re2llm.operations.autopilot.manage import resume_autopilot
 from re2llm.policies.autopilot.plan import AutopilotPlan

@@ -16,7 +16,7 @@ from embedded_users import PATIENCE, USER, kill, running, start, visit
 
 SLOW = """
 import os, signal, sys, threading
-from re2llm.knowledge.embedded_programs import Programs
+from re2llm.knowledge.embedded_postgres.programs import Programs
 usual = Programs.launch
 
 def slow(*args):

@@ -20,10 +20,11 @@ import psycopg
 import pytest
 from embedded_users import PATIENCE, USER, kill, running, start, visit
 from re2llm.errors import DatabaseError
-from re2llm.knowledge import embedded, embedded_programs
-from re2llm.knowledge.embedded import start_embedded
-from re2llm.knowledge.embedded_copy import may_enter
-from re2llm.knowledge.embedded_programs import Programs
+from re2llm.knowledge.embedded_postgres import database as embedded
+from re2llm.knowledge.embedded_postgres import programs as embedded_programs
+from re2llm.knowledge.embedded_postgres.database import start_embedded
+from re2llm.knowledge.embedded_postgres.program_copy import may_enter
+from re2llm.knowledge.embedded_postgres.programs import Programs
 from sqlalchemy import create_engine, make_url, text
 
 LONG = "x" * 150

@@ -17,10 +17,12 @@ import psutil
 import pytest
 from embedded_users import PATIENCE, kill, running, start, visit
 from re2llm.errors import DatabaseError
-from re2llm.knowledge import embedded, embedded_programs, embedded_server
-from re2llm.knowledge.embedded import running_embedded, start_embedded
-from re2llm.knowledge.embedded_programs import Programs
-from re2llm.knowledge.embedded_server import EmbeddedServer
+from re2llm.knowledge.embedded_postgres import database as embedded
+from re2llm.knowledge.embedded_postgres import programs as embedded_programs
+from re2llm.knowledge.embedded_postgres import server as embedded_server
+from re2llm.knowledge.embedded_postgres.database import running_embedded, start_embedded
+from re2llm.knowledge.embedded_postgres.programs import Programs
+from re2llm.knowledge.embedded_postgres.server import EmbeddedServer
 
 RIGHTS = (
     *("chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap"),

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from re2llm.knowledge import embedded_copy, embedded_programs
-from re2llm.knowledge.embedded_copy import may_enter, open_copy
-from re2llm.knowledge.embedded_programs import Programs
+from re2llm.knowledge.embedded_postgres import program_copy as embedded_copy
+from re2llm.knowledge.embedded_postgres import programs as embedded_programs
+from re2llm.knowledge.embedded_postgres.program_copy import may_enter, open_copy
+from re2llm.knowledge.embedded_postgres.programs import Programs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root alone runs it as another account")
 NOBODY = pwd.getpwnam("nobody")

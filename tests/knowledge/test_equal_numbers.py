@@ -13,31 +13,34 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-from re2llm.knowledge import hint_pages, hint_stats, hint_trials, lineage, shortlist
 from re2llm.knowledge.domains import Domain, claim_domain, delete_domain
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.forgetting import clear_stats, hints_tried_on
-from re2llm.knowledge.hint_decisions import (
+from re2llm.knowledge.hint_store import lineage, shortlist
+from re2llm.knowledge.hint_store import pages as hint_pages
+from re2llm.knowledge.hint_store import stats as hint_stats
+from re2llm.knowledge.hint_store import trials_of_hint as hint_trials
+from re2llm.knowledge.hint_store.decisions import (
     StatusChange,
     apply_change,
     hint_uses,
     kept_hints,
     own_sessions,
 )
-from re2llm.knowledge.hint_uses import count_up, count_uses
-from re2llm.knowledge.hints import add_hint, hint_key, list_hints
-from re2llm.knowledge.merged import keys_by_hint, keys_of
-from re2llm.knowledge.migrate import upgrade
-from re2llm.knowledge.recommendations import Recommendation, log_recommendations
-from re2llm.knowledge.reflections import (
+from re2llm.knowledge.hint_store.hints import add_hint, hint_key, list_hints
+from re2llm.knowledge.hint_store.merged import keys_by_hint, keys_of
+from re2llm.knowledge.hint_store.reflections import (
     Proposal,
     Reflection,
     store_proposal,
     store_reflection,
 )
+from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.hint_store.uses import count_up, count_uses
+from re2llm.knowledge.log.recommendations import Recommendation, log_recommendations
+from re2llm.knowledge.migrate import upgrade
 from re2llm.knowledge.retention import Scope, delete_log, hold_domains
-from re2llm.knowledge.training_sessions import observe_session, session_keys
-from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.knowledge.sessions.training_sessions import observe_session, session_keys
 from re2llm.records import Session
 from re2llm.settings import Settings
 from sqlalchemy import text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from re2llm.knowledge.evidence import EvidenceIndex
 from re2llm.knowledge.rounding import rounded
+from re2llm.knowledge.sessions.evidence import EvidenceIndex
 from re2llm.records import Session
 
 NUMBERS = st.one_of(

@@ -8,17 +8,17 @@ from typing import Any
 
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_stats import best_measured, measured_hints, refresh_stats
-from re2llm.knowledge.hints import add_hint, hint_key, list_hints, set_status
-from re2llm.knowledge.reflections import (
+from re2llm.knowledge.hint_store.hints import add_hint, hint_key, list_hints, set_status
+from re2llm.knowledge.hint_store.reflections import (
     Proposal,
     Reflection,
     store_proposal,
     store_reflection,
 )
-from re2llm.knowledge.tables import HintRow
-from re2llm.knowledge.training_sessions import session_keys
-from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.knowledge.hint_store.stats import best_measured, measured_hints, refresh_stats
+from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.schema.tables import HintRow
+from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.runtime.services import Services
 from sqlalchemy import update
 

@@ -13,7 +13,7 @@ from re2llm.knowledge.catalogue import catalogue_order, fetch_items, store_items
 from re2llm.knowledge.domains import Domain, claim_domain, find_domain
 from re2llm.knowledge.meaning import nearest_items
 from re2llm.knowledge.meaning_index import index_meaning
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.records import Item
 from re2llm.runtime.context import Context

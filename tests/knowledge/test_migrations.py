@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from fresh_databases import execute, rows
 from re2llm.knowledge import migrate
 from re2llm.knowledge.migrate import downgrade, upgrade
-from re2llm.knowledge.tables import SCHEMA, Base
+from re2llm.knowledge.schema.tables import SCHEMA, Base
 from sqlalchemy import CheckConstraint, create_engine, inspect
 
 START_ALL = """

@@ -13,7 +13,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 from re2llm.errors import InputError
 from re2llm.knowledge.names import stored_names
-from re2llm.knowledge.tables import DomainRow
+from re2llm.knowledge.schema.tables import DomainRow
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.database import with_domain
 from re2llm.operations.learning.learn import learn

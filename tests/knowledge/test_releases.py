@@ -11,7 +11,7 @@ from re2llm.knowledge.releases import (
     active_release_number,
     store_release,
 )
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 

@@ -11,11 +11,11 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.fusions import store_fusions
-from re2llm.knowledge.hint_stats import best_measured
+from re2llm.knowledge.hint_store.stats import best_measured
 from re2llm.knowledge.releases import active_release_number
-from re2llm.knowledge.rollouts import latest_rollout
+from re2llm.knowledge.rollouts.rollouts import latest_rollout
+from re2llm.knowledge.schema.tables import HintStatsRow, ReleaseRow
 from re2llm.knowledge.serving_state import ServingQuery, ServingState, serving_state
-from re2llm.knowledge.tables import HintStatsRow, ReleaseRow
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.releases.rollouts import start_canary

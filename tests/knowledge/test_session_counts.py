@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from re2llm.knowledge.session_counts import summed
+from re2llm.knowledge.sessions.session_counts import summed
 from scipy import sparse
 
 

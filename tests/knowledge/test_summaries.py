@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from re2llm.knowledge import hint_pages, hint_uses
-from re2llm.knowledge.cost_sums import (
+from re2llm.knowledge.domains import find_domain, list_domains
+from re2llm.knowledge.hint_store import pages as hint_pages
+from re2llm.knowledge.hint_store import uses as hint_uses
+from re2llm.knowledge.hint_store.uses import count_up, count_uses, latest_uses
+from re2llm.knowledge.log.cost_sums import (
     CostPart,
     close_days,
     sum_calls,
     sum_calls_by_each,
 )
-from re2llm.knowledge.domains import find_domain, list_domains
-from re2llm.knowledge.hint_uses import count_up, count_uses, latest_uses
 from re2llm.knowledge.retention import Scope, delete_log
 from re2llm.operations import counted_uses
 from re2llm.operations.hints.manage import add_hint

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
-from re2llm.knowledge.tables import TrialRow
-from re2llm.knowledge.time_order import RECENT_SHARE, first_recent
-from re2llm.knowledge.training_sessions import session_keys
+from re2llm.knowledge.schema.tables import TrialRow
+from re2llm.knowledge.sessions.evidence import EVIDENCE, EvidenceIndex
+from re2llm.knowledge.sessions.time_order import RECENT_SHARE, first_recent
+from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.loading.load import load_domain
-from re2llm.ranking.panels import panel
-from re2llm.ranking.trials import resolve_session, run_trial
+from re2llm.ranking.hints.panels import panel
+from re2llm.ranking.hints.trials import resolve_session, run_trial
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

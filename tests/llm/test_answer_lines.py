@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from re2llm.llm.answer_lines import answer_lines
-from re2llm.llm.oversized import LONGEST_WHOLE
+from re2llm.llm.client.batch_lines import answer_lines
+from re2llm.llm.client.oversized import LONGEST_WHOLE
 
 
 async def lines(*parts: bytes, most: int = 10) -> list[bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from re2llm.llm.answers import read_ranking
+from re2llm.llm.ranking_answers.answers import read_ranking
 from re2llm.llm.responses import answer_text
 from re2llm.records import Item
 

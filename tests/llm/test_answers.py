@@ -5,8 +5,8 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from re2llm.llm.answer_names import names_no_ranking
-from re2llm.llm.answers import read_ranking
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.ranking_answers.names import names_no_ranking
 
 SHAPES = {
     "what was asked for": ('{"ranking": [3, 1, 2]}', (3, 1, 2)),

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from re2llm.errors import InputError
-from re2llm.llm.api_keys import api_key_of
-from re2llm.llm.factory import make_chat_model, model_server
+from re2llm.llm.client.api_keys import api_key_of
+from re2llm.llm.client.factory import make_chat_model, model_server
 from re2llm.settings import Settings
 
 KEY = "sk-secret-1234567890"

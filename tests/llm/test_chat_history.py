@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from re2llm.llm.chat_history import with_calls_answered
+from re2llm.llm.chat.history import with_calls_answered
 
 IDS = st.sampled_from(["1", "2", "3"])
 

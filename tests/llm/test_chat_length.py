@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from re2llm.llm.chat_history import with_calls_answered
-from re2llm.llm.chat_length import chat_length, shortened_chat
+from re2llm.llm.chat.history import with_calls_answered
+from re2llm.llm.chat.length import chat_length, shortened_chat
 
 RULES = SystemMessage("You help a person.")
 

@@ -6,9 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from re2llm.llm import ranking_prompt
-from re2llm.llm.content_key import ContentKey
-from re2llm.llm.ranking_prompt import RankingTask, letters_messages, ranking_messages
+from re2llm.llm.ranking_prompts import ranking_prompt
+from re2llm.llm.ranking_prompts.content_key import ContentKey
+from re2llm.llm.ranking_prompts.ranking_prompt import (
+    RankingTask,
+    letters_messages,
+    ranking_messages,
+)
 from re2llm.records import Item
 
 ITEMS = [

@@ -13,12 +13,13 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from re2llm.errors import InputError
 from re2llm.interfaces.host import default_host
 from re2llm.interfaces.tools import TitlesArguments, _tool
-from re2llm.llm import ranking_prompt, rating_prompt
-from re2llm.llm.chat_history import with_inert_text
-from re2llm.llm.paper_prompt import paper_answer, paper_messages, paper_repair
+from re2llm.llm.chat.history import with_inert_text
+from re2llm.llm.hints.reflection_prompt import comparison_messages, explain_message
 from re2llm.llm.prompt_data import inert, inert_json, prompt_json
-from re2llm.llm.ranking_prompt import RankingTask
-from re2llm.llm.reflection_prompt import comparison_messages, explain_message
+from re2llm.llm.ranking_prompts import ranking_prompt
+from re2llm.llm.ranking_prompts.paper_prompt import paper_answer, paper_messages, paper_repair
+from re2llm.llm.ranking_prompts.ranking_prompt import RankingTask
+from re2llm.llm.ratings import prompt as rating_prompt
 from re2llm.records import Item, RatingScale, RatingTask, Review
 from re2llm.runtime.services import Services
 

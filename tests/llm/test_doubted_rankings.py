@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from re2llm.llm.answers import is_ranking, read_ranking
-from re2llm.llm.title_answers import read_titles
+from re2llm.llm.ranking_answers.answers import is_ranking, read_ranking
+from re2llm.llm.ranking_answers.title_answers import read_titles
 from re2llm.records import Item
 
 TITLES = [

@@ -9,9 +9,9 @@ from threading import Barrier
 
 import numpy as np
 import pytest
-from re2llm.llm.embedding_cache import EmbeddingCache
-from re2llm.llm.embeddings import Embedder
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.cache import EmbeddingCache
+from re2llm.llm.embedding.embeddings import Embedder
+from re2llm.llm.embedding.encoder import ENCODER_ID
 
 
 def test_what_several_threads_ask_for_is_made_once(
@@ -53,7 +53,7 @@ def test_only_its_owner_reads_what_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_vectors_are_those_of_the_reference_implementation() -> None:
-    from re2llm.llm.encoder import Encoder, has_weights
+    from re2llm.llm.embedding.encoder import Encoder, has_weights
     from sentence_transformers import SentenceTransformer
 
     assert has_weights()
@@ -80,7 +80,7 @@ def test_vectors_are_those_of_the_reference_implementation() -> None:
 
 def test_loading_the_encoder_draws_no_random_numbers() -> None:
     import torch
-    from re2llm.llm.encoder import Encoder
+    from re2llm.llm.embedding.encoder import Encoder
 
     with torch.random.fork_rng(devices=[]):
         state = torch.manual_seed(1).get_state()

@@ -7,10 +7,10 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from re2llm.errors import Failure
-from re2llm.llm.api_keys import secrets_of
-from re2llm.llm.error_words import LONGEST, error_words, shown
-from re2llm.llm.failures import read_failure
-from re2llm.llm.hidden_errors import hidden_status, reveal
+from re2llm.llm.client.api_keys import secrets_of
+from re2llm.llm.errors.error_words import LONGEST, error_words, shown
+from re2llm.llm.errors.failures import read_failure
+from re2llm.llm.errors.hidden_errors import hidden_status, reveal
 
 BODIES: list[tuple[Any, str]] = [
     ({"error": {"message": "Slow down.", "code": 429}}, "Slow down."),

@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from re2llm.llm.hint_answers import HINTS, read_cause, read_hints
-from re2llm.llm.repeat_answers import read_repeated
+from re2llm.llm.hints.answers import HINTS, read_cause, read_hints
+from re2llm.llm.hints.repeat_answers import read_repeated
 
 FIRST = "Prefer the newest films of the same director."
 SECOND = "Weigh the country less than the genre."

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from re2llm.data.sample import Film, load_films
-from re2llm.llm.embeddings import get_embedder
+from re2llm.llm.embedding.embeddings import get_embedder
 from re2llm.llm.offline.clauses import GENTLE, clauses
 from re2llm.llm.offline.document import Entry, RankingDocument
 from re2llm.llm.offline.features import Feature, build_features

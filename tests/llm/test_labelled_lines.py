@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from re2llm.llm.answers import read_ranking
-from re2llm.llm.title_answers import read_titles
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.ranking_answers.title_answers import read_titles
 from re2llm.records import Item
 
 PLAIN = ["Orbit 9", "The 12th Key", "Harvest Moon", "404", "Night Ferry", "Room 6"]

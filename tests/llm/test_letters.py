@@ -13,7 +13,8 @@ from fault_server import logprobs
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
-from re2llm.llm.letters import (
+from re2llm.llm.offline import OfflineRanker
+from re2llm.llm.ranking_prompts.letters import (
     LETTERS,
     has_letters,
     letter_of,
@@ -21,9 +22,8 @@ from re2llm.llm.letters import (
     read_letters,
     write_letters,
 )
-from re2llm.llm.offline import OfflineRanker
-from re2llm.llm.ranking_prompt import RankingTask
-from re2llm.llm.recipes import RECIPES
+from re2llm.llm.ranking_prompts.ranking_prompt import RankingTask
+from re2llm.llm.ranking_prompts.recipes import RECIPES
 from re2llm.records import Item
 
 ODDS = st.floats(-15.0, 0.0)

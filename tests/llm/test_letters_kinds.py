@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from re2llm.llm.answers import RankingAnswer
-from re2llm.llm.letters import letter_of, letters_answer, read_letters
+from re2llm.llm.ranking_answers.answers import RankingAnswer
+from re2llm.llm.ranking_prompts.letters import letter_of, letters_answer, read_letters
 
 
 def read(held: Any, candidates: int = 5) -> RankingAnswer:

@@ -17,10 +17,10 @@ from langchain_core.language_models import BaseChatModel
 from openai import APIConnectionError, OpenAIError
 from pydantic import SecretStr
 from re2llm.errors import Failure
-from re2llm.llm import limited_answers
-from re2llm.llm.factory import make_chat_model
-from re2llm.llm.failures import read_failure
-from re2llm.llm.stream_errors import with_errors
+from re2llm.llm.client import http_client as limited_answers
+from re2llm.llm.client.factory import make_chat_model
+from re2llm.llm.errors.failures import read_failure
+from re2llm.llm.errors.stream_errors import with_errors
 from re2llm.settings import Settings
 
 LIMIT = 100_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from re2llm.llm.hint_answers import read_hints
+from re2llm.llm.hints.answers import read_hints
 
 FIRST = "Prefer films that share a genre with the history."
 SECOND = "Rank a film lower if its country is new."

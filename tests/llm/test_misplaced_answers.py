@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from re2llm.llm.answers import is_ranking, read_ranking
-from re2llm.llm.rating_answers import read_rating
+from re2llm.llm.ranking_answers.answers import is_ranking, read_ranking
+from re2llm.llm.ratings.answers import read_rating
 from re2llm.llm.responses import answer_text
 from re2llm.records import RatingScale
 

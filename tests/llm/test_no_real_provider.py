@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.errors import InputError
 from re2llm.graph.recommend import graph
-from re2llm.llm.factory import make_chat_model
+from re2llm.llm.client.factory import make_chat_model
 from re2llm.runtime.context import Context
 from re2llm.settings import Settings
 

@@ -8,8 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from re2llm.llm.answers import read_ranking
-from re2llm.llm.title_answers import read_titles
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.ranking_answers.title_answers import read_titles
 from re2llm.records import Item
 
 TITLES = ["Ark", "Dune", "Kong 2", "Ran", "Up", "Nine Lives", "Big", "Them!", "Lola", "Gilda"]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from re2llm.llm.improvement_prompt import improvement_messages
+from re2llm.llm.hints.improvement_prompt import improvement_messages
 from re2llm.llm.offline.model import OfflineRanker
 
 

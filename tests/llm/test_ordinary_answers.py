@@ -8,8 +8,8 @@ import json
 from itertools import product
 
 import pytest
-from re2llm.llm.answers import read_ranking
-from re2llm.llm.title_answers import read_titles
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.ranking_answers.title_answers import read_titles
 from re2llm.records import Item
 
 FILMS = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from re2llm.llm.oversized import LONGEST_WHOLE, MOST_PARTS, Events, refuse_oversized
+from re2llm.llm.client.oversized import LONGEST_WHOLE, MOST_PARTS, Events, refuse_oversized
 
 from .test_limited_answers import SAID, answer, head, model, serving
 

@@ -10,12 +10,12 @@ import pytest
 from langchain_core.messages import AIMessage
 from openai import AsyncOpenAI
 from re2llm.errors import Failure
-from re2llm.llm.answered import read_answer
-from re2llm.llm.failures import RETRYABLE, ModelFailedError, read_failure
-from re2llm.llm.hidden_errors import hidden_status
-from re2llm.llm.refusals import Part
+from re2llm.llm.client.answer import read_answer
+from re2llm.llm.errors.failures import RETRYABLE, ModelFailedError, read_failure
+from re2llm.llm.errors.hidden_errors import hidden_status
+from re2llm.llm.errors.stream_errors import with_errors
+from re2llm.llm.errors.unsupported_options import Part
 from re2llm.llm.responses import refused
-from re2llm.llm.stream_errors import with_errors
 
 
 async def failure_of(status: int, body: Any) -> ModelFailedError:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from re2llm.llm.rating_answers import read_rating, strict_rating
+from re2llm.llm.ratings.answers import read_rating, strict_rating
 from re2llm.records import RatingScale
 
 SCALE = RatingScale(1, 5)

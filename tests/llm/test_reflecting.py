@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from numpy.typing import NDArray
 from re2llm.data.sample import load_films
-from re2llm.knowledge.evidence import EVIDENCE
-from re2llm.llm.embeddings import get_embedder
-from re2llm.llm.hint_answers import read_hints
+from re2llm.knowledge.sessions.evidence import EVIDENCE
+from re2llm.llm.embedding.embeddings import get_embedder
+from re2llm.llm.hints.answers import read_hints
+from re2llm.llm.hints.reflection_prompt import MOST_HINTS, comparison_messages
+from re2llm.llm.hints.repeat_answers import read_repeated
 from re2llm.llm.offline import OfflineRanker
 from re2llm.llm.offline.features import build_features
 from re2llm.llm.offline.following import clause_weights, clauses
 from re2llm.llm.offline.reading import RankingDocument, read_ranking_task
 from re2llm.llm.offline.reflecting import Cause, causes, repeated
-from re2llm.llm.reflection_prompt import MOST_HINTS, comparison_messages
-from re2llm.llm.repeat_answers import read_repeated
 
 MODEL = OfflineRanker()
 ENCODE = get_embedder().encode

@@ -9,9 +9,9 @@ from langchain_openai import ChatOpenAI
 from openai import ContentFilterFinishReasonError
 from pydantic import SecretStr
 from re2llm.errors import Failure
-from re2llm.llm.adapting import adapted, without_system
-from re2llm.llm.failures import read_failure
-from re2llm.llm.refusals import Part, refused_parts
+from re2llm.llm.client.adapting import adapted, without_system
+from re2llm.llm.errors.failures import read_failure
+from re2llm.llm.errors.unsupported_options import Part, refused_parts
 
 WORDS: dict[Part, list[str]] = {
     Part.TEMPERATURE: [

@@ -15,7 +15,7 @@ from prompts import read_document
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
-from re2llm.llm.openai_server import no_warning_of_parts
+from re2llm.llm.client.openai_server import no_warning_of_parts
 from re2llm.llm.responses import answer_text
 from re2llm.llm.structured import METHODS, MethodMemory
 from re2llm.runtime.context import Context

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
-from re2llm.llm.answers import read_ranking
-from re2llm.llm.spoken import ChatTraits, Speech, SpokenModel
-from re2llm.llm.thought_marks import MARKS as ALL_MARKS
-from re2llm.llm.thought_marks import safe_length
-from re2llm.llm.thoughts import without_thoughts, without_thoughts_in
+from re2llm.llm.client.spoken import ChatTraits, Speech, SpokenModel
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.text.thought_marks import MARKS as ALL_MARKS
+from re2llm.llm.text.thought_marks import safe_length
+from re2llm.llm.text.thoughts import without_thoughts, without_thoughts_in
 
 HARMONY = "<|channel|>analysis<|message|>draft<|end|><|start|>assistant"
 THOUGHTS = {

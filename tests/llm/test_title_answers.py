@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from re2llm.evaluation.recorded import strict_rank
-from re2llm.llm.title_answers import read_titles
-from re2llm.llm.title_match import Titles
+from re2llm.llm.ranking_answers.title_answers import read_titles
+from re2llm.llm.ranking_answers.title_match import Titles
 from re2llm.records import Item
 
 TITLES = [

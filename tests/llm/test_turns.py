@@ -7,12 +7,12 @@ import time
 
 import pytest
 from langchain_core.messages import AIMessage
-from re2llm.llm.answers import read_ranking
-from re2llm.llm.hint_answers import read_hints
-from re2llm.llm.rating_answers import read_rating
+from re2llm.llm.hints.answers import read_hints
+from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.llm.ranking_answers.title_answers import read_titles
+from re2llm.llm.ratings.answers import read_rating
 from re2llm.llm.responses import answer_text
-from re2llm.llm.title_answers import read_titles
-from re2llm.llm.turns import first_turn
+from re2llm.llm.text.turns import first_turn
 from re2llm.records import Item, RatingScale
 
 TITLES = ["Ark", "Dune", "Kong", "Ran", "Up", "Nine Lives"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from re2llm.llm.rating_answers import read_rating
+from re2llm.llm.ratings.answers import read_rating
 from re2llm.records import RatingScale
 
 SCALE = RatingScale(1, 5)

@@ -9,9 +9,13 @@ import pytest
 import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.code_version import code_version
-from re2llm.knowledge.autopilots import find_autopilot, set_autopilot_state, store_autopilot
-from re2llm.knowledge.jobs import store_job
-from re2llm.knowledge.tables import ReleaseRow
+from re2llm.knowledge.autopilot.autopilots import (
+    find_autopilot,
+    set_autopilot_state,
+    store_autopilot,
+)
+from re2llm.knowledge.jobs.jobs import store_job
+from re2llm.knowledge.schema.tables import ReleaseRow
 from re2llm.operations.autopilot import manage as operation
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.autopilot.view import observe

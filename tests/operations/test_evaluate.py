@@ -13,7 +13,7 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.operations.evaluation.evaluate import evaluate as evaluate_sessions
 from re2llm.operations.evaluation.experiment import Experiment
 from re2llm.operations.hints.manage import add_hint as add_own_hint

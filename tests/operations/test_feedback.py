@@ -11,9 +11,9 @@ import re2llm
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.keys import create_key
-from re2llm.knowledge.trials import ndcg
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import create_key
+from re2llm.knowledge.hint_store.trials import ndcg
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.hints.manage import list_hints
 from re2llm.operations.learning.from_feedback import learn_from_feedback

@@ -13,17 +13,17 @@ from re2llm.errors import BudgetSpentError
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.autopilots import store_autopilot
+from re2llm.knowledge.autopilot.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint, hint_key, list_hints
-from re2llm.knowledge.reflections import (
+from re2llm.knowledge.hint_store.hints import add_hint, hint_key, list_hints
+from re2llm.knowledge.hint_store.reflections import (
     Proposal,
     Reflection,
     store_proposal,
     store_reflection,
 )
 from re2llm.knowledge.releases import fetch_release
-from re2llm.knowledge.training_sessions import session_keys
+from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, harmful, too_few_calls
 from re2llm.operations.training import few_cells
@@ -33,7 +33,7 @@ from re2llm.operations.training.own_cells import fair, rows_to_judge
 from re2llm.operations.training.results import what_more_would_bring
 from re2llm.policies import cell_search, recipes
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.ranking.panels import random_sessions
+from re2llm.ranking.hints.panels import random_sessions
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 

@@ -13,7 +13,7 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_decisions import own_sessions
+from re2llm.knowledge.hint_store.decisions import own_sessions
 from re2llm.operations.hints.improve import improve_hints
 from re2llm.operations.hints.manage import list_hints, show_hint
 from re2llm.operations.loading.load import load_domain

@@ -12,14 +12,14 @@ from re2llm.data.sample import sample_items
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.serving_state import ServingQuery, serving_state
-from re2llm.llm.letters import read_letters
+from re2llm.llm.ranking_prompts.letters import read_letters
 from re2llm.operations.first_stage.measure import measure
 from re2llm.operations.loading.load import load_domain
 from re2llm.policies.fusion import Fusion, Opinions, learn_fusion, mean_places
+from re2llm.ranking.hints.panels import random_sessions
+from re2llm.ranking.hints.trials import resolve_session, try_hint
 from re2llm.ranking.opinion import opinion
-from re2llm.ranking.panels import random_sessions
 from re2llm.ranking.prompt import conversation
-from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

@@ -10,9 +10,9 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.jobs import find_job, store_job
-from re2llm.knowledge.llm_calls import LlmCall, book_call
-from re2llm.knowledge.training_sessions import observe_session
+from re2llm.knowledge.jobs.jobs import find_job, store_job
+from re2llm.knowledge.log.llm_calls import LlmCall, book_call
+from re2llm.knowledge.sessions.training_sessions import observe_session
 from re2llm.operations.accounts.keys import check_key, create_key
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback

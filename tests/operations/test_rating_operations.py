@@ -14,7 +14,7 @@ from fault_server import FaultServer
 from langchain_core.messages import convert_to_openai_messages
 from pydantic import SecretStr
 from re2llm.errors import BudgetSpentError, InputError, Re2llmError
-from re2llm.llm.rating_prompt import PromptLimits
+from re2llm.llm.ratings.prompt import PromptLimits
 from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.predict import predict_from_reviews
 from re2llm.operations.rating.rate import rate

@@ -13,25 +13,25 @@ from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.graph.learn import graph as learn_graph
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import check_key, create_key
 from re2llm.knowledge.catalogue import refresh_popularity
 from re2llm.knowledge.domains import find_domain, mark_changed
-from re2llm.knowledge.evidence import EvidenceIndex
 from re2llm.knowledge.first_stages import describe_first_stage, store_first_stage
-from re2llm.knowledge.fusion_tables import FusionRow
 from re2llm.knowledge.fusions import store_fusions
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.hints import NO_HINT, add_hint, hint_key, list_hints, set_status
-from re2llm.knowledge.keys import check_key, create_key
-from re2llm.knowledge.sources import beyond_share
-from re2llm.knowledge.tables import HintRow, TrialRow
-from re2llm.knowledge.training_sessions import (
+from re2llm.knowledge.hint_store.hints import NO_HINT, add_hint, hint_key, list_hints, set_status
+from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.schema.fusions import FusionRow
+from re2llm.knowledge.schema.tables import HintRow, TrialRow
+from re2llm.knowledge.sessions.evidence import EvidenceIndex
+from re2llm.knowledge.sessions.sources import beyond_share
+from re2llm.knowledge.sessions.training_sessions import (
     fetch_session,
     first_keys,
     observe_session,
     session_keys,
     store_sessions,
 )
-from re2llm.knowledge.trials import Trial, store_trial
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.hints import manage as hint_operations
 from re2llm.operations.loading.load import load_domain

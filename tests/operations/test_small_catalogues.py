@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from re2llm.cli import app
-from re2llm.knowledge.trials import hit_ranks
-from re2llm.ranking.panels import sessions_to_learn
+from re2llm.knowledge.hint_store.trials import hit_ranks
+from re2llm.ranking.hints.panels import sessions_to_learn
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

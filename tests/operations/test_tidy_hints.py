@@ -19,7 +19,7 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
 from re2llm.knowledge.domains import find_domain, hold_hints
-from re2llm.knowledge.hint_decisions import own_sessions
+from re2llm.knowledge.hint_store.decisions import own_sessions
 from re2llm.operations.hints.manage import approve_hints, list_hints, retire_hints, show_hint
 from re2llm.operations.hints.pages import whole_hint
 from re2llm.operations.hints.tidy import tidy_hints
@@ -27,7 +27,7 @@ from re2llm.operations.hints.tidy_results import TidiedHints
 from re2llm.operations.hints.verify import verify_hints
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
-from re2llm.ranking.likeness import pairs
+from re2llm.ranking.hints.likeness import pairs
 from re2llm.records import Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
@@ -409,7 +409,7 @@ async def test_only_hints_that_were_tried_enough_are_compared(
         compared.append(len(gains))
         return pairs(gains, embeddings)
 
-    monkeypatch.setattr("re2llm.ranking.tidying.pairs", counted)
+    monkeypatch.setattr("re2llm.ranking.hints.tidying.pairs", counted)
     await tried(services, room, None, PLAIN)
     await stored(services, room, *TEXTS, *(f"Prefer films of the year {n}." for n in range(50)))
     for text in (NEAR, NEAR_AGAIN):

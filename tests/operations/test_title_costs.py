@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from keyed_runs import User
 from re2llm.errors import InputError
-from re2llm.knowledge.evidence import EvidenceIndex
+from re2llm.knowledge.sessions.evidence import EvidenceIndex
 from re2llm.knowledge.titles.search import TitleSearch
-from re2llm.llm.embeddings import Embedder
+from re2llm.llm.embedding.embeddings import Embedder
 from re2llm.operations.catalogue.items import search_items, show_item
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.recommending.feedback import give_feedback

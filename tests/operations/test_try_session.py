@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items
-from re2llm.knowledge.rollout_tables import ExposureRow, RolloutRow
-from re2llm.knowledge.tables import DomainRow
+from re2llm.knowledge.schema.rollouts import ExposureRow, RolloutRow
+from re2llm.knowledge.schema.tables import DomainRow
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback

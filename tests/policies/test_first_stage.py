@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from re2llm.errors import InputError
-from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
+from re2llm.knowledge.sessions.evidence import EVIDENCE, EvidenceIndex
 from re2llm.policies.first_stage.features import (
     FEATURE_NAMES,
     FirstStageTask,

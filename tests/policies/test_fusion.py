@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from re2llm.arrays import Floats
-from re2llm.llm.letters import LETTERS, read_letters, write_letters
+from re2llm.llm.ranking_prompts.letters import LETTERS, read_letters, write_letters
 from re2llm.policies.fusion import (
     UNMEASURED,
     WEIGHTS,

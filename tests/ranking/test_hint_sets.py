@@ -9,16 +9,23 @@ from prompts import ALONE_VERSION
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import Domain, find_domain
-from re2llm.knowledge.feedback import logged_decisions, store_feedback
-from re2llm.knowledge.hints import Hint, add_hint, best_hints, hint_key, in_order, set_key
-from re2llm.knowledge.lineage import hint_lineage
+from re2llm.knowledge.hint_store.hints import (
+    Hint,
+    add_hint,
+    best_hints,
+    hint_key,
+    in_order,
+    set_key,
+)
+from re2llm.knowledge.hint_store.lineage import hint_lineage
+from re2llm.knowledge.hint_store.trials import gains
+from re2llm.knowledge.log.feedback import logged_decisions, store_feedback
 from re2llm.knowledge.releases import Release, activate_release, store_release
-from re2llm.knowledge.trials import gains
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.llm.offline.reading import read_ranking_task
 from re2llm.llm.offline.scoring import score
-from re2llm.llm.paper_prompt import paper_messages
-from re2llm.llm.ranking_prompt import (
+from re2llm.llm.ranking_prompts.paper_prompt import paper_messages
+from re2llm.llm.ranking_prompts.ranking_prompt import (
     RankingTask,
     letters_messages,
     ranking_messages,
@@ -31,9 +38,9 @@ from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.given import given
+from re2llm.ranking.hints.rewards import RewardTable
+from re2llm.ranking.hints.trials import resolve_session, try_hint
 from re2llm.ranking.prompt import ranking_prompt
-from re2llm.ranking.rewards import RewardTable
-from re2llm.ranking.trials import resolve_session, try_hint
 from re2llm.records import Item
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
@@ -90,7 +97,7 @@ def test_each_of_several_hints_is_held_to_its_line(
 
 
 def test_the_offline_model_hears_every_hint() -> None:
-    from re2llm.llm.embeddings import get_embedder
+    from re2llm.llm.embedding.embeddings import get_embedder
 
     def scores(*hints: str) -> np.ndarray:
         document = read_ranking_task(ranking_messages(task(hints)))

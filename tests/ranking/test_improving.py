@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from re2llm.ranking.improving import compare_with_parents, next_attempt
+from re2llm.ranking.hints.improving import compare_with_parents, next_attempt
 
 SESSIONS = 120
 

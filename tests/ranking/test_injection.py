@@ -10,14 +10,18 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from prompts import document_of, read_document
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.evidence import EVIDENCE
-from re2llm.knowledge.hints import add_hint
-from re2llm.llm.letters import LETTERS
-from re2llm.llm.paper_prompt import paper_messages
+from re2llm.knowledge.hint_store.hints import add_hint
+from re2llm.knowledge.sessions.evidence import EVIDENCE
+from re2llm.llm.hints.reflection_prompt import comparison_messages, explain_message
 from re2llm.llm.prompt_data import one_line
-from re2llm.llm.ranking_prompt import RankingTask, letters_messages, ranking_messages
-from re2llm.llm.rating_prompt import rating_messages
-from re2llm.llm.reflection_prompt import comparison_messages, explain_message
+from re2llm.llm.ranking_prompts.letters import LETTERS
+from re2llm.llm.ranking_prompts.paper_prompt import paper_messages
+from re2llm.llm.ranking_prompts.ranking_prompt import (
+    RankingTask,
+    letters_messages,
+    ranking_messages,
+)
+from re2llm.llm.ratings.prompt import rating_messages
 from re2llm.rating.training.tiny_model import TinyShape, build_tokenizer
 from re2llm.records import Item, RatingTask, Review, Session
 from re2llm.runtime.context import Context

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from re2llm.ranking.likeness import SAME_GAINS, compare_pair, is_dominated, pairs
+from re2llm.ranking.hints.likeness import SAME_GAINS, compare_pair, is_dominated, pairs
 
 
 def unit(seed: int, near: np.ndarray | None = None, cosine: float = 0.0) -> np.ndarray:

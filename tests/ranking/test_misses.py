@@ -5,11 +5,11 @@ import json
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from re2llm.llm.hint_answers import BATCH_HINTS, read_cause, read_hints
+from re2llm.llm.hints.answers import BATCH_HINTS, read_cause, read_hints
+from re2llm.llm.hints.reflection_prompt import Figure, ShownMiss, batch_messages
 from re2llm.llm.offline.model import OfflineRanker
-from re2llm.llm.reflection_prompt import Figure, ShownMiss, batch_messages
-from re2llm.ranking import misses
-from re2llm.ranking.misses import Miss, alike
+from re2llm.ranking.hints import misses
+from re2llm.ranking.hints.misses import Miss, alike
 from re2llm.records import Item
 
 MEANING = {

@@ -16,11 +16,11 @@ from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.catalogue import catalogue_order
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.evidence import EVIDENCE, EvidenceIndex
-from re2llm.knowledge.training_sessions import training_sessions
-from re2llm.llm.embedding_cache import EmbeddingCache
-from re2llm.llm.embeddings import Embedder
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.knowledge.sessions.evidence import EVIDENCE, EvidenceIndex
+from re2llm.knowledge.sessions.training_sessions import training_sessions
+from re2llm.llm.embedding.cache import EmbeddingCache
+from re2llm.llm.embedding.embeddings import Embedder
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.ranking.shown_evidence import EXPECTED
 from re2llm.records import Session

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from re2llm.ranking.proof import (
+from re2llm.ranking.hints.proof import (
     FALSE_SHARE,
     FIRST_LOOK,
     chance_of_proof,
@@ -10,7 +10,7 @@ from re2llm.ranking.proof import (
     proof_level,
     tally,
 )
-from re2llm.ranking.verification import verification
+from re2llm.ranking.hints.verification import verification
 from scipy import stats
 
 PLANNED = 312

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.keys import create_key, revoke_key
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import create_key, revoke_key
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend

@@ -13,7 +13,8 @@ from re2llm.data.sample import sample_items
 from re2llm.errors import InputError, ReleaseMisfitError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import Hint, add_hint, best_hints, hint_key, set_status
+from re2llm.knowledge.hint_store.hints import Hint, add_hint, best_hints, hint_key, set_status
+from re2llm.knowledge.hint_store.shortlist import shortlist
 from re2llm.knowledge.releases import (
     Release,
     activate_release,
@@ -23,8 +24,7 @@ from re2llm.knowledge.releases import (
     rollback_release,
     store_release,
 )
-from re2llm.knowledge.shortlist import shortlist
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.releases.manage import rollback_release as roll_back
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.hint_features import HintFeatures

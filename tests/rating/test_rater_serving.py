@@ -15,7 +15,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from ports import free_port
 from re2llm.graph.rate import graph
-from re2llm.llm.rating_answers import strict_rating
+from re2llm.llm.ratings.answers import strict_rating
 from re2llm.rating.corpus import RatingCorpus
 from re2llm.rating.limits import prompt_limits
 from re2llm.rating.reviews import scale_of

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from re2llm.evaluation.rating_summary import absolute_errors
 from re2llm.llm.offline import OfflineRanker
-from re2llm.llm.rating_answers import read_rating, strict_rating
-from re2llm.llm.rating_limits import same_shown
-from re2llm.llm.rating_prompt import (
+from re2llm.llm.ratings.answers import read_rating, strict_rating
+from re2llm.llm.ratings.limits import same_shown
+from re2llm.llm.ratings.prompt import (
     PromptLimits,
     rating_messages,
     rewrite_messages,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from re2llm.errors import InputError
 from re2llm.graph.rate import graph
 from re2llm.llm.offline.rating import rate, rating_document
-from re2llm.llm.rating_answers import strict_rating
-from re2llm.llm.rating_lines import read_lines
-from re2llm.llm.rating_prompt import (
+from re2llm.llm.ratings.answers import strict_rating
+from re2llm.llm.ratings.lines import read_lines
+from re2llm.llm.ratings.prompt import (
     PromptLimits,
     rating_messages,
     rewrite_messages,

@@ -8,7 +8,7 @@ import re2llm
 from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
-from re2llm.llm.rating_prompt import PromptLimits
+from re2llm.llm.ratings.prompt import PromptLimits
 from re2llm.rating.corpus import RatingCorpus
 from re2llm.rating.request import rating_task
 from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of

@@ -11,8 +11,8 @@ import pytest
 from fault_server import FaultServer
 from keyed_runs import asking, own_model, run, sums
 from re2llm.graph.recommend import graph
-from re2llm.knowledge.allowances import KeyClaim, claim_call, settle_call
-from re2llm.knowledge.keys import revoke_key
+from re2llm.knowledge.access.allowances import KeyClaim, claim_call, settle_call
+from re2llm.knowledge.access.keys import revoke_key
 from re2llm.knowledge.texts import made_storable
 from re2llm.runtime import ledger
 from re2llm.runtime.caller import Caller

@@ -24,10 +24,10 @@ from ledger import booked
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.errors import BudgetSpentError, InputError, ModelDownError
-from re2llm.llm.batches import BatchClient
-from re2llm.llm.endpoint import Endpoint
-from re2llm.llm.limits import Limits
-from re2llm.llm.oversized import MOST_PARTS
+from re2llm.llm.client.batches import BatchClient
+from re2llm.llm.client.endpoint import Endpoint
+from re2llm.llm.client.limits import Limits
+from re2llm.llm.client.oversized import MOST_PARTS
 from re2llm.operations.evaluation.evaluate import Evaluation, evaluate
 from re2llm.records import Session
 from re2llm.runtime.context import Context

@@ -14,8 +14,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
-from re2llm.llm.failures import ModelFailedError
-from re2llm.llm.limits import Limits
+from re2llm.llm.client.limits import Limits
+from re2llm.llm.errors.failures import ModelFailedError
 from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services

@@ -11,7 +11,7 @@ from fault_server import Body, FaultServer, backwards, error, lettered, logprobs
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
-from re2llm.knowledge.logprobs import find_logprobs
+from re2llm.knowledge.log.logprobs import find_logprobs
 from re2llm.ranking.letters import mean_scores
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

@@ -226,7 +226,7 @@ async def test_looking_up_titles_counts_against_the_deadline(
 async def hinted(services: Services, load: Callable[..., Any], domain: str) -> str:
     from re2llm.data.sample import sample_items
     from re2llm.knowledge.domains import find_domain
-    from re2llm.knowledge.hints import add_hint
+    from re2llm.knowledge.hint_store.hints import add_hint
 
     await load(domain, sample_items())
     vector = services.embedder.encode([HINT])[0]

@@ -16,7 +16,7 @@ import sys, time
 from collections.abc import Sequence
 from pathlib import Path
 import psycopg
-from re2llm.knowledge.embedded import start_embedded
+from re2llm.knowledge.embedded_postgres.database import start_embedded
 
 with psycopg.connect(start_embedded(Path(sys.argv[1])), autocommit=True) as connection:
     connection.execute("CREATE TABLE IF NOT EXISTS visit (id int)")

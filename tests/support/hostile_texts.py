@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import list_hints
+from re2llm.knowledge.hint_store.hints import list_hints
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item, Session
 from re2llm.runtime.services import Services

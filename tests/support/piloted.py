@@ -6,9 +6,9 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from re2llm.knowledge.autopilot_tables import AutopilotRow
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
+from re2llm.knowledge.schema.autopilot import AutopilotRow
+from re2llm.knowledge.schema.log import FeedbackRow, RecommendationRow
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.runtime.context import Context

@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 from re2llm.knowledge.first_stages import EXPECTING
-from re2llm.llm.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.llm.ranking_prompts.ranking_prompt import RANKING_PROMPT_VERSION
 
 ALONE_VERSION = RANKING_PROMPT_VERSION + EXPECTING
 """Of the prompt where the model alone ranks, as in tests that say nothing else."""

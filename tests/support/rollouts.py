@@ -9,10 +9,10 @@ import torch
 from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint
+from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.knowledge.releases import Release, activate_release, store_release
-from re2llm.knowledge.rollouts import latest_rollout
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.knowledge.rollouts.rollouts import latest_rollout
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.policies.networks import PaperConfig, PaperPolicy
 from re2llm.policies.recipes import default_config
 from re2llm.policies.weights import dump_policy

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from re2llm.data.sample import simulate_sessions
 from re2llm.evaluation.rollout.rewards import reward_model
-from re2llm.knowledge.trials import ndcg
+from re2llm.knowledge.hint_store.trials import ndcg
 
 _RANKS = 10
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import add_hint, hint_key
-from re2llm.knowledge.training_sessions import session_keys
-from re2llm.knowledge.trials import Trial, store_trial
+from re2llm.knowledge.hint_store.hints import add_hint, hint_key
+from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services

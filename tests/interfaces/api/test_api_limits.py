@@ -14,7 +14,7 @@ from fault_server import FaultServer, backwards
 from keyed_runs import IDS, own_model
 from re2llm.errors import LimitReachedError
 from re2llm.interfaces.api import problems
-from re2llm.knowledge.allowances import next_day
+from re2llm.knowledge.access.allowances import next_day
 
 BODY = {"history": IDS[:2], "candidates": IDS[10:16]}
 

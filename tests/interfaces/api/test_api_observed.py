@@ -13,7 +13,7 @@ from re2llm.data.sample import load_films
 from re2llm.interfaces.api.logs import JsonFormatter, log_config
 from re2llm.interfaces.api.metrics import count_call
 from re2llm.interfaces.api.tracing import telemetry
-from re2llm.knowledge.llm_calls import LlmCall
+from re2llm.knowledge.log.llm_calls import LlmCall
 
 FILM = load_films()[0].id
 

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from api_server import serving_api
 from console import Browser
-from re2llm.knowledge.grants import Grants
-from re2llm.knowledge.keys import create_key
+from re2llm.knowledge.access.grants import Grants
+from re2llm.knowledge.access.keys import create_key
 from re2llm.runtime.services import Services
 
 MakeKey = Callable[..., Awaitable[str]]

@@ -15,7 +15,7 @@ from learnt import libpq
 from re2llm.jobs.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, list_releases, store_release
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.loading.imports import keep_upload
 from re2llm.runtime.context import Context

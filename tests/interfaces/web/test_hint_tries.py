@@ -11,10 +11,10 @@ from console import Browser, Element, form_to, forms
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs import pieces
 from re2llm.jobs.control import job
-from re2llm.knowledge.trials import Gain, gains
+from re2llm.knowledge.hint_store.trials import Gain, gains
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.hints.try_hint import sessions_to_try, try_hint, try_on_session
-from re2llm.ranking import panel_gains
+from re2llm.ranking.hints import panel_gains
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 

@@ -17,7 +17,7 @@ from re2llm import Re2llm
 from re2llm.cli import app
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hints import list_hints as stored_hints
+from re2llm.knowledge.hint_store.hints import list_hints as stored_hints
 from re2llm.operations.hints.manage import add_hint, list_hints, show_hint
 from re2llm.ranking.release_cache import with_embeddings
 from re2llm.records import Item, Session

@@ -11,10 +11,10 @@ from console import Browser, form_to, forms, parsed
 from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_decisions import StatusChange, apply_change
+from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
 from re2llm.knowledge.releases import Release, activate_release, store_release
-from re2llm.knowledge.rollouts import latest_rollout
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.knowledge.rollouts.rollouts import latest_rollout
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES

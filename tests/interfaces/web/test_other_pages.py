@@ -12,9 +12,9 @@ from re2llm.errors import InputError
 from re2llm.jobs.control import job
 from re2llm.jobs.schedules import list_schedules
 from re2llm.jobs.submit import submit
-from re2llm.knowledge.allowances import KeyClaim, claim_call
+from re2llm.knowledge.access.allowances import KeyClaim, claim_call
+from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.grants import Grants
 from re2llm.knowledge.releases import Release, active_release_number, store_release
 from re2llm.operations.accounts.costs import costs
 from re2llm.operations.hints.manage import add_hint
@@ -119,7 +119,7 @@ async def _active(services: Services, domain: str) -> int | None:
 
 
 def _release(gain: float, options: Any) -> Release:
-    from re2llm.llm.encoder import ENCODER_ID
+    from re2llm.llm.embedding.encoder import ENCODER_ID
     from re2llm.policies.networks import ContentConfig, ContentPolicy
     from re2llm.policies.weights import dump_policy
 

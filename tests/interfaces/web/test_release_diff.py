@@ -13,7 +13,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, store_release
-from re2llm.llm.encoder import ENCODER_ID
+from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.hints.manage import add_hint, retire_hints
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend

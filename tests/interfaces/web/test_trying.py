@@ -10,8 +10,8 @@ from console import Browser, Element, Form, form_to, forms, parsed
 from fault_server import FaultServer
 from keyed_runs import own_model
 from re2llm.data.sample import sample_items
-from re2llm.knowledge.allowances import used_today
-from re2llm.knowledge.log_tables import FeedbackRow, RecommendationRow
+from re2llm.knowledge.access.allowances import used_today
+from re2llm.knowledge.schema.log import FeedbackRow, RecommendationRow
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.recommending.try_session import try_session
 from re2llm.records import Item, Session

@@ -1,0 +1,1 @@
+"""API keys: what each may do, and what it has used."""

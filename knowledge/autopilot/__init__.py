@@ -1,0 +1,1 @@
+"""Autopilots: what is set, spent and counted."""

@@ -1,0 +1,167 @@
+"""Counts what an autopilot's jobs use in a day: claimed before each call, over all workers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import Date, Float, and_, func, or_, select, update
+from sqlalchemy import literal as value
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..access.allowances import TODAY
+from ..schema.autopilot import AutopilotDayRow as Day
+from ..schema.autopilot import AutopilotRow as Autopilot
+from ..schema.jobs import JobRow
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What was used in a day.
+
+    Attributes:
+        day: In UTC.
+        calls: Model calls.
+        spent: What they cost.
+        reserved: What calls in flight may cost.
+    """
+
+    day: dt.date
+    calls: int
+    spent: float
+    reserved: float
+
+
+@dataclass(frozen=True, slots=True)
+class DayClaim:
+    """What a call has reserved of a day."""
+
+    day: dt.date
+    reserved: float
+
+
+async def claim_day_call(
+    connection: AsyncConnection,
+    domain_id: int,
+    estimate: float,
+    day: dt.date | None,
+    *,
+    free: bool = False,
+) -> DayClaim | None:
+    """Count a call of an autopilot's job before it is made, and reserve what it may cost.
+
+    That is the estimate, or what the dearest question of the day cost if that is more. There is no
+    exception for a first call: what does not fit into the day is not asked.
+
+    Args:
+        connection: In a transaction.
+        estimate: What the call may cost.
+        day: The present day; `None` asks the database for it.
+        free: Whether the call costs nothing for certain: then it reserves nothing.
+
+    Returns:
+        What was reserved of which day, or `None` if the day has no room or the autopilot is not on.
+    """
+    today = TODAY if day is None else value(day, Date)
+    first = insert(Day).values(domain_id=domain_id, day=today)
+    await connection.execute(first.on_conflict_do_nothing())
+    reserve = value(0.0, Float) if free else func.greatest(Day.dearest, estimate)
+    claimed = (
+        update(Day)
+        .where(
+            Day.domain_id == domain_id,
+            Day.day == today,
+            Autopilot.domain_id == Day.domain_id,
+            Autopilot.state == "on",
+            or_(Autopilot.calls_per_day.is_(None), Day.calls < Autopilot.calls_per_day),
+            or_(
+                Autopilot.usd_per_day.is_(None),
+                Day.spent + Day.reserved + reserve <= Autopilot.usd_per_day,
+            ),
+        )
+        .values(calls=Day.calls + 1, reserved=Day.reserved + reserve)
+        .returning(Day.day, reserve)
+    )
+    row = (await connection.execute(claimed)).one_or_none()
+    return None if row is None else DayClaim(row[0], float(row[1]))
+
+
+async def settle_day_call(
+    connection: AsyncConnection, job_id: str, day: dt.date, *, reserved: float, cost: float
+) -> None:
+    """Replace what a call has reserved by what it cost, on the day on which it was claimed.
+
+    Args:
+        connection: In a transaction.
+        job_id: The step that made the call.
+        day: From `claim_day_call`, as `reserved` is, summed over the attempts at one question.
+        cost: What they cost.
+    """
+    domain = select(JobRow.domain_id).where(JobRow.id == job_id).scalar_subquery()
+    await connection.execute(
+        update(Day)
+        .where(and_(Day.domain_id == domain, Day.day == day))
+        .values(
+            spent=Day.spent + cost,
+            reserved=func.greatest(Day.reserved - reserved, 0.0),
+            dearest=func.greatest(Day.dearest, cost),
+        )
+    )
+
+
+async def used_days(
+    connection: AsyncConnection, domain_id: int, day: dt.date | None, count: int
+) -> list[DayUse]:
+    """Return what was used today and on the last days on which anything was.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+        count: Days before today at most.
+
+    Returns:
+        The newest first; today is always there.
+    """
+    today = day or await connection.scalar(select(TODAY)) or dt.datetime.now(dt.UTC).date()
+    rows = await connection.execute(
+        select(Day.day, Day.calls, Day.spent, Day.reserved)
+        .where(Day.domain_id == domain_id, Day.day <= today)
+        .order_by(Day.day.desc())
+        .limit(count + 1)
+    )
+    found = [DayUse(*row) for row in rows]
+    if not found or found[0].day != today:
+        found.insert(0, DayUse(today, 0, 0.0, 0.0))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoom:
+    """What may still be spent in a day.
+
+    Attributes:
+        calls: Model calls; `None` for any number.
+        usd: With what calls in flight may cost taken off; `None` for any amount.
+    """
+
+    calls: int | None
+    usd: float | None
+
+
+async def room_of_day(connection: AsyncConnection, domain_id: int, day: dt.date | None) -> DayRoom:
+    """Return what an autopilot's jobs may still spend today.
+
+    Args:
+        day: The present day; `None` asks the database for it.
+    """
+    limits = select(Autopilot.calls_per_day, Autopilot.usd_per_day)
+    plan = (await connection.execute(limits.where(Autopilot.domain_id == domain_id))).one_or_none()
+    if plan is None:
+        return DayRoom(None, None)
+    (used, *_) = await used_days(connection, domain_id, day, 0)
+    calls, usd = plan.calls_per_day, plan.usd_per_day
+    return DayRoom(
+        None if calls is None else max(0, calls - used.calls),
+        # Rounded, as a sum of many costs is not exact.
+        None if usd is None else round(max(0.0, usd - used.spent - used.reserved), 9),
+    )

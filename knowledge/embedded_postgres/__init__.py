@@ -1,0 +1,1 @@
+"""The PostgreSQL that runs without installation, in the user's home."""

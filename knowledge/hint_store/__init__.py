@@ -1,0 +1,1 @@
+"""Hints, their trials and stats, where they come from and what became of them."""

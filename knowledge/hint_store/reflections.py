@@ -1,0 +1,206 @@
+"""Reflections on misses and the hints they proposed: the provenance of every hint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..schema.reflections import BatchedMissRow, ProposalRow, ReflectionRow
+from ..schema.tables import ItemRow, SessionRow, TrialRow
+from .hints import NO_HINT
+from .trials import hit_ranks_of
+
+Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]
+"""What became of a proposed hint; `surplus`: it passed, but there was room for better ones only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """A miss and the conversation about it.
+
+    Attributes:
+        session_id: Key of the training session.
+        model: Name of the reflecting model.
+        prompt_version: Version of the reflection prompts.
+        rank: Where the target stood.
+        diagnosis: Why it was missed, in the model's words.
+        messages: Role and content of each message, in order.
+        batch: Further misses that it is about: where the target stood, by the session's key.
+    """
+
+    session_id: int
+    model: str
+    prompt_version: str
+    rank: int
+    diagnosis: str
+    messages: Sequence[Mapping[str, str]]
+    batch: Mapping[int, int] = field(default_factory=dict[int, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A proposed hint and what became of it.
+
+    Attributes:
+        text: The hint.
+        outcome: What became of it.
+        reason: Why.
+        hint_id: The hint that it became, or that it repeats.
+        verification: Numbers of its verification, if it was tried.
+    """
+
+    text: str
+    outcome: Outcome
+    reason: str
+    hint_id: int | None = None
+    verification: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+async def store_reflection(
+    connection: AsyncConnection, domain_id: int, reflection: Reflection
+) -> int | None:
+    """Store a reflection.
+
+    Args:
+        connection: In the transaction that also stores its proposals.
+
+    Returns:
+        Its key, or `None` if another worker has reflected on this miss already.
+    """
+    stored = await connection.scalar(
+        upsert(ReflectionRow)
+        .values(
+            domain_id=domain_id,
+            session_id=reflection.session_id,
+            model=reflection.model,
+            prompt_version=reflection.prompt_version,
+            rank=reflection.rank,
+            diagnosis=reflection.diagnosis,
+            messages=[dict(message) for message in reflection.messages],
+        )
+        .on_conflict_do_nothing()
+        .returning(ReflectionRow.id)
+    )
+    if stored is not None and reflection.batch:
+        further = [
+            {"reflection_id": stored, "session_id": session, "rank": rank}
+            for session, rank in reflection.batch.items()
+        ]
+        await connection.execute(insert(BatchedMissRow), further)
+    return stored
+
+
+async def store_proposal(
+    connection: AsyncConnection, domain_id: int, reflection_id: int | None, proposal: Proposal
+) -> None:
+    """Record a proposed hint.
+
+    Args:
+        connection: In a transaction.
+        reflection_id: Of the reflection it came from, or `None` if a person proposed it.
+    """
+    await connection.execute(
+        insert(ProposalRow).values(
+            domain_id=domain_id,
+            reflection_id=reflection_id,
+            text=proposal.text,
+            outcome=proposal.outcome,
+            reason=proposal.reason,
+            hint_id=proposal.hint_id,
+            verification=dict(proposal.verification),
+        )
+    )
+
+
+async def settled_sessions(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    ranking_version: str,
+    reflecting_version: str,
+    *,
+    retrieved: int,
+    among: int | None = None,
+) -> set[int]:
+    """Return the training sessions that need no more learning: hits, and misses reflected on.
+
+    Args:
+        retrieved: How many candidates a session without its own is given.
+    """
+    hits = _plain(domain_id, model, ranking_version).where(
+        TrialRow.rank <= hit_ranks_of(_candidates(domain_id, retrieved))
+    )
+    reflected = _reflected(domain_id, model, reflecting_version)
+    if among is not None:
+        hits = hits.where(TrialRow.session_id == among)
+        columns = (ReflectionRow.session_id, BatchedMissRow.session_id)
+        reflected = [
+            some.where(column == among) for some, column in zip(reflected, columns, strict=True)
+        ]
+    found: set[int] = set()
+    for statement in (hits, *reflected):
+        found.update(await connection.scalars(statement))
+    return found
+
+
+async def waiting_misses(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    ranking_version: str,
+    reflecting_version: str,
+    *,
+    retrieved: int,
+) -> list[int]:
+    """Return the training sessions that are known to be missed, and were not reflected on.
+
+    Args:
+        retrieved: How many candidates a session without its own is given.
+    """
+    missed = _plain(domain_id, model, ranking_version).where(
+        TrialRow.rank > hit_ranks_of(_candidates(domain_id, retrieved))
+    )
+    for reflected in _reflected(domain_id, model, reflecting_version):
+        missed = missed.where(TrialRow.session_id.not_in(reflected))
+    return list(await connection.scalars(missed.order_by(TrialRow.session_id)))
+
+
+def _plain(domain_id: int, model: str, version: str) -> Select[int]:
+    """Select the sessions that were ranked without a hint."""
+    return (
+        select(TrialRow.session_id)
+        .join(SessionRow, SessionRow.id == TrialRow.session_id)
+        .where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.hint_key == NO_HINT,
+            TrialRow.model == model,
+            TrialRow.prompt_version == version,
+        )
+    )
+
+
+def _reflected(domain_id: int, model: str, version: str) -> list[Select[int]]:
+    """Select the sessions that were reflected on, alone or as the first, and as others."""
+    about = (
+        ReflectionRow.domain_id == domain_id,
+        ReflectionRow.model == model,
+        ReflectionRow.prompt_version == version,
+    )
+    alone = select(ReflectionRow.session_id).where(*about)
+    others = select(BatchedMissRow.session_id).join(ReflectionRow).where(*about)
+    return [alone, others]
+
+
+def _candidates(domain_id: int, retrieved: int) -> ColumnElement[int]:
+    """Return how many candidates a session has: its own, or else those that can be retrieved."""
+    items = select(func.count()).where(ItemRow.domain_id == domain_id).scalar_subquery()
+    chosen = func.unnest(SessionRow.history).column_valued()
+    excluded = select(func.count(chosen.distinct())).scalar_subquery()
+    return func.coalesce(
+        func.cardinality(SessionRow.candidates), func.least(retrieved, items - excluded)
+    )

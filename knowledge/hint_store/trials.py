@@ -1,0 +1,224 @@
+"""The reward table: every paid ranking of a training session, with a hint or without."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..schema.tables import TrialRow
+from .hints import NO_HINT
+
+CUTOFF = 10
+"""A target below this rank counts nothing, and is a miss however many candidates there are."""
+_HIT_SHARE = 5
+"""A hit is among the best fifth of the candidates."""
+
+
+# Written once: they are asked so often that to put them together takes longer than the answer.
+_CELL = select(TrialRow.rank, TrialRow.answer, TrialRow.flags, TrialRow.tokens).where(
+    TrialRow.session_id == bindparam("session"),
+    TrialRow.hint_key == bindparam("key"),
+    TrialRow.model == bindparam("model"),
+    TrialRow.prompt_version == bindparam("version"),
+)
+_STORE = insert(TrialRow).on_conflict_do_nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One ranking of a training session.
+
+    Attributes:
+        session_id: Key of the training session.
+        hint_key: From `hint_key`, or from `set_key` for several hints.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+        rank: Of the target among all candidates, 1 is best.
+        answer: The model's raw text.
+        flags: What went wrong on the way.
+        tokens: Tokens in and out.
+        hint_keys: Of several hints, the key of each in the prompt's order; else empty.
+    """
+
+    session_id: int
+    hint_key: bytes
+    model: str
+    prompt_version: str
+    rank: int
+    answer: str
+    flags: Sequence[str] = ()
+    tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+    hint_keys: Sequence[bytes] = ()
+
+    @property
+    def ndcg(self) -> float:
+        """NDCG@10 of the rank."""
+        return ndcg(self.rank)
+
+
+def ndcg(rank: int) -> float:
+    """Return NDCG@10 of the one relevant item.
+
+    Args:
+        rank: 1 is best.
+    """
+    return float(discount(rank)) if rank <= CUTOFF else 0.0
+
+
+def discount(rank: ArrayLike) -> NDArray[np.float64]:
+    """Return what a place in a ranking is worth (DCG): 1 for the first, less for later ones.
+
+    Args:
+        rank: 1 is best; of any shape.
+
+    Returns:
+        In that shape, within (0, 1].
+    """
+    return 1 / np.log2(np.asarray(rank, np.float64) + 1)
+
+
+def hit_ranks(candidates: int) -> int:
+    """Return how many ranks count as a hit: the best fifth, at least 1 and at most `CUTOFF`.
+
+    Of 20 candidates, rank 10 is what chance would give, so there is something to learn from it.
+    """
+    return min(CUTOFF, max(1, math.ceil(candidates / _HIT_SHARE)))
+
+
+def hit_ranks_of(candidates: ColumnElement[int]) -> ColumnElement[int]:
+    """Return `hit_ranks` as SQL."""
+    return func.least(CUTOFF, func.greatest(1, (candidates + (_HIT_SHARE - 1)) // _HIT_SHARE))
+
+
+async def find_trial(
+    connection: AsyncConnection, session_id: int, key: bytes, model: str, prompt_version: str
+) -> Trial | None:
+    """Return the trial of a cell, if it was paid already."""
+    cell = {"session": session_id, "key": key, "model": model, "version": prompt_version}
+    row = (await connection.execute(_CELL, cell)).one_or_none()
+    return None if row is None else Trial(session_id, key, model, prompt_version, *row)
+
+
+async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial) -> None:
+    """Store a trial; a cell that another worker filled meanwhile stays as it is.
+
+    Args:
+        connection: In a transaction.
+    """
+    row = {
+        "session_id": trial.session_id,
+        "hint_key": trial.hint_key,
+        "model": trial.model,
+        "prompt_version": trial.prompt_version,
+        "domain_id": domain_id,
+        "rank": trial.rank,
+        "ndcg": trial.ndcg,
+        "answer": trial.answer,
+        "flags": list(trial.flags),
+        "tokens": dict(trial.tokens),
+        "hint_keys": list(trial.hint_keys) or None,
+    }
+    await connection.execute(_STORE, row)
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The gain of a hint on one training session.
+
+    Attributes:
+        session_id: Key of the session.
+        hint_key: From `hint_key`, or from `set_key` for several hints.
+        gain: NDCG@10 with the hint minus without it.
+    """
+
+    session_id: int
+    hint_key: bytes
+    gain: float
+
+
+async def gains(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    keys: Sequence[bytes] | None = None,
+    sessions: Sequence[int] | None = None,
+) -> list[Gain]:
+    """Return the gains of hints on the sessions of which both trials were paid.
+
+    Args:
+        keys: Of the hints or sets of hints; `None` takes every single hint.
+        sessions: Only on these; `None` for all.
+    """
+    plain = select(TrialRow.session_id, TrialRow.ndcg).where(
+        TrialRow.domain_id == domain_id,
+        TrialRow.hint_key == NO_HINT,
+        TrialRow.model == model,
+        TrialRow.prompt_version == prompt_version,
+    )
+    without = plain.subquery()
+    statement = (
+        select(TrialRow.session_id, TrialRow.hint_key, TrialRow.ndcg - without.c.ndcg)
+        .join(without, without.c.session_id == TrialRow.session_id)
+        .where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.hint_key != NO_HINT,
+            TrialRow.model == model,
+            TrialRow.prompt_version == prompt_version,
+        )
+        .order_by(TrialRow.hint_key, TrialRow.session_id)
+    )
+    if keys is None:
+        statement = statement.where(TrialRow.hint_keys.is_(None))
+    else:
+        statement = statement.where(TrialRow.hint_key.in_(keys))
+    if sessions is not None:
+        statement = statement.where(TrialRow.session_id.in_(sessions))
+    return [Gain(*row) for row in await connection.execute(statement)]
+
+
+async def tried_sets(
+    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+) -> dict[bytes, tuple[bytes, ...]]:
+    """Return the sets of several hints that were tried: the key of each hint, by the set's key."""
+    rows = await connection.execute(
+        select(TrialRow.hint_key, TrialRow.hint_keys)
+        .distinct()
+        .where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.model == model,
+            TrialRow.prompt_version == prompt_version,
+            TrialRow.hint_keys.is_not(None),
+        )
+    )
+    return {key: tuple(keys or ()) for key, keys in rows}
+
+
+async def answers(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    keys: Sequence[bytes],
+) -> dict[tuple[int, bytes], str]:
+    """Return the model's answers by session and hint key.
+
+    Args:
+        keys: From `hint_key`; those that were never tried count as 0.
+    """
+    rows = await connection.execute(
+        select(TrialRow.session_id, TrialRow.hint_key, TrialRow.answer).where(
+            TrialRow.domain_id == domain_id,
+            TrialRow.model == model,
+            TrialRow.prompt_version == prompt_version,
+            TrialRow.hint_key.in_(keys),
+        )
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

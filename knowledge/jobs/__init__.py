@@ -1,0 +1,1 @@
+"""Jobs: their pieces, and those of API keys."""

@@ -1,0 +1,1 @@
+"""The log: recommendations, feedback and calls of models."""

@@ -1,0 +1,278 @@
+"""What people did with recommendations: stored once, the reward of every later estimate."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy import Select, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import InputError
+from ..bounded_rows import bounded_rows
+from ..domains import Domain
+from ..hint_store.trials import hit_ranks, ndcg
+from ..rollouts.exposures import note_reward
+from ..schema.autopilot import AutopilotRow
+from ..schema.keys import ApiKeyRow
+from ..schema.log import FeedbackRow, RecommendationRow
+from ..schema.tables import DomainRow, ItemRow
+from ..sessions.sources import LOCAL
+from ..texts import storable
+from ..uuids import uuid_of
+
+MOST_PICKS = 5_000
+"""Picks that are learned from at a time; more wait for the next time."""
+MOST_DECISIONS = 50_000
+"""Decisions that a release is compared on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What became of a recommendation.
+
+    Attributes:
+        recommendation_id: As the answer carried it.
+        picked: Id of the chosen item, or `None` for none of these.
+        rank: Where the item stood in the whole ranking; `None` if it was not in it.
+        reward: NDCG@10 of that rank. None of these, and an item that was not among the
+            candidates, count 0, as a target that is missed does everywhere else.
+        missed: Whether an item was picked that did not rank among the first `hit_ranks`.
+        model: Name of the model that ranked.
+        new: Whether it was stored just now.
+        rollout: Key of the rollout that the recommendation is an exposure of, if it is one.
+    """
+
+    recommendation_id: str
+    picked: str | None
+    rank: int | None
+    reward: float
+    missed: bool
+    model: str
+    new: bool
+    rollout: int | None = None
+
+
+async def store_feedback(
+    connection: AsyncConnection,
+    domain: Domain,
+    recommendation_id: str,
+    picked: str | None,
+    *,
+    source: str = LOCAL,
+) -> Feedback:
+    """Store what a person did with a recommendation, once; saying the same again changes nothing.
+
+    Args:
+        connection: In a transaction.
+        domain: Of the recommendation; another domain's is not found.
+        picked: Id of the chosen item of the catalogue, or `None` for none of these.
+        source: The id of the API key that it came with, or `local`.
+
+    Raises:
+        InputError: The domain has no such recommendation or item, or the feedback differs from
+            what is stored already.
+    """
+    key = uuid_of(recommendation_id)
+    made = (
+        key
+        and (
+            await connection.execute(
+                select(RecommendationRow.ranking, RecommendationRow.model).where(
+                    RecommendationRow.id == key, RecommendationRow.domain_id == domain.id
+                )
+            )
+        ).one_or_none()
+    )
+    if not made:
+        raise InputError(
+            "recommendation_id",
+            f"Domain {domain.name!r} has no recommendation {recommendation_id[:40]!r}.",
+            "Send the `recommendation_id` of an answer in that domain.",
+        )
+    rank = made.ranking.index(picked) + 1 if picked in made.ranking else None
+    if picked is not None and rank is None:
+        await _require_item(connection, domain, picked)
+    reward = 0.0 if rank is None else ndcg(rank)
+    missed = picked is not None and (rank is None or rank > hit_ranks(len(made.ranking)))
+    new = await connection.scalar(
+        insert(FeedbackRow)
+        .values(recommendation_id=key, picked=picked, reward=reward, missed=missed, source=source)
+        .on_conflict_do_nothing()
+        .returning(FeedbackRow.recommendation_id)
+    )
+    if new is None:
+        stored = await connection.scalar(
+            select(FeedbackRow.picked).where(FeedbackRow.recommendation_id == key)
+        )
+        if stored != picked:
+            raise InputError(
+                "picked",
+                f"Feedback on this recommendation is stored already: {stored or 'none of these'}.",
+                "Ask for a new recommendation.",
+            )
+        return Feedback(str(key), picked, rank, reward, missed, made.model, new=False)
+    rollout = await note_reward(connection, new, reward, picked=picked is not None, source=source)
+    return Feedback(str(key), picked, rank, reward, missed, made.model, new=True, rollout=rollout)
+
+
+async def _require_item(connection: AsyncConnection, domain: Domain, item: str) -> None:
+    there = storable(item) and await connection.scalar(
+        select(ItemRow.id).where(ItemRow.domain_id == domain.id, ItemRow.id == item)
+    )
+    if not there:
+        raise InputError(
+            "picked",
+            f"Domain {domain.name!r} has no item {item[:40]!r}.",
+            "Send the id of an item, or none if nothing was picked.",
+        )
+
+
+HintChosen: TypeAlias = int | tuple[int, ...] | None
+"""A hint's id, `None` for no hint, or the ids of several in ascending order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A logged choice of hints with its reward.
+
+    Attributes:
+        history: Item ids, oldest first.
+        candidates: Item ids.
+        policy: What chose the hint.
+        hint_id: The hint, or `None`; of several, the first that was picked.
+        probability: With which it was chosen, or with which the several were in any order.
+        model: Name of the ranking model.
+        prompt_version: Version of the ranking prompt.
+        picked: Id of the chosen item, or `None` for none of these.
+        reward: NDCG@10 of the picked item.
+        hint_ids: Of several hints, all in the order in which they were picked; else `None`.
+    """
+
+    history: Sequence[str]
+    candidates: Sequence[str]
+    policy: str
+    hint_id: int | None
+    probability: float
+    model: str
+    prompt_version: str
+    picked: str | None
+    reward: float
+    hint_ids: Sequence[int] | None = None
+
+    @property
+    def choice(self) -> HintChosen:
+        """What was given."""
+        return tuple(sorted(self.hint_ids)) if self.hint_ids else self.hint_id
+
+
+async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[Decision]:
+    """Return the latest recommendations that got feedback, oldest first."""
+    newest = (
+        select(
+            RecommendationRow.history,
+            RecommendationRow.candidates,
+            RecommendationRow.policy,
+            RecommendationRow.hint_id,
+            RecommendationRow.probability,
+            RecommendationRow.model,
+            RecommendationRow.prompt_version,
+            FeedbackRow.picked,
+            FeedbackRow.reward,
+            RecommendationRow.hint_ids,
+        )
+        .join(FeedbackRow, FeedbackRow.recommendation_id == RecommendationRow.id)
+        .where(RecommendationRow.domain_id == domain_id)
+        .order_by(RecommendationRow.created_at.desc(), RecommendationRow.id.desc())
+    )
+    rows = await bounded_rows(connection, newest, MOST_DECISIONS)
+    return [Decision(*row) for row in reversed(rows)]
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A picked item that the ranking did not hold among its first `hit_ranks`.
+
+    Attributes:
+        recommendation_id: Of the ranking.
+        domain: Name of its domain.
+        history: Item ids, oldest first.
+        candidates: Item ids.
+        picked: Id of the picked item.
+        source: Of the feedback.
+    """
+
+    recommendation_id: uuid.UUID
+    domain: str
+    history: Sequence[str]
+    candidates: Sequence[str]
+    picked: str
+    source: str
+
+
+def picks_to_learn(model: str) -> Select[uuid.UUID, str, list[str], list[str], str | None, str]:
+    """Select what people picked from a model's answers that no learner has seen, as of `Miss`."""
+    return (
+        select(
+            FeedbackRow.recommendation_id,
+            DomainRow.name,
+            RecommendationRow.history,
+            RecommendationRow.candidates,
+            FeedbackRow.picked,
+            FeedbackRow.source,
+        )
+        .join(RecommendationRow, RecommendationRow.id == FeedbackRow.recommendation_id)
+        .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
+        .where(FeedbackRow.learnt_at.is_(None), RecommendationRow.model == model)
+    )
+
+
+async def misses_to_learn(
+    connection: AsyncConnection,
+    model: str,
+    *,
+    domain: str | None = None,
+    everyones: bool = True,
+) -> list[Miss]:
+    """Return the oldest misses of a model that were not learned from yet.
+
+    Args:
+        everyones: Also those that came with a key that may not learn.
+    """
+    statement = (
+        picks_to_learn(model)
+        .where(
+            FeedbackRow.missed,
+            # Else they wait for the domain's autopilot, which has a budget.
+            ~exists().where(
+                AutopilotRow.domain_id == DomainRow.id, AutopilotRow.state.in_(("on", "held"))
+            ),
+        )
+        .order_by(FeedbackRow.created_at, FeedbackRow.recommendation_id)
+    )
+    if domain is not None:
+        statement = statement.where(DomainRow.name == domain)
+    if not everyones:
+        learns = exists().where(
+            ApiKeyRow.id == FeedbackRow.source,
+            ApiKeyRow.revoked_at.is_(None),
+            ApiKeyRow.may.contains(["learn"]),
+        )
+        statement = statement.where(or_(FeedbackRow.source == LOCAL, learns))
+    return [Miss(*row) for row in await bounded_rows(connection, statement, MOST_PICKS)]
+
+
+async def mark_learnt(connection: AsyncConnection, recommendations: Sequence[uuid.UUID]) -> None:
+    """Note that a learner has seen what people did with recommendations.
+
+    Args:
+        connection: In a transaction.
+    """
+    await connection.execute(
+        update(FeedbackRow)
+        .where(FeedbackRow.recommendation_id.in_(recommendations))
+        .values(learnt_at=func.now())
+    )

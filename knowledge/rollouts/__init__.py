@@ -1,0 +1,1 @@
+"""Rollouts, and the requests that count in them."""

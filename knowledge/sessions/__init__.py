@@ -1,0 +1,1 @@
+"""Past sessions, and the evidence that is counted from them."""

@@ -1,0 +1,1 @@
+"""The prompt and the history of the chat graph."""

@@ -1,0 +1,1 @@
+"""Calls of a model: endpoints, attempts, limits, batches, and what its server can do."""

@@ -1,0 +1,86 @@
+"""A server that speaks OpenAI's protocol, with what such servers add to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
+
+from ..responses import REASONING
+from ..text.json_values import is_object
+from ..usage import TIMINGS
+from .http_client import AnswerClient
+
+
+def no_warning_of_parts() -> None:
+    """Let nothing be printed about answers that come as a list of parts, which are read right.
+
+    The package `openai` writes each answer out as its own type, and a text is what that expects.
+    """
+    expected = r"(?s)Pydantic serializer warnings:.{0,200}field_name='content'"
+    warnings.filterwarnings("ignore", expected, UserWarning)
+
+
+no_warning_of_parts()
+
+
+def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:
+    """Make a model on a server that may hide its errors behind the status 200, or never end.
+
+    Args:
+        model: Its name.
+        options: Others of `ChatOpenAI`.
+    """
+    # LangChain refuses a proxy beside a client, so the client takes it.
+    client = AnswerClient(proxy=os.environ.get("OPENAI_PROXY") or None)
+    return OpenAIServer(model=model, http_async_client=client, openai_proxy="", **options)
+
+
+class OpenAIServer(ChatOpenAI):
+    """Keeps `reasoning_content` and `timings`, which `ChatOpenAI` drops.
+
+    vLLM's reasoning parsers put a whole answer in JSON into the first and leave the content empty;
+    llama.cpp counts cached tokens in the second.
+    """
+
+    def _create_chat_result(
+        self,
+        response: Any,
+        generation_info: dict[str, Any] | None = None,
+    ) -> ChatResult:
+        _write_out(response)
+        result = super()._create_chat_result(response, generation_info)  # pyright: ignore[reportUnknownMemberType]  # a bare dict
+        raw: dict[str, Any] = (
+            response if is_object(response) else response.model_dump(warnings=False)
+        )
+        for generation, choice in zip(result.generations, raw.get("choices") or (), strict=False):
+            message: dict[str, Any] = choice.get("message") or {}
+            thoughts = message.get(REASONING) or message.get("reasoning")
+            if thoughts:
+                generation.message.additional_kwargs[REASONING] = thoughts
+            if raw.get(TIMINGS):
+                generation.message.response_metadata[TIMINGS] = raw[TIMINGS]
+        return result
+
+
+def _write_out(response: Any) -> None:
+    """Write what a server sends as an object as the text that it should be.
+
+    TGI sends the arguments of tools so, and some servers the whole answer in JSON.
+    """
+    for choice in getattr(response, "choices", None) or ():
+        message: Any = getattr(choice, "message", None)
+        _as_text(message, "content")
+        for call in getattr(message, "tool_calls", None) or ():
+            _as_text(getattr(call, "function", None), "arguments")
+
+
+def _as_text(holder: Any, name: str) -> None:
+    value: Any = getattr(holder, name, None)
+    if is_object(value):
+        setattr(holder, name, json.dumps(value))

@@ -1,0 +1,187 @@
+"""A chat model that streams its answers without its thoughts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    message_chunk_to_message,
+)
+from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from ..errors.failures import Failure, ModelFailedError
+from ..errors.unsupported_options import Part
+from ..text.thought_marks import safe_length
+from ..text.thoughts import without_thoughts_in
+from .adapting import without_system
+
+_UNHEARD: Any = {"tags": ["nostream", "langsmith:nostream"]}
+
+
+@dataclass
+class ChatTraits:
+    """What has been found out about how a model chats.
+
+    Attributes:
+        takes_tools: Whether its server accepts tools.
+        takes_system: Whether its server accepts system messages, and several of one role in a row.
+        thinks_aloud: Whether there were thoughts in the text of an answer; `None` before the first.
+        too_long: Characters of the shortest chat that was too long for it, or `None`.
+    """
+
+    takes_tools: bool = True
+    takes_system: bool = True
+    thinks_aloud: bool | None = None
+    too_long: int | None = None
+
+
+@dataclass
+class Speech:
+    """One answer of a model.
+
+    Attributes:
+        traits: Of the model; updated by the answer.
+        heard: Whether a word of it has been streamed.
+        answer: The whole message without its thoughts, once it is there.
+    """
+
+    traits: ChatTraits
+    heard: bool = False
+    answer: AIMessage | None = None
+
+
+class SpokenModel(BaseChatModel):
+    """Passes on what another model says, without its thoughts.
+
+    It streams only what cannot be a thought: up to the first mark of one. The rest comes in one
+    piece at the end. So does the whole answer if the model has shown thoughts before, or is asked
+    for the first time, since some servers mark only the end of a thought.
+
+    Args:
+        inner: The model, or one with tools bound to it. Its tokens are hidden from the stream.
+        speech: Where to note what is said.
+    """
+
+    inner: Any
+    speech: Speech
+
+    @property
+    def _llm_type(self) -> str:
+        return "re2llm-spoken"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Self:
+        """Bind tools to the inner model.
+
+        Args:
+            tools: As its own `bind_tools` takes them.
+
+        Raises:
+            ModelFailedError: It cannot take tools.
+        """
+        try:
+            bound = self.inner.bind_tools(tools, **kwargs)
+        except NotImplementedError as error:
+            raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS}) from error
+        return self.model_copy(update={"inner": bound})
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # the inner one's own
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._said(self.inner.invoke(self._sent(messages), _UNHEARD, stop=stop, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        sent = self._sent(messages)
+        return self._said(await self.inner.ainvoke(sent, _UNHEARD, stop=stop, **kwargs))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        parts: list[AIMessage] = []
+        shown, waiting = "", ""
+        sent = self._sent(messages)
+        async with aclosing(self.inner.astream(sent, _UNHEARD, stop=stop, **kwargs)) as stream:
+            async for part in stream:
+                parts.append(part)
+                waiting += part.text
+                safe = 0
+                if self.speech.traits.thinks_aloud is False:
+                    safe = safe_length(waiting, begins=not shown)
+                ready, waiting = waiting[:safe], waiting[safe:]
+                shown += ready
+                calls = part.tool_call_chunks if isinstance(part, AIMessageChunk) else _calls(part)
+                if ready or calls:
+                    yield self._chunk(ready, calls)
+        answer = self._note(_whole(parts))
+        yield self._chunk(_rest(answer.text, shown), [])
+
+    def _sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        return messages if self.speech.traits.takes_system else without_system(messages)
+
+    def _chunk(self, text: str, calls: list[ToolCallChunk]) -> ChatGenerationChunk:
+        self.speech.heard = self.speech.heard or bool(text)
+        return ChatGenerationChunk(message=AIMessageChunk(content=text, tool_call_chunks=calls))
+
+    def _said(self, message: AIMessage) -> ChatResult:
+        answer = self._note(message)
+        # Without its usage, which would be counted twice: the inner model has reported it.
+        heard = AIMessage(str(answer.text), tool_calls=answer.tool_calls)
+        return ChatResult(generations=[ChatGeneration(message=heard)])
+
+    def _note(self, message: AIMessage) -> AIMessage:
+        answer = without_thoughts_in(message)
+        traits = self.speech.traits
+        traits.thinks_aloud = bool(traits.thinks_aloud) or answer.text != message.text
+        self.speech.answer = answer
+        return answer
+
+
+def _whole(parts: Sequence[AIMessage]) -> AIMessage:
+    chunks = [part for part in parts if isinstance(part, AIMessageChunk)]
+    if not chunks:
+        return parts[-1] if parts else AIMessage("")
+    whole = message_chunk_to_message(chunks[0] + chunks[1:])
+    return whole if isinstance(whole, AIMessage) else AIMessage(str(whole.text))
+
+
+def _calls(message: AIMessage) -> list[ToolCallChunk]:
+    return [
+        tool_call_chunk(
+            name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=place
+        )
+        for place, call in enumerate(message.tool_calls)
+    ]
+
+
+def _rest(answer: str, shown: str) -> str:
+    """Return what is still to be shown; after words that were no part of it, all of it."""
+    # An answer that had thoughts is stripped of the blanks around it.
+    if answer == shown.strip():
+        return ""
+    for start in (shown, shown.lstrip()):
+        if answer.startswith(start):
+            return answer[len(start) :]
+    return f"\n\n{answer}"

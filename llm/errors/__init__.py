@@ -1,0 +1,1 @@
+"""What an error of a model or its server means."""

@@ -1,0 +1,1 @@
+"""Prompts that ask for hints, and the reading of their answers."""

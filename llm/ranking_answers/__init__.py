@@ -1,0 +1,1 @@
+"""Reads rankings from answers, in whatever form a model gives them."""

@@ -1,0 +1,109 @@
+"""Reads what stands behind a title in its line: the candidate's number, a place or a score."""
+
+# ruff: noqa: RUF001  # dashes and signs that models write
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from .measures import names_place, names_score
+from .numbers import CANDIDATE, LONGEST, counts_up
+
+_TAIL = re.compile(
+    r"(?P<sign>\s{0,3}(?:[(\[{|,;:=~#/–—-]|->|>)[\s*_]{0,4}|[\s*_]{1,4})"
+    r"(?P<words>(?:[^\W\d_]{1,20}[\s:.=]{1,3}){0,3})[#№(\[★⭐]{0,2}\s?"
+    r"(?P<number>\d{1,6}(?:[.,]\d{1,6})?)(?P<place>st|nd|rd|th|[º°ª])?"
+    r"(?P<unit>\s?(?:%|(?:/|out of|of|von|sur|de|di)\s?\d{1,6}|[★⭐]|(?:points?|pts|stars?)\b))?"
+    r"(?:\s(?:match|fit|score|similar\w{0,3}|confiden\w{1,3}|likely|likelihood|relevan\w{1,2}))?"
+    r"[\s*_`\"')\]}.]{0,6}\Z",
+    re.IGNORECASE,
+)
+_NEAR = 60
+"""Characters of a line in which such a number begins."""
+_YEARS = range(1850, 2101)
+
+
+class Kind(Enum):
+    """What a number behind a title may be."""
+
+    BARE = auto()
+    PLACE = auto()
+    SCORE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A number behind a title.
+
+    Attributes:
+        head: The line before it.
+        number: As a number.
+        kind: By the words and the unit beside it.
+    """
+
+    head: str
+    number: float
+    kind: Kind
+
+
+def tails_of(line: str) -> Iterator[Tail]:
+    """Yield what may be the number with which a line ends, the longest first.
+
+    Args:
+        line: Of which only a number beside a name or a sign counts, and no year.
+    """
+    line = line[:LONGEST]
+    for at in range(max(1, len(line) - _NEAR), len(line)):
+        found = _TAIL.match(line, at)
+        kind = _kind(found) if found else None
+        if found and kind:
+            yield Tail(line[:at], float(found["number"].replace(",", ".")), kind)
+
+
+def _kind(found: re.Match[str]) -> Kind | None:
+    words, unit = found["words"].strip(" :.="), found["unit"]
+    if found["place"] or names_place(words):
+        return Kind.PLACE
+    measured = (unit and "of" not in words) or not found["number"].isdecimal()
+    if measured or names_score(words) or set("★⭐") & set(found[0]):
+        return Kind.SCORE
+    sign = found["sign"].strip(" *_\t")
+    if words or not (sign or "#" in found[0]):
+        return Kind.BARE if CANDIDATE.fullmatch(words) else None
+    year = found["number"].isdecimal() and int(found["number"]) in _YEARS
+    return None if year else Kind.BARE
+
+
+def in_order(
+    found: Sequence[int],
+    titles: Sequence[int],
+    tails: Sequence[Tail | None],
+    *,
+    counted: bool = False,
+) -> Sequence[int]:
+    """Return candidates in the order that the numbers beside them confirm or give; else none.
+
+    Args:
+        found: The candidates, in the order of their lines or of the numbers in front.
+        titles: Those that the lines name, in the order of the lines.
+        tails: What stands behind each.
+        counted: Whether numbers in front count places, so that scores decide nothing.
+    """
+    beside = {title: tail for title, tail in zip(titles, tails, strict=True) if tail}
+    told = [(candidate, beside[candidate]) for candidate in found if candidate in beside]
+    kinds = {tail.kind for _, tail in told}
+    wrong = any(tail.kind is Kind.BARE and tail.number != one for one, tail in told)
+    if wrong or len(beside) < sum(tail is not None for tail in tails):
+        return ()
+    if kinds == {Kind.PLACE} and len(told) == len(found):
+        places = sorted(tail.number for _, tail in told)
+        if all(map(float.is_integer, places)) and counts_up([*map(int, places)]):
+            return [one for one, _ in sorted(told, key=lambda pair: pair[1].number)]
+    if counted:
+        return found
+    scores = [tail.number for _, tail in told]
+    falls = scores == sorted(scores, reverse=True) and len(set(scores)) > 1
+    return found if kinds == {Kind.BARE} or (kinds == {Kind.SCORE} and falls) else ()

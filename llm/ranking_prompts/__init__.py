@@ -1,0 +1,1 @@
+"""Prompts that ask for a ranking, and the recipes that read its answer."""

@@ -1,0 +1,1 @@
+"""The rating prompt, and the reading of its answers."""

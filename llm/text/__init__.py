@@ -1,0 +1,1 @@
+"""JSON, thoughts and signs in what models write."""

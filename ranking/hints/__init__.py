@@ -1,0 +1,1 @@
+"""Tries hints on past sessions, and decides which to keep."""

@@ -1,0 +1,77 @@
+"""The gains of a hint on the sessions of a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+from ...knowledge.domains import find_domain
+from ...knowledge.hint_store.hints import hint_key
+from ...knowledge.hint_store.merged import first_gains, keys_of
+from ...knowledge.hint_store.trials import gains as paid_gains
+from ...runtime.options import RunOptions
+from .panels import Panel
+from .trials import gain_of
+from .verification import CLEAR_HARM_AFTER, finished, settled
+
+
+async def panel_gains(
+    text: str,
+    domain: str,
+    panel: Panel,
+    options: RunOptions,
+    *,
+    until_settled: bool = True,
+    harm_after: int = CLEAR_HARM_AFTER,
+    on_trial: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Try a hint on a panel's sessions until they show whether it helps.
+
+    Args:
+        text: The hint, from `clean_hint`.
+        until_settled: Whether to stop where enough is known; else all sessions are tried.
+        harm_after: Sessions after which clear harm is enough to know.
+        on_trial: Called after each session.
+
+    Returns:
+        Gains in NDCG@10, one per session, in the panel's order.
+
+    Raises:
+        ModelDownError: The model gave no answer.
+        BudgetSpentError: The budget allows no further call.
+    """
+    sessions = [*panel.first, *panel.more]
+    known = await _paid(text, domain, sessions, options)
+    gains: list[float] = []
+    for session in sessions:
+        if session not in known:
+            known[session] = await gain_of(domain, session, text, options)
+        gains.append(known[session])
+        on_trial()
+        if until_settled and settled(gains, len(panel.first), harm_after):
+            break
+    return gains
+
+
+async def is_finished(
+    text: str, domain: str, panel: Panel, options: RunOptions, harm_after: int
+) -> bool:
+    """Return whether a hint needs no further trial on the run's model and prompt.
+
+    A hint that was in doubt counts as tried with what there is.
+    """
+    known = await _paid(text, domain, panel.first, options)
+    tried = list(takewhile(known.__contains__, panel.first))
+    return finished([known[session] for session in tried], len(panel.first), harm_after)
+
+
+async def _paid(
+    text: str, domain: str, sessions: Sequence[int], options: RunOptions
+) -> dict[int, float]:
+    """Return a hint's gains on those of some sessions for which they are paid."""
+    async with options.services.engine.connect() as connection:
+        found = await find_domain(connection, domain, among=options.domains)
+        keys = await keys_of(connection, found.id, hint_key(text))
+        version = (options.model, options.prompt_version)
+        paid = await paid_gains(connection, found.id, *version, keys, sessions)
+    return first_gains(paid, keys)

@@ -1,0 +1,36 @@
+"""Keeps the stats of hints up to date with their trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...knowledge.hint_store.stats import refresh_stats
+from ...knowledge.sessions.sources import within_share
+from ...knowledge.sessions.training_sessions import session_keys
+from ...runtime.options import RunOptions
+from .panels import random_sessions
+
+
+async def update_stats(
+    connection: AsyncConnection,
+    domain_id: int,
+    options: RunOptions,
+    *,
+    also: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Sum up the trials on the sessions that verification and training draw at random.
+
+    Args:
+        connection: In a transaction.
+        also: Other models and prompt versions than the run's own.
+    """
+    settings = options.settings
+    every = await session_keys(connection, domain_id)
+    keys = await within_share(connection, domain_id, every, settings.source_share) or every
+    most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
+    drawn = random_sessions(keys, most, settings.seed)
+    own = (options.model, options.prompt_version)
+    for model, version in [*(each for each in also if each != own), own]:
+        await refresh_stats(connection, domain_id, model, version, drawn)

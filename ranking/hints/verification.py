@@ -1,0 +1,107 @@
+"""The gain of a hint on the sessions on which it was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...knowledge.hint_store.stats import BEYOND_DOUBT
+from ...records import counted
+
+CLEAR_HARM_AFTER = 12
+"""Sessions after which a candidate is given up whose interval lies below 0."""
+_SURE_IF_EQUAL = 5
+"""Equal gains that are no luck: so many coins fall on one side once in 32 times."""
+_WIDEST = 1.0
+"""Margin of a gain of which nothing is known."""
+_NO_GAIN_AFTER = 40
+"""Sessions after which a hint without a gain is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The gain of a hint on some sessions.
+
+    Attributes:
+        sessions: How many it was tried on.
+        mean: Mean gain in NDCG@10.
+        low: Lower end of the gain's 90 % interval.
+        high: Upper end.
+        helped: Sessions with a gain.
+        harmed: Sessions with a loss.
+    """
+
+    sessions: int
+    mean: float
+    low: float
+    high: float
+    helped: int
+    harmed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for state and database."""
+        return {
+            "sessions": self.sessions,
+            "mean": round(self.mean, 4),
+            "ci90": [round(self.low, 4), round(self.high, 4)],
+            "helped": self.helped,
+            "harmed": self.harmed,
+        }
+
+    def __str__(self) -> str:
+        """The numbers as a sentence."""
+        return (
+            f"Gain {self.mean:+.3f} NDCG@10 (90 % interval {self.low:+.3f} to {self.high:+.3f}) "
+            f"on {counted(self.sessions, 'session')}: helped {self.helped}, harmed {self.harmed}."
+        )
+
+
+def verification(gains: Sequence[float]) -> Verification:
+    """Summarise gains.
+
+    Args:
+        gains: NDCG@10 with the hint minus without it, one per session.
+    """
+    values = np.array(gains, dtype=np.float64)
+    if not len(values):
+        return Verification(0, 0.0, 0.0, 0.0, 0, 0)
+    mean = float(values.mean())
+    if np.ptp(values) == 0:  # rounding gives equal numbers a deviation
+        margin = 0.0 if len(values) >= _SURE_IF_EQUAL else _WIDEST
+    else:
+        margin = BEYOND_DOUBT * float(values.std(ddof=1)) / len(values) ** 0.5
+    return Verification(
+        len(values),
+        mean,
+        mean - margin,
+        mean + margin,
+        int((values > 0).sum()),
+        int((values < 0).sum()),
+    )
+
+
+def settled(gains: Sequence[float], few: int, harm_after: int = CLEAR_HARM_AFTER) -> bool:
+    """Return whether no further session need be tried; asked at set counts of sessions only.
+
+    Args:
+        few: Sessions after which only a hint in doubt is tried further.
+        harm_after: Sessions after which clear harm is enough to know.
+    """
+    tried = len(gains)
+    if tried not in {harm_after, _NO_GAIN_AFTER, few}:
+        return False
+    stats = verification(gains)
+    return (
+        (tried == harm_after and stats.high <= 0)
+        or (tried == _NO_GAIN_AFTER and stats.mean <= 0)
+        or (tried == few and (stats.mean <= 0 or stats.low > 0))
+    )
+
+
+def finished(gains: Sequence[float], few: int, harm_after: int = CLEAR_HARM_AFTER) -> bool:
+    """Return whether a hint was tried enough, by its gains in the order of the sessions."""
+    counts = range(len(gains) + 1)
+    return len(gains) >= few or any(settled(gains[:n], few, harm_after) for n in counts)
