@@ -93,6 +93,7 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=_PATIENCE,
+        hide_parameters=True,  # what people chose is not for logs
         json_deserializer=orjson.loads,
         connect_args=_connect_args(settings),
     )
@@ -117,6 +118,7 @@ def make_sync_engine(url: str, settings: Settings, *, pool_size: int) -> Engine:
         max_overflow=0,
         pool_timeout=_PATIENCE,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args=_connect_args(settings),
     )
     if settings.database_url is None:
@@ -221,7 +223,7 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
 def _is_lost(error: BaseException) -> bool:
     """Whether an error is about the connection or the server, and not about what was sent."""
     return isinstance(error, _LOST) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
+        isinstance(error, DBAPIError) and (error.connection_invalidated or error.statement is None)
     )
 
 

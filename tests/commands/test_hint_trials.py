@@ -381,7 +381,7 @@ async def test_a_release_of_another_model_leaves_a_ranking_and_a_note(
     services: Services, adjust: Change, classroom: str, server: FaultServer
 ) -> None:
     await stored(services, classroom, GOOD, BAD)
-    trained = await command("train", "--domain", classroom, "--seed", 0)
+    trained = await command("train", "--domain", classroom, "--seed", 0, "--force")
     assert trained.exit_code == 0, trained.output
     adjust(model="openai:x", base_url=server.url, api_key="sk-test", verify_random=8)
     done = await command("recommend", "--domain", classroom, "Alien", "-k", 3)

@@ -152,4 +152,4 @@ async def test_a_batch_tells_what_it_has_done(films: str, tmp_path: Path) -> Non
     assert json.loads(await good(*batch, "--json"))["before"] == 2
     assert "nothing else" in await refused("recommend", "--batch", rows)
     assert "nothing else" in await refused(*batch, ids[0])
-    assert "There is none" in await refused("recommend", "--domain", films)
+    assert "It is missing" in await refused("recommend", "--domain", films)

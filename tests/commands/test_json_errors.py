@@ -46,14 +46,20 @@ def test_an_option_that_does_not_exist_is_an_error_in_json(words: tuple[str, ...
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["recommend", "x", "-k", "0"], "-k: '0' does not fit. Give a whole number of at least 1."),
+        (
+            ["recommend", "x", "-k", "0"],
+            "-k: '0' does not fit. Give a whole number from 1 to 1000.",
+        ),
         (["learn", "--max-hints", "x"], "--max-hints: 'x' does not fit. Give a whole number of"),
         (
             ["serve", "--port", "99999"],
             "--port: '99999' does not fit. Give a whole number from 0 to",
         ),
         (["measure", "--max-cost", "x"], "--max-cost: 'x' does not fit. Give a number of at least"),
-        (["hints", "approve", "1", "x"], "HINT: 'x' does not fit. Give a whole number."),
+        (
+            ["hints", "approve", "1", "x"],
+            "HINT: 'x' does not fit. Give a whole number of at most 2147483647.",
+        ),
         (["autopilot", "on", "--goal", "x"], "--goal: 'x' does not fit. Give one of: better, not"),
         (["evaluate"], "--sessions: Missing option. Give --sessions FILE."),
         (["items", "show"], "ITEM: Missing argument. Give ITEM."),
