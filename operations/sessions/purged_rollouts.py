@@ -10,7 +10,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge.retention import Scope
-from ...knowledge.rollouts.rollouts import Change, change_rollout, claim_rollout
+from ...knowledge.rollouts.rollouts import (
+    IS_LIVE,
+    Change,
+    change_rollout,
+    claim_rollout,
+    rollout_events,
+)
 from ...knowledge.schema.log import FeedbackRow, RecommendationRow
 from ...knowledge.schema.rollouts import ExposureRow, RolloutRow
 from ...policies.rollout.owners import decide_without_one
@@ -22,7 +28,7 @@ _WORDS = "A purge has deleted a part of what was seen, so it can no longer decid
 
 
 async def hold_before_purge(connection: AsyncConnection, scope: Scope, options: RunOptions) -> int:
-    """Hold the running rollouts whose exposures or feedback a purge deletes, with their figures.
+    """Hold the live rollouts whose exposures or feedback a purge deletes, with their figures.
 
     Args:
         connection: In a transaction that holds the domains by `hold_domains`, and no hints: a
@@ -34,17 +40,19 @@ async def hold_before_purge(connection: AsyncConnection, scope: Scope, options: 
     made = select(RecommendationRow.id).where(scope.covers(RecommendationRow))
     given = select(FeedbackRow.recommendation_id).where(scope.covers(FeedbackRow))
     gone = or_(*(ExposureRow.recommendation_id.in_(ids) for ids in (made, given)))
-    running = RolloutRow.state == "running"
     found = await connection.scalars(
         select(RolloutRow.id)
-        .where(running, RolloutRow.id.in_(select(ExposureRow.rollout_id).where(gone)))
+        .where(IS_LIVE, RolloutRow.id.in_(select(ExposureRow.rollout_id).where(gone)))
         .order_by(RolloutRow.domain_id)
     )
     held = 0
     for key in found.all():
         rollout = await claim_rollout(connection, key, wait=True)
-        if rollout is None or rollout.state != "running":
+        if rollout is None:
             continue  # it was decided meanwhile
+        *_, last = await rollout_events(connection, key)
+        if last["reason"] == "purged":
+            continue
         seen = await seen_by_owners(connection, rollout, options.settings.source_share)
         verdict, _ = decide_without_one(Plan.from_dict(dict(rollout.plan)), seen)
         change = Change("held", "purged", _WORDS, verdict.figures)

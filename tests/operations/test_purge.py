@@ -12,6 +12,7 @@ from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.jobs.jobs import find_job, store_job
 from re2llm.knowledge.log.llm_calls import LlmCall, book_call
+from re2llm.knowledge.rollouts.rollouts import Change, change_rollout, claim_rollout
 from re2llm.knowledge.sessions.training_sessions import observe_session
 from re2llm.operations.accounts.keys import check_key, create_key
 from re2llm.operations.loading.load import load_domain
@@ -253,6 +254,28 @@ async def test_a_rollout_that_loses_evidence_is_held(
     assert verdict is not None
     assert (verdict.action, verdict.reason) == (Action.WAIT, "held")
     assert (await show_canary(Context(), domain=domain)).figures == before.figures
+
+
+@pytest.mark.usefixtures("shop")
+async def test_a_rollout_that_a_person_is_to_decide_says_that_it_lost_evidence(
+    services: Services, domain: str
+) -> None:
+    there = await two_releases(services, domain)
+    plan = Plan(steps=(50, 100), hold=50)
+    await start_canary(Context(), 2, domain=domain, plan=plan)
+    rollout = await live_id(services, there)
+    for canary in (False, True):
+        await fill(services, rollout, 0, canary=canary, n=60, mean=0.5)
+    async with services.engine.begin() as connection:
+        held = await claim_rollout(connection, rollout, wait=True)
+        assert held is not None
+        await change_rollout(connection, held, Change("held", "undecided", "Decide.", {}))
+    await aged(services, domain, 40)
+    assert (await purge(Context(), older_than=30)).rollouts_held == 1
+    shown = await show_canary(Context(), domain=domain)
+    assert (shown.state, shown.reason) == ("held", "purged")
+    assert shown.figures["reward"]["n"] >= 60
+    assert (await purge(Context(), older_than=30)).rollouts_held == 0
 
 
 async def test_a_rollout_that_loses_nothing_goes_on(
