@@ -32,7 +32,7 @@ _PAUSES = (0.5, 1, 2, 5, 10, 20, 30, 60, 60, 60)
 """Seconds between tries while the database is away."""
 _RUNS = 8
 """Attempts whose jobs are remembered: one may have megabytes of sessions."""
-_runs: dict[tuple[str, int], Job] = {}
+_runs: dict[tuple[str, int], asyncio.Future[Job | None]] = {}
 """The one used last comes last."""
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -173,13 +173,27 @@ async def _running(job_id: str, attempt: int) -> Job | None:
         if not await is_running(connection, job_id, attempt):
             _runs.pop(run, None)
             return None
-        job = _runs.pop(run, None) or await find_job(connection, job_id)
-    if job is None or job.state != "running" or job.attempt != attempt:
-        return None  # since just now
-    _runs[run] = job
+    # No other piece runs between these two lines, so that each finds the reading of the first.
+    reading = _runs.pop(run, None) or asyncio.ensure_future(_read(job_id))
+    _runs[run] = reading
     while len(_runs) > _RUNS:
         del _runs[next(iter(_runs))]
+    try:
+        job = await asyncio.shield(reading)
+    except BaseException:
+        if reading.done() and _runs.get(run) is reading:
+            del _runs[run]  # the next piece reads it again
+        raise
+    if job is None or job.state != "running" or job.attempt != attempt:
+        _runs.pop(run, None)
+        return None  # since just now
     return job
+
+
+async def _read(job_id: str) -> Job | None:
+    services = await shared_services()
+    async with services.engine.connect() as connection:
+        return await find_job(connection, job_id)
 
 
 def _work(

@@ -96,7 +96,7 @@ async def recommend_batch(
     rows = read_requests(requests)
     file = AnswerFile(answers)
     await asyncio.to_thread(file.open)
-    run = _Run(context, file, k, on_bad, progress)
+    run = _Run(context, file, k, partial(request_of, options=options, k=k), on_bad, progress)
     before, complete = file.count, False
     stopped: BudgetSpentError | None = None
     try:
@@ -137,6 +137,7 @@ class _Run:
         context: Context,
         file: AnswerFile,
         k: int,
+        request: Callable[[RequestRow], str],
         on_bad: Callable[[str], None],
         progress: Progress,
     ) -> None:
@@ -145,7 +146,7 @@ class _Run:
         self._context = context
         self._file = file
         self._k = k
-        self.request = partial(request_of, context=context, k=k)
+        self.request = request
         self._on_bad = on_bad
         self._progress = progress
 

@@ -8,22 +8,22 @@ import re
 
 from ...data.request_rows import RequestRow
 from ...errors import InputError
-from ...runtime.context import Context
+from ...runtime.options import RunOptions
 from ...runtime.request_limits import LONGEST_USER
 
 _VERB = re.compile(r"(is|has|holds|gives) ")
 _DIGITS = 16
 
 
-def request_of(row: RequestRow, context: Context, k: int) -> str:
+def request_of(row: RequestRow, options: RunOptions, k: int) -> str:
     """Return a digest of what a row asks; answers carry it, so that a resumed run can compare.
 
     Args:
         row: The row, with its number and key.
-        context: Of which the catalogue and the policy count.
+        options: Of which the catalogue and the policy count, wherever they are set.
         k: Items in an answer.
     """
-    asked = [context.domain, context.policy, k, row.number, row.key, row.history, row.candidates]
+    asked = [options.domain, options.policy, k, row.number, row.key, row.history, row.candidates]
     text = json.dumps([*asked, row.field, row.problem])
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 

@@ -19,6 +19,7 @@ from re2llm.errors import InputError
 from re2llm.operations.recommending.answer_file import AnswerFile
 from re2llm.operations.recommending.batch import recommend_batch
 from re2llm.runtime.context import Context
+from re2llm.runtime.sharing import shared_services
 
 RE2LLM = Path(sys.executable).with_name("re2llm")
 OPEN = """
@@ -160,6 +161,24 @@ async def test_answers_to_other_rows_or_options_are_not_gone_on_with(
     with pytest.raises(InputError, match="answers other rows"):
         await recommend_batch(context, other, out, k=5 if change == "k" else 2)
     assert out.read_bytes() == before
+
+
+async def test_options_count_wherever_they_are_set(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "in.jsonl", [{"history": one} for one in HISTORIES[:2]])
+    out = tmp_path / "out.jsonl"
+    services = await shared_services()
+    context = replace(context, policy=None)
+    changed = services.settings.model_copy(update={"policy": "none"})
+    monkeypatch.setattr(services, "settings", changed)
+    await recommend_batch(context, file, out, k=2)
+    again = await recommend_batch(replace(context, policy="none"), file, out, k=2)
+    assert (again.before, again.rows) == (2, 2)
+    other = services.settings.model_copy(update={"policy": "random"})
+    monkeypatch.setattr(services, "settings", other)
+    with pytest.raises(InputError, match="answers other rows"):
+        await recommend_batch(context, file, out, k=2)
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
