@@ -10,7 +10,7 @@ import httpx
 import pytest
 from re2llm.llm.client.oversized import LONGEST_WHOLE, MOST_PARTS, Events, refuse_oversized
 
-from .test_limited_answers import SAID, answer, head, model, serving
+from .test_http_client import SAID, answer, head, model, serving
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 WHOLE = {"id": "a", "object": "chat.completion", "created": 1, "model": "m", "usage": USAGE}
