@@ -38,12 +38,23 @@ _MY = (
 )
 _FORESEEN = re.compile(
     r"(?:\b(?:predict\w{0,5}|expect\w{0,3}|estimat\w{0,3}|final|likely|probable)"
-    r"(?:\W{1,3}\w{1,12}){0,2}[\W_]{1,3}|\u9884\u6d4b|\u9810\u6e2c|\u9884\u8ba1)\Z",
+    r"(?:[^\w(.,;!?\n]{1,3}\w{1,12}){0,2}[^\w(.,;!?\n]{0,2}[\s_*]|\u9884\u6d4b|\u9810\u6e2c|\u9884\u8ba1)\Z",
     re.IGNORECASE,
 )
 _FINAL = re.compile(
     rf"(?<![^\W_])(?:{_MY})(?:[\W_]{{1,3}}(?:{_SUBJECT}))?[\W_]{{0,3}}\Z", re.IGNORECASE
 )
+_TOLD = re.compile(rf"\b(?:your|overall[\W_]{{1,3}}(?:{_SUBJECT}))[\W_]{{1,3}}\Z", re.IGNORECASE)
+"""What the user is told of the own ratings, or of the mean."""
+_AT_HEAD = re.compile(
+    r"(?:\A|\n|[.!?]\s|\b(?:answer|prediction|result|output)\s?:\s)[^\w\n]{0,9}"
+    rf"(?:(?:the|my|your|final|overall)[\W_]{{1,3}}){{0,3}}(?:user's\s)?[*_]{{0,3}}"
+    rf"(?:(?:{_SUBJECT})(?:'(?!s\b))?[\s_*-]{{1,3}})?\Z",
+    re.IGNORECASE,
+)
+"""Where a subject's rating begins a line or a sentence; amid one it is quoted from the prompt."""
+_QUOTED = re.compile(rf"\b(?:(your|their)|(?:{_SUBJECT})(?:'s)?)[\s_*-]{{1,3}}\Z", re.IGNORECASE)
+_OF = re.compile(r"s?\s(?:of|was|were)\b", re.IGNORECASE)
 _BEGINS = re.compile(rf"[^\w\n]{{0,9}}(?:(?:{_MY})[\s_-]?){{0,2}}[^\w\n]{{0,3}}", re.IGNORECASE)
 _BEGINS_LINE = re.compile(rf"(?:\A|\n)[^\w\n]{{0,9}}(?:the\s)?{_BEGINS.pattern}\Z", re.IGNORECASE)
 _CLAUSE = re.compile(
@@ -57,12 +68,14 @@ _I_SAY = re.compile(
     r"(?:say|predict|rate|give|think|expect|estimate|guess|score|go|assume|believe)\b",
     re.IGNORECASE,
 )
+_I_GIVE = re.compile(rf"{_I_SAY.pattern}(?:\s\w{{1,12}}){{0,3}}\s\Z", re.IGNORECASE)
 
 
 def named_ratings(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:
     """Return what follows words such as "rating", and after those that call it final.
 
-    The "user rating" and the "movie rating" count where no other rating is named.
+    The "user rating" and the "movie rating" count where no other rating is named, and "your rating"
+    too, if they begin a line or a sentence. What is called final or predicted goes before "my".
 
     Args:
         text: In which what it says of the ratings of others, or in an excuse, is left out.
@@ -70,28 +83,36 @@ def named_ratings(text: str, scale: RatingScale) -> tuple[list[float], list[floa
     """
     named: list[float] = []
     final: list[float] = []
+    sure: list[float] = []
     of_subject: list[float] = []
     of_others = False
     declined = declines(text)  # what it then says of a rating may be part of the excuse
     for label in islice(_LABEL.finditer(text), _MOST_LABELS):
         before = text[max(0, label.start() - _NEAR) : label.start()]
-        foreseen = _FORESEEN.search(before) is not None
+        foreseen = (_FORESEEN.search(before) or _I_GIVE.search(before)) is not None
         if _OF_OTHERS.search(before) or (_OF_SOURCES.search(before) and not foreseen):
             of_others = True
             continue
         if declined and not _is_told(text[: label.end()], label.start()):
             continue
         said = _behind(text, label.end(), scale)
-        if said is None:
+        if said is None or _is_quoted(before, text[label.end() :][:_NEAR], foreseen):
             continue
-        if _FINAL.search(before):
-            final.append(said)
-        elif _OF_SUBJECT.search(before) and not foreseen:
-            of_subject.append(said)
+        told = _TOLD.search(before) is not None
+        if _FINAL.search(before) and not told:
+            (sure if foreseen else final).append(said)
+        elif (told or _OF_SUBJECT.search(before)) and not foreseen:
+            of_subject += [said] * (_AT_HEAD.search(before) is not None)
         else:
             named.append(said)
-    lone = not (named or final or of_others or declined)
-    return of_subject if lone else named, final
+    lone = not (named or final or sure or of_others or declined)
+    return of_subject if lone else named, sure or final
+
+
+def _is_quoted(before: str, behind: str, foreseen: bool) -> bool:
+    """Whether words around a label make it a rating from the history: "your rating of 5 for"."""
+    of = _QUOTED.search(before) if _OF.match(behind) else None
+    return of is not None and (of[1] is not None or not foreseen)
 
 
 def _behind(text: str, at: int, scale: RatingScale) -> float | None:

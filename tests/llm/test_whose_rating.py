@@ -127,3 +127,43 @@ def test_the_zero_before_a_point_may_be_missing(form: str) -> None:
     assert rating(form.format("..5"), halves) is None
     assert rating(form.format("-.5"), halves) is None
     assert rating(form.format("3.5"), halves) == 3.5
+
+
+@pytest.mark.parametrize(
+    "told",
+    [", in line with your rating of 5 for Heat.", ", as expected from their rating of 5."]
+    + [".\n\nThis is a bit below your rating of 4.5 for Heat.", ". Overall item rating: 3.2."]
+    + [" (user rating of Heat: 5)", ". The user's rating of Heat was 5.", ".\nYour rating: 5"],
+)
+@pytest.mark.parametrize("label", ["Predicted rating", "**My rating**", "Final rating", "Rating"])
+def test_ratings_from_the_history_do_not_replace_a_prediction(label: str, told: str) -> None:
+    assert rating(f"{label}: 4{told}") == 4
+    assert rating(f"Overall user rating: 3.2. I predict 4{told}") == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["They gave the first film a user rating of 5. The new one is similar."]
+    + ["Based on the user's history (Heat - User rating: 5), I believe they would love this film."]
+    + ["Heat - user rating: 5\nAlien - user rating: 5\nSo they will like it."]
+    + [
+        "Given your rating of 5 for Heat, you will like it.",
+        "Your rating of 5 for Heat says much.",
+    ],
+)
+def test_nor_are_they_one_themselves(text: str) -> None:
+    assert rating(text) is None
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["Your rating: {}", "Overall user rating: {}", "They like space. User rating: {}"]
+    + ["Answer: User rating: {}", "I'd give it a user rating of {}.", "Overall rating: {}"]
+    + [
+        "Predicted rating: {}. The overall rating of the film: 3",
+        "Plot rating: 3\nOverall rating: {}",
+    ],
+)
+def test_a_prediction_may_be_called_so(form: str) -> None:
+    assert rating(form.format(4)) == 4
+    assert rating(form.format("4.5")) == 4.5
