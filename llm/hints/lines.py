@@ -21,13 +21,19 @@ _OF_HINTS = re.compile(rf"\b(?:{_HINT})\b|提示|建议", re.IGNORECASE)
 _DERIVED = re.compile(
     rf"\b(?:{_HINT})\s(?:\w{{1,12}}\s)?(?:based|derived|drawn|from|against)\b", re.IGNORECASE
 )
-_OF_ANALYSIS = re.compile(
-    r"\b(?:mistakes?|errors?|analys\w{1,4}|causes?|reasons?|reasoning|problems?|issues?"
+_WRONG = (
+    r"mistakes?|errors?|analys\w{1,4}|causes?|reasons?|reasoning|problems?|issues?"
     r"|wrong|explanations?|miss(?:es|ed)?|diagnosis|what happened|shortcomings?|weaknesses"
-    r"|fehler|ursachen?|erreurs?|errores|causas?|errori)\b"
-    r"|错误|原因|分析",
+    r"|fehler|ursachen?|erreurs?|errores|causas?|errori"
+)
+_OF_ANALYSIS = re.compile(rf"\b(?:{_WRONG})\b|错误|原因|分析", re.IGNORECASE)
+_TO_BE_MENDED = re.compile(
+    r"\A\W{0,9}(?:(?:the|these|some|common|main|key|typical|most|other|\w{1,9}ing|\d)\s){0,3}"
+    rf"(?:{_WRONG})(?:\s(?!and\b|how\b|und\b|et\b|y\b)\w{{1,15}}){{0,3}}?"
+    r"\s(?:to|should|must|à|da|a)\s(?:be\s)?\w{1,15}",
     re.IGNORECASE,
 )
+"""A heading such as "Mistakes to avoid", below which the mistakes stand."""
 _IN_BRIEF = re.compile(
     r"\b(?:summary|summari[sz]\w{1,3}|observations?|findings?|overview|background)\b|总结|观察",
     re.IGNORECASE,
@@ -44,11 +50,20 @@ _TO_MEND = re.compile(
     re.IGNORECASE,
 )
 """What makes of a heading about mistakes one of what to do against them."""
-_ADVISES = re.compile(
-    r"\W{0,3}(?:(?:always|never|do not|don't|if|when|for|among|rather|please)\b"
-    r"|(?:prefer|rank|avoid|favou?r|prioriti[sz]e|weigh|consider|give|place|put|promote|demote|boost"
+_BEGINS_TO_MEND = re.compile(
+    r"\W{0,9}(?:how|to|lessons?|solutions?|remed\w{1,3}|improvements?|avoid\w{0,3}|fix\w{0,3}"
+    r"|prevent\w{0,3}|correct(?:ions?|ing)|address\w{0,3}|next time|in future|um|wie|pour|comment"
+    r"|para|como|per|come)\b",
+    re.IGNORECASE,
+)
+_VERB = (
+    r"(?:prefer|rank|avoid|favou?r|prioriti[sz]e|weigh|consider|give|place|put|promote|demote|boost"
     r"|penali[sz]e|ignore|treat|match|choose|pick|focus|lower|raise|reduce|increase|move|emphasi[sz]e"
-    r"|recommend|select|limit|keep|downrank|look)(?=\s(?!was\b|were\b|is\b|are\b)))",
+    r"|recommend|select|limit|keep|downrank|look)(?=\s(?!was\b|were\b|is\b|are\b))"
+)
+_ADVISES = re.compile(
+    r"\W{0,3}(?:(?:if|when|for|among)\b[^\n]{1,200}?,\s(?:then\s)?)?"
+    rf"(?:(?:always|never|do not|don't|rather|please)\b|{_VERB})",
     re.IGNORECASE,
 )
 """How a hint begins, and no remark about a ranking."""
@@ -67,20 +82,27 @@ def listed_hints(text: str) -> list[str]:
         text: In lines.
     """
     sections: list[tuple[str, list[str]]] = [("", [])]
+    labelled: set[str] = set()
     for line in map(str.strip, text.splitlines()):
         label = _LABEL.match(line)
         mark = None if label else _MARK.match(line)
         if label or mark:
-            entry = without_label(line[mark.end() :] if mark else line)
+            said = line[mark.end() :] if mark else line
+            entry = without_label(said)
             if not _HEADING.fullmatch(entry) or not entry.rstrip("*_ ").endswith((":", "\uff1a")):
+                if entry != said:
+                    labelled.add(entry)
+                    if _OF_ANALYSIS.search(sections[-1][0]):
+                        sections.append((said.removesuffix(entry), []))
                 sections[-1][1].append(entry)
                 continue
         if _HEADING.fullmatch(line):
             sections.append((line, []))
     listed = [(heading, held) for heading, held in sections if held]
-    for suits in (_names_hints, _is_neutral, _mends, _is_in_brief):
+    for suits in (_names_hints, _begins_to_mend, _is_neutral, _mends, _is_in_brief):
         if found := [entry for heading, held in listed if suits(heading) for entry in held]:
-            return found
+            sure = suits is _names_hints or not labelled
+            return [one for one in found if sure or one in labelled or _ADVISES.match(one)]
     return [entry for _, held in listed for entry in held if _ADVISES.match(entry)]
 
 
@@ -101,7 +123,12 @@ def _is_neutral(heading: str) -> bool:
     return not (_OF_ANALYSIS.search(heading) or _IN_BRIEF.search(heading))
 
 
+def _begins_to_mend(heading: str) -> bool:
+    return _BEGINS_TO_MEND.match(heading) is not None and _TO_MEND.search(heading) is not None
+
+
 def _mends(heading: str) -> bool:
+    heading = _TO_BE_MENDED.sub("", heading)
     return bool(_TO_MEND.search(heading) or _OF_HINTS.search(heading))
 
 

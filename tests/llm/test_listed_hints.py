@@ -106,6 +106,53 @@ def test_a_hint_may_use_the_same_words(hint: str) -> None:
     assert read_hints(f"**Mistakes:** none.\n1. {hint}") == [plain]
 
 
+REMARKS = [
+    "For session 1, the model ranked horror films over comedies.",
+    "When the history had thrillers, the model still ranked comedies high.",
+    "If a film is old, the model puts it last.",
+]
+
+
+@pytest.mark.parametrize("mark", ["{}. ", "- "])
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "**Mistakes**",
+        "## Analysis",
+        "Mistakes to avoid:",
+        "Problems to solve:",
+        "Main errors to fix:",
+    ]
+    + ["The most common mistakes the model should avoid:", "Erreurs à éviter :"],
+)
+def test_remarks_about_mistakes_are_no_hints(heading: str, mark: str) -> None:
+    remarks = f"{heading}\n{listed(REMARKS, mark)}"
+    assert read_hints(remarks) == []
+    assert read_hints(f"{remarks}\n\nHint: {FIRST}") == [FIRST]
+    assert read_hints(f"{remarks}\n\n{listed(HINTS, '**Hint {}:** ')}") == HINTS
+    assert read_hints(f"{heading}\n{listed([*REMARKS, FIRST], mark)}") == [FIRST]
+    told = "When the history holds thrillers, prefer those."
+    assert read_hints(f"{heading}\n{listed([*REMARKS, told], mark)}") == [told]
+
+
+def test_of_labelled_hints_and_plain_lines_advice_alone_is_kept() -> None:
+    assert read_hints(f"{listed(REMARKS, '- ')}\n\nHint: {FIRST}") == [FIRST]
+    assert read_hints(f"{listed(HINTS, '- ')}\nTip: Look at the year.") == [
+        *HINTS,
+        "Look at the year.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["## How to fix the errors", "## Improvements", "To avoid these mistakes:", "**Lessons**"]
+    + ["Pour éviter ces erreurs :", "**How to do better next time**"],
+)
+def test_what_heads_a_history_gives_way_to_what_is_to_be_done(heading: str) -> None:
+    before = f"## Session history\n{listed(['The user watched war films.'], '- ')}"
+    assert read_hints(f"{before}\n\n{heading}\n{listed(HINTS, '- ')}") == HINTS
+
+
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("part", ["**a", "- ", "1. ", "Hint 1: ", "a:", "#", "Mistakes:\n- a\n"])
 def test_long_lists_take_no_time(part: str) -> None:
