@@ -21,8 +21,16 @@ WANTED = 10
 """How many candidates an answer names, unless more are asked for."""
 
 _DEEPEST = 6
-_ZERO = re.compile(r"(?<![\w.,-])0(?:\.0)?(?![\w.,]\d|\w)")
+_ZERO = re.compile(
+    r"(?<![\w.,-])0(?:\.0)?(?![\w.,]\d|\w)|(?:candidate|item|option|film|movie|product)[_-]?0\b",
+    re.IGNORECASE,
+)
 """In a text; the numbers of an unknown title are 0 as well."""
+_WHOLE = r"\d{1,6}(?:\.0)?"
+_LIST = re.compile(
+    rf"(?<![\d.,]){_WHOLE}(?:\s?,\s?{_WHOLE}){{2,1000}}(?!\d|[.,]\d)|\[\s?{_WHOLE},{_WHOLE}\s?\]"
+)
+"""Several numbers, with or without spaces; "9,0" alone is a decimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ def read_ranking(
     if (
         _doubted(found, text, items)
         or is_taken_back(text[found.end :], found.numbers, reader)
-        or (_counts_from_zero(found.numbers, candidates) and _ZERO.search(text))
+        or (_counts_from_zero(found.numbers, candidates) and _names_zero(text))
     ):
         found = FoundRanking(())
     numbers: dict[int, None] = {}
@@ -118,6 +126,11 @@ def _counts_from_zero(numbers: Sequence[int], candidates: int) -> bool:
     """Whether numbers may be places in the list of candidates, of which the first is 0."""
     different = len(set(numbers)) == len(numbers)
     return 0 in numbers and different and all(0 <= number < candidates for number in numbers)
+
+
+def _names_zero(text: str) -> bool:
+    listed = (re.split(r"[\s,\[\]]+", found[0]) for found in _LIST.finditer(text))
+    return _ZERO.search(text) is not None or any({"0", "0.0"} & {*parts} for parts in listed)
 
 
 def _doubted(found: FoundRanking, text: str, items: Sequence[Item]) -> bool:

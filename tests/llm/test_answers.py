@@ -166,3 +166,22 @@ def test_a_full_ranking_is_read_exactly(order: list[int], key: str) -> None:
         answer = read_ranking(f"Here it is: {text}", len(order))
         assert answer.numbers == tuple(order)
         assert answer.flags == []
+
+
+@pytest.mark.parametrize(
+    "separator", [",", ", ", " , ", ",\n  ", '","', " > ", ">", ";", ".0,", '","candidate_']
+)
+@pytest.mark.parametrize(
+    "form", ['{{"ranking":[{}]}}', "[{}]", "[ {} ]", "Ranking: {}", "{}", "{}."]
+)
+@pytest.mark.parametrize("order", [(3, 0, 5, 1, 2, 7, 9, 4, 8, 6, 11), (0, 3, 5), (3, 5, 0)])
+def test_numbers_from_0_are_refused(order: tuple[int, ...], form: str, separator: str) -> None:
+    if "\n" in separator and "[" not in form:
+        return
+    before, after = ('"', '"') if '"' in separator else ("", "")
+    before += "candidate_" * ("candidate" in separator)
+    after = ".0" if ".0" in separator else after
+    text = form.format(before + separator.join(map(str, order)) + after)
+    found = read_ranking(text, 15)
+    assert not found.complete, text
+    assert found.numbers == (), text
