@@ -13,7 +13,7 @@ from .names import names_no_ranking
 from .numbers import bare_number, counts_up, named_once, numbered_lists
 from .sentence_answers import NUMBER, NUMBERING, RANGE, read_sentence
 
-_MOST_LINES = 1_000
+_MOST_LINES = 1_100
 _LONGEST_LINE = 500
 _TAG = re.compile(
     r"</?(?:ol|ul|li|br|p|div|tr|table|thead|tbody)(?:\s[^<>\n]{0,100})?/?>", re.IGNORECASE

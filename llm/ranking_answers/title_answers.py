@@ -25,7 +25,8 @@ from .tails import Kind, in_order, tails_of
 from .title_match import NUMBERING, WRAPPING, Titles
 
 _HEADING = re.compile(r"^(?:#{2,6}\s{1,3}|#\s{1,3}(?=[^\s\d]))")
-_MOST_LINES = 300
+_MOST_LINES = 1_100
+"""As many as titles can be asked for, and some talk."""
 _LONGEST_LINE = 500
 
 
@@ -167,7 +168,7 @@ def _best_first(readings: Sequence[Reading], titles: Titles) -> list[Reading]:
 def _lead(line: str, titles: Titles) -> int | None:
     """Return the number before a title; `None` where it may be a part of it."""
     found = NUMBERING.match(line.lstrip("*_ "))
-    number = re.search(r"\d{1,3}", found[0]) if found else None
+    number = re.search(r"\d{1,4}", found[0]) if found else None
     return int(number[0]) if number and not titles.exact(line.strip(WRAPPING)) else None
 
 

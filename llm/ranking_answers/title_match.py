@@ -20,7 +20,7 @@ from .title_reasons import heads
 
 NUMBERING = re.compile(
     r"^(?:[-*•–]\s+|#\s?\d{1,3}[.):\-]?\s+|\(\d{1,3}\)\s*|\[\d{1,3}\]\s*"
-    r"|\d{1,3}\s?[.):\]]\s*|\d{1,3}\s[-–]\s|(?:output|answer|ranking)\s?:\s*)",
+    r"|(?:1000|\d{1,3})\s?[.):\]]\s*|\d{1,3}\s[-–]\s|(?:output|answer|ranking)\s?:\s*)",
     re.IGNORECASE,
 )
 WRAPPING = "*_`~\"'“”‘’«» \t"

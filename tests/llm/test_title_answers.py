@@ -228,3 +228,14 @@ def test_signs_that_are_written_otherwise_do_not_hide_a_title() -> None:
     assert read_titles(
         "1. \u0645\u06cc\u200c\u062e\u0648\n2. \u6708\u3001\u661f", items
     ).numbers == (2, 1)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("form", ["{p}. {t}", "- {t}", "{t}"])
+def test_as_many_titles_are_read_as_can_be_asked_for(form: str) -> None:
+    many = [Item(str(number), f"Film {number} of the Series") for number in range(1, 1_001)]
+    order = [*range(1_000, 500, -1), *range(1, 501)]
+    rows = [form.format(p=p, t=many[n - 1].title) for p, n in enumerate(order, start=1)]
+    answer = read_titles("Here they are:\n\n" + "\n".join(rows), many, 1_000)
+    assert answer.numbers == tuple(order)
+    assert answer.complete
