@@ -9,6 +9,7 @@ from ..text.declined import declines, refuses
 from .columns import read_entries
 from .entries import EntryReader
 from .loose_tables import read_blocks, read_table
+from .measures import increases
 from .names import names_no_ranking
 from .numbers import bare_number, counts_up, named_once, numbered_lists
 from .sentence_answers import NUMBER, NUMBERING, RANGE, read_sentence
@@ -65,6 +66,8 @@ def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:
         found = _read_runs(listed, reader)
         if len(set(found)) < len(found) and _is_parted(lines, reader):
             return ()
+        if _is_denied(found, lines, reader):
+            return ()
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
     found = _read_line(lines[0].strip(), reader) if len(lines) == 1 else _read_titled(lines, reader)
@@ -102,6 +105,24 @@ def _read_titled(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | N
     if not (many or bulleted):
         return reader.read_titled(lines)
     return reader.read_titled([lines[at] for at in kept])
+
+
+def _is_denied(found: Sequence[int], lines: Sequence[str], reader: EntryReader) -> bool:
+    """Whether lines without numbers, in another order, may be the answer after a numbered draft.
+
+    A few notes are none, nor is a draft before a list that is no copy of the candidates.
+    """
+    entries = [reader.is_entry(line.strip()) for line in lines]
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    least = min(depth for depth, entry in zip(depths, entries, strict=True) if entry)
+    start = 0 if increases(found) else entries.index(True)
+    others = [
+        reader.named(line.strip())
+        for line, depth, entry in list(zip(lines, depths, entries, strict=True))[start:]
+        if depth <= least and not entry
+    ]
+    many = len({*others} - {0}) * 2 >= len({*found} - {0})
+    return many and named_once([*dict.fromkeys(found), 0, *others]) is None
 
 
 def _few_are_named(text: str, reader: EntryReader) -> bool:

@@ -112,8 +112,7 @@ def _listed(
     counted = _counted(leads, depths)
     numbered = sum(marks[at] > 0 for at in counted) * 2 > len(counted)
     if numbered:
-        # Each list begins anew, behind a gap.
-        rows = [row for at in counted for row in [(at, 0)] * (leads[at] == 1) + [(at, marks[at])]]
+        rows = _numbered_rows(counted, leads, marks, depths)
     once = named_once([mark for _, mark in rows])
     if once is None:
         return None
@@ -123,6 +122,33 @@ def _listed(
         # What comes before the first title or after the last is talk, unless it is numbered.
         return [at for at, mark in rows if mark or named[0] <= at <= named[-1]]
     return kept
+
+
+def _numbered_rows(
+    counted: Sequence[int],
+    leads: Sequence[int | None],
+    marks: Sequence[int],
+    depths: Sequence[int],
+) -> list[tuple[int, int]]:
+    """Return the numbered lines and what else names candidates, each list behind a gap.
+
+    A few notes in another order contradict nothing, nor do drafts before a list that is no copy
+    of the candidates.
+    """
+
+    def gapped(lines: Sequence[int]) -> list[tuple[int, int]]:
+        # Each list begins anew, behind a gap.
+        return [row for at in lines for row in [(at, 0)] * (leads[at] == 1) + [(at, marks[at])]]
+
+    named = [marks[at] for at in counted if marks[at] > 0]
+    start = 0 if increases(list(dict.fromkeys(named))) else counted[0]
+    outer = [at for at in range(start, len(marks)) if depths[at] <= depths[counted[0]]]
+    others = {marks[at] for at in {*outer} - {*counted} if marks[at] > 0}
+    whole = gapped(outer)
+    few = len(others) * 2 < len({*named})
+    if few and named_once([mark for _, mark in whole]) is None:
+        return gapped(counted)
+    return whole
 
 
 def _counted(leads: Sequence[int | None], depths: Sequence[int]) -> list[int]:

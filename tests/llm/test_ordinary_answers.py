@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
@@ -153,3 +154,34 @@ def test_an_unknown_title_leaves_the_others_in_their_places(mark: str) -> None:
         text = "\n".join(lines)
         assert read_ranking(text, len(ITEMS), ITEMS).numbers == left
         assert read_titles(text, ITEMS).numbers == left
+
+
+KINDS = ["{p}. {}", "{p}) {}", "- {}", "* {}", "{}", "**{p}.** {}"]
+
+
+def shown(mark: str, numbers: Sequence[int]) -> str:
+    rows = enumerate((FILMS[number - 1][0] for number in numbers), start=1)
+    return "\n".join(mark.format(title, p=place) for place, title in rows)
+
+
+@pytest.mark.parametrize("last", KINDS)
+@pytest.mark.parametrize("first", KINDS)
+def test_a_walk_or_a_draft_is_not_taken_for_the_answer(first: str, last: str) -> None:
+    draft = (*ORDER[5:], *ORDER[:5])
+    for before in (range(1, len(FILMS) + 1), draft):
+        for heading in ("The candidates:", "First thoughts:"):
+            text = f"{heading}\n{shown(first, before)}\n\nFinal ranking:\n{shown(last, ORDER)}"
+            for found in (read_ranking(text, len(ITEMS), ITEMS), read_titles(text, ITEMS)):
+                assert found.numbers in {(), ORDER}, text
+
+
+@pytest.mark.parametrize("mark", [mark for mark in KINDS if "{p}" in mark])
+@pytest.mark.parametrize("other", ["- {}", "* {}"])
+def test_lines_beside_a_numbered_list_leave_it_alone(mark: str, other: str) -> None:
+    walk = shown(other, range(1, len(FILMS) + 1))
+    notes = shown(other + ": fits well", [ORDER[3], ORDER[1]])
+    listed = shown(mark, ORDER)
+    for text in (f"Candidates:\n{walk}\n\nFinal:\n{listed}", f"{listed}\n\nNotes:\n{notes}"):
+        assert not misread(text), text
+    more = f"{shown(mark, ORDER[:6])}\n\nHonorable mentions:\n{shown(other, ORDER[6:])}"
+    assert read_titles(more, ITEMS).numbers == ORDER
