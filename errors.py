@@ -118,6 +118,10 @@ class HintsFullError(BudgetSpentError):
     kind = "hints_full"
 
 
+IN_THE_LOG = "Please report it, with what the log or the terminal says of it."
+"""What to do about a bug: a server's log has the trace, a command prints its last line."""
+
+
 class InternalError(Re2llmError):
     """A bug in re2llm. The log has the traceback."""
 

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -68,6 +69,17 @@ class SafeConsole(Console):
 
 
 class _Lines(logging.Formatter):
+    """Writes plain lines, with the first one of an error instead of its trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = record.getMessage()
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            reason = "".join(traceback.format_exception_only(error)).strip()
+            line = f"{line} ({reason.splitlines()[0]})"
+        return printable(line)
+
+
+class _Traces(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
 
@@ -76,6 +88,13 @@ out = SafeConsole()
 err = SafeConsole(stderr=True)
 if logging.lastResort:  # writes warnings to standard error where no server sets up a log
     logging.lastResort.setFormatter(_Lines())
+
+
+def log_traces() -> None:
+    """Have standard error be the log of a command that serves, with the traces of errors."""
+    if logging.lastResort:
+        logging.lastResort.setFormatter(_Traces())
+
 
 _Result = TypeVar("_Result")
 # In a list, so that a thread or a task of the command changes it for all.

@@ -18,7 +18,7 @@ from typer.main import get_command_name
 from typer.models import CommandInfo
 
 from ..errors import InputError
-from ..runtime.request_limits import LARGEST_KEY
+from ..runtime.request_limits import LARGEST_COUNT, LARGEST_KEY
 from .console import (
     fail,
     interrupted,
@@ -32,6 +32,7 @@ from .option_names import spelled_by
 
 # A number is short: without an end, a long row of digits would take quadratic time.
 _BETWEEN = re.compile(r"(?<![\d.])([\d.]{1,20})<=x<=([\d.]{1,20})")
+_TO_THE_LARGEST = re.compile(rf"(?<![\d.])(\d{{1,20}})<=x<=(?:{LARGEST_KEY}|{LARGEST_COUNT})\b")
 _AT_LEAST = re.compile(r"\bx>=([\d.]{1,20})")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -169,4 +170,5 @@ def _in_words(text: str) -> str:
     That a number in the database is not beyond its largest goes without saying.
     """
     text = text.replace(f"  [x<={LARGEST_KEY}]", "").replace(f"[x<={LARGEST_KEY}; ", "[")
+    text = _TO_THE_LARGEST.sub(r"x>=\1", text)
     return _AT_LEAST.sub(r"at least \1", _BETWEEN.sub(r"\1 to \2", text))

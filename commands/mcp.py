@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError
 from .completion import complete_domain
-from .console import err, run
+from .console import err, log_traces, run
 
 
 def mcp(
@@ -47,6 +47,7 @@ async def _serve(domain: str | None) -> None:
     from ..runtime.context import Context
     from ..settings import get_settings
 
+    log_traces()
     if domain is not None:  # a client would show its person nothing but a tool that fails
         await show_domain(Context(), domain)
     if sys.stdin.isatty():

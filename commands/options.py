@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..runtime.request_limits import LARGEST_KEY, LARGEST_SEED
+from ..runtime.request_limits import LARGEST_COUNT, LARGEST_KEY, LARGEST_SEED
 from .completion import complete_domain, complete_release
 
 DomainOption = Annotated[
@@ -33,10 +33,17 @@ SeedOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 MaxCalls = Annotated[
     int | None,
-    typer.Option("--max-llm-calls", min=1, metavar="N", help="Stop after this many model calls."),
+    typer.Option(
+        "--max-llm-calls",
+        min=1,
+        max=LARGEST_KEY,
+        metavar="N",
+        help="Stop after this many model calls.",
+    ),
 ]
 MaxTokens = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Stop after this many tokens.")
+    int | None,
+    typer.Option(min=1, max=LARGEST_COUNT, metavar="N", help="Stop after this many tokens."),
 ]
 MaxCost = Annotated[
     float | None,

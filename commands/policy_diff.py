@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..records import counted
+from ..runtime.request_limits import LARGEST_KEY
 from .canary import policy
 from .completion import complete_release
 from .console import out, print_json, progress_bars, run
@@ -22,7 +23,12 @@ def diff(
     release: ReleaseArgument,
     other: Annotated[
         int,
-        typer.Argument(metavar="OTHER", help="Another number.", autocompletion=complete_release),
+        typer.Argument(
+            max=LARGEST_KEY,
+            metavar="OTHER",
+            help="Another number.",
+            autocompletion=complete_release,
+        ),
     ],
     domain: DomainOption = None,
     sessions: Annotated[

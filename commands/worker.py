@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .console import note, run
+from .console import log_traces, note, run
 
 
 def worker(
@@ -31,6 +31,7 @@ def worker(
         from ..jobs.worker import work
         from ..settings import get_settings
 
+        log_traces()
         stop = asyncio.Event()
         for sign in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(sign, stop.set)

@@ -18,20 +18,19 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from ..errors import InputError
-from ..rating.request import RatingRequest
+from ..rating.request import RatingRequest, refuse_unknown_keys
 from ..records import Session
-from ..runtime.request_limits import LARGEST_KEY, input_error
+from ..runtime.request_limits import LARGEST_COUNT, LARGEST_KEY, input_error
 
 _Class = TypeVar("_Class", bound=type)
 _Check = Callable[[Any, str], Any]
 
 _IDS = frozenset({"history", "candidates", "titles", "item", "picked", "user"})
 """Parameters that name items or people: many data sets have ids that are whole numbers."""
-_KEYS = frozenset({"hint", "hints", "release"})
-"""Parameters that are numbers of stored things."""
+_KEYS = frozenset({"hint", "hints", "release", "max_llm_calls"})
+"""Parameters that are numbers of stored things, or are stored as such a number."""
 _NO_LISTS = (str, bytes, bytearray, Mapping)
 """What can be gone through, and is no list."""
-_LARGEST = 10**15
 
 
 def checks_arguments(cls: _Class) -> _Class:
@@ -72,7 +71,7 @@ def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise _misfit(value, name, "a whole number")
     number = int(value)
-    if abs(number) > (LARGEST_KEY if name in _KEYS else _LARGEST):
+    if abs(number) > (LARGEST_KEY if name in _KEYS else LARGEST_COUNT):
         raise InputError(name, "The number is too large.", "Give a smaller one.")
     if number < 0 and name != "seed":
         raise InputError(name, "The number is below 0.", "Give a larger one.")
@@ -115,9 +114,11 @@ def _rating_request(value: Any, name: str) -> RatingRequest:
     if not isinstance(value, Mapping):
         raise _misfit(value, name, "a RatingRequest")
     try:
-        return RatingRequest.model_validate(value)
+        request = RatingRequest.model_validate(value)
     except ValidationError as error:
         raise input_error(error) from None
+    refuse_unknown_keys(cast("Mapping[str, Any]", value))
+    return request
 
 
 def _or_none(check: _Check) -> _Check:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as OutOfTimeError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from ..errors import DatabaseError, StatementError
+from ..errors import IN_THE_LOG, DatabaseError, StatementError
 from ..settings import Settings
 from .connection_words import (
     REFUSALS,
@@ -210,9 +210,7 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
     if not _is_lost(error):
         _log.error("a statement failed", exc_info=error)
         problem = f"An unexpected {type(error).__name__} ended the work."
-        return StatementError(
-            "re2llm", problem, "The server's log has its trace; please report it."
-        )
+        return StatementError("re2llm", problem, IN_THE_LOG)
     return DatabaseError(
         "RE2LLM_DATABASE_URL",
         f"No answer from {shown} ({first_line}).",

@@ -10,7 +10,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import InternalError, Re2llmError
+from ..errors import IN_THE_LOG, InternalError, Re2llmError
 from ..knowledge.engine import unreachable
 from .context import Context
 from .options import RunOptions, resolve
@@ -91,5 +91,5 @@ def _failed(error: Exception, options: RunOptions | None) -> Update:
         return {"error": unreachable(options.services.engine, error).as_dict()}
     _log.error("a node failed", exc_info=error)
     problem = f"An unexpected {type(error).__name__} ended the run."
-    internal = InternalError("re2llm", problem, "The server's log has its trace; please report it.")
+    internal = InternalError("re2llm", problem, IN_THE_LOG)
     return {"error": internal.as_dict()}

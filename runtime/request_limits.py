@@ -21,7 +21,10 @@ MOST_SHOWN = 1_000
 _NO_ID = frozenset({"string_too_long", "string_unicode"})
 """What pydantic calls texts that no database holds as an id."""
 LARGEST_KEY = 2**31 - 1
+"""Of a stored thing's number, and of a count in the database."""
 LARGEST_SEED = 2**32 - 1
+LARGEST_COUNT = 10**15
+"""Of what has no other limit."""
 
 
 def _repaired(value: Any) -> Any:
@@ -56,7 +59,7 @@ LongText = Annotated[str, Field(max_length=LONGEST_TEXT), _REPAIR]
 OptionalText = Annotated[LongText, BeforeValidator(lambda value: "" if value is None else value)]
 RowKey = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
 Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
-_Whole = Annotated[int, Field(ge=-(10**15), le=10**15)]
+_Whole = Annotated[int, Field(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
 _Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Attributes = Annotated[
     dict[Title, Title | _Whole | _Number | Annotated[list[Title], Field(max_length=1_000)]],

@@ -9,6 +9,7 @@ import typer
 
 from ...errors import InputError
 from ...records import counted
+from ...runtime.request_limits import LARGEST_KEY
 from ..console import fail, note, out, print_json, progress_bars, run
 from ..detach import Detach, submit_job
 from ..options import DomainOption, JsonOption, MaxCost
@@ -32,7 +33,10 @@ def tidy(
     max_llm_calls: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Stop after this many model calls; 0 decides by past trials."
+            min=0,
+            max=LARGEST_KEY,
+            metavar="N",
+            help="Stop after this many model calls; 0 decides by past trials.",
         ),
     ] = None,
     max_cost: MaxCost = None,

@@ -61,7 +61,8 @@ class Grants:
             if number is None:
                 continue
             if not (math.isfinite(number) and 0 < number <= _MOST):
-                raise InputError(field, f"{number} is no limit.", "Give a number above 0.")
+                remedy = f"Give a number above 0, and {_MOST} at most."
+                raise InputError(field, f"{number} is no limit.", remedy)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the grants as JSON primitives."""

@@ -427,6 +427,13 @@ def test_a_command_whose_streams_are_closed_ends_like_any_other() -> None:
         "policy evaluate 2147483648",
         "policy canary 2147483648",
         "costs --days 99999999",
+        "policy diff 1 2147483648",
+        "learn --detach --max-llm-calls 3000000000",
+        "learn --detach --max-tokens 9223372036854775808",
+        "jobs retry x --max-llm-calls 2147483648",
+        "hints verify --detach --max-llm-calls 2147483648",
+        "hints tidy --detach --max-llm-calls 2147483648",
+        "evaluate --sessions x --detach --max-llm-calls 2147483648",
     ],
 )
 def test_a_number_that_nothing_takes_is_refused_at_once(command: str) -> None:

@@ -74,3 +74,23 @@ def test_warnings_without_a_servers_log_are_plain_too(capsys: pytest.CaptureFixt
     shown = capsys.readouterr().err
     assert "said a" in shown
     assert not any(map(is_obeyed, shown))
+
+
+def test_an_error_that_is_logged_is_one_line_unless_the_command_serves(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert logging.lastResort is not None
+    monkeypatch.setattr(logging.lastResort, "formatter", logging.lastResort.formatter)
+    with pytest.raises(KeyError) as raised:
+        {}[HOSTILE]
+    failed = (KeyError, raised.value, raised.tb)
+    record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "it failed", (), failed)
+    logging.lastResort.handle(record)
+    shown = capsys.readouterr().err
+    assert shown.startswith("it failed (KeyError: ")
+    assert shown.count("\n") == 1
+    console.log_traces()
+    logging.lastResort.handle(record)
+    traced = capsys.readouterr().err
+    assert "Traceback" in traced
+    assert not any(map(is_obeyed, shown + traced))

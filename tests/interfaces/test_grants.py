@@ -131,6 +131,17 @@ def test_options_have_limits_without_a_key_too(name: str, value: Any) -> None:
     assert raised.value.field == name
 
 
+@pytest.mark.parametrize("name", ["calls_per_day", "usd_per_day", "requests_per_minute"])
+@pytest.mark.parametrize("number", [0, 3 * 10**9, float("nan")])
+def test_a_limit_that_cannot_be_kept_is_told_both_ends(name: str, number: float) -> None:
+    limits: dict[str, Any] = {name: number}
+    with pytest.raises(InputError) as raised:
+        Grants(**limits).check()
+    assert raised.value.field == name
+    assert "above 0" in raised.value.remedy
+    assert "2147483647 at most" in raised.value.remedy
+
+
 def test_a_budget_stays_the_same_object() -> None:
     budget = Budget(max_calls=3)
     assert checked(Context(budget=budget)).budget is budget

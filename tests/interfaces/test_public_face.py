@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -375,6 +375,10 @@ async def test_the_rating_tool(films: str) -> None:
     request = re2llm.RatingRequest(**arguments)
     rated = await asyncio.to_thread(re2llm.Re2llm(domain=films).rate, request)
     assert rated.rating == message.artifact["rating"]
+    host = re2llm.Re2llm(domain=films)
+    for wrong, key in (({"hist": REVIEWS}, "hist"), ({"item_reviews": [{"stars": 2}]}, "rating")):
+        with pytest.raises(InputError, match=key):
+            await asyncio.to_thread(host.rate, cast("Any", {"item": {"title": "Ronin"}, **wrong}))
     bad = {**call, "args": {"item": {"title": "Ronin"}, "history": [{**REVIEWS[0], "rating": 9}]}}
     refused: ToolMessage = await tool.ainvoke(bad)
     assert refused.status == "error"
