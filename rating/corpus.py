@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,14 +146,20 @@ class ReviewSource:
         split = split_reviews(histories, self.split, seed=self.seed)
         return RatingCorpus(split, self.scale_for(histories), limits, self.split, self.seed)
 
-    def scale_for(self, histories: Sequence[ReviewHistory]) -> RatingScale:
-        """Return the scale of these reviews; one that is taken from the ratings is remarked on."""
+    def known_scale(self) -> RatingScale | None:
+        """Return the scale that was given or that the data set has, `None` if none is known."""
         if self.scale is not None:
             return self.scale
         if self.path == SAMPLE:
             return RatingScale()
         if Path(self.path).is_dir():
             return MovieLensReader(Path(self.path)).scale
+        return None
+
+    def scale_for(self, histories: Sequence[ReviewHistory]) -> RatingScale:
+        """Return the scale of these reviews; one that is taken from the ratings is remarked on."""
+        if (known := self.known_scale()) is not None:
+            return known
         scale = scale_of(histories)
         self.warn(
             f"The ratings are from {written(scale.low)} to {written(scale.high)}, and that is "
@@ -165,9 +172,16 @@ _TABLES = frozenset({".csv", ".tsv", ".dat", ".data", ".parquet"})
 
 
 def _refuse_table(path: Path) -> None:
-    """Raise `InputError` for a table, such as the file of ratings in a folder of MovieLens."""
-    named = _TABLES.intersection(suffix.lower() for suffix in path.suffixes)
-    _, first = next(read_lines(path, ReadReport()), (1, "")) if not named else (1, "")
+    """Raise `InputError` for a table, such as the file of ratings in a folder of MovieLens.
+
+    What begins with an object is JSONL, whatever its name.
+    """
+    first = ""
+    with suppress(InputError):  # reading it says so again, unless it is a table
+        _, first = next(read_lines(path, ReadReport()), (1, ""))
+    if first.lstrip().startswith("{"):
+        return
+    named = Path(path.name.lower().removesuffix(".gz")).suffix in _TABLES
     if named or is_heading(first):
         raise InputError(
             str(path),

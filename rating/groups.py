@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from .splits import RatingCase, ReviewSplit
 
@@ -16,7 +16,7 @@ _ITEM = (0, 1, 5, 50)
 def case_groups(
     split: ReviewSplit,
     cases: Sequence[RatingCase],
-    trained_on: Callable[[str], bool] | None = None,
+    trained_on: Container[str] | None = None,
 ) -> Mapping[str, list[bool]]:
     """Return groups by name, and which cases belong to each; groups overlap.
 
@@ -24,12 +24,12 @@ def case_groups(
     items by their number of known ratings, none for a cold item.
 
     Args:
-        trained_on: Whether a user was trained on; `None` asks the split.
+        trained_on: The users who were trained on; `None` takes those of the split.
     """
-    trained = {case.review.user for case in split.train}
+    if trained_on is None:
+        trained_on = {case.review.user for case in split.train}
     known = Counter(review.item.id for review in split.known)
-    saw = trained_on or trained.__contains__
-    seen = [saw(case.review.user) for case in cases]
+    seen = [case.review.user in trained_on for case in cases]
     return {
         "users trained on": seen,
         "users not trained on": [not each for each in seen],

@@ -105,7 +105,7 @@ def rating_task(request: Mapping[str, Any]) -> RatingTask:
         ("user_mean", [] if given.user_mean is None else [given.user_mean]),
         ("item_mean", [] if given.item_mean is None else [given.item_mean]),
     ):
-        if off := [rating for rating in ratings if placed(rating, scale) is None]:
+        if off := [rating for rating in ratings if placed(round(rating, 2), scale) is None]:
             raise InputError(
                 name,
                 f"holds {off[0]:g}, which is not between {scale.low:g} and {scale.high:g}.",

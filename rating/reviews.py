@@ -24,6 +24,7 @@ from ..data.malformed import ReadReport, RowError, shown
 from ..data.times import seconds
 from ..data.titles import clean_title
 from ..errors import InputError
+from ..llm.ratings.limits import placed
 from ..records import AttributeValue, Item, RatingScale, Review, is_number
 
 UNNAMED = "Unnamed item"
@@ -287,6 +288,9 @@ def checked_rating(value: object, scale: RatingScale | None = None) -> float:
     if not is_number(value) or value < 0:
         # In an answer, a minus could as well be a dash.
         raise RowError(f"rating {shown(value)} is not 0 or more: shift the scale")
-    if scale is not None and not (scale.holds(value) or scale.holds(round(value, 2))):
-        raise RowError(f"rating {shown(value)} is not between {scale.low:g} and {scale.high:g}")
+    if scale is not None and placed(round(value, 2), scale) is None:  # as prompts show it
+        raise RowError(
+            f"rating {shown(value)} is not between {scale.low:g} and {scale.high:g}; if your scale "
+            "is another, set `scale`"
+        )
     return float(value)

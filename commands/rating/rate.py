@@ -52,6 +52,11 @@ def rate(
 
         context = Context(model=model, command="rate")
         if request is not None:
+            beside = {"--user": user, "--item": item, "--scale": scale}
+            beside |= {"--reviews": reviews != SAMPLE, "--skip-malformed": skip_malformed}
+            for option in (name for name, given in beside.items() if given):
+                remedy = "Leave it out: the file holds all of it, the scale as `lowest`, `highest`."
+                raise InputError(option, "does not go with --request.", remedy)
             return await rate(context, _read(request))
         if user is None or item is None:
             raise InputError(

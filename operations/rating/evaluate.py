@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...evaluation.rating_summary import RatingRow, summarise_ratings
-from ...llm.ratings.prompt import PromptLimits
+from ...llm.ratings.prompt import PromptLimits, written
 from ...rating.baselines import RATING_BASELINES, check_rating_baselines
 from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.groups import case_groups
@@ -19,7 +19,7 @@ from ...rating.samples import check_samples, mean_of_samples
 from ...rating.splits import RatingCase
 from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
 from ...rating.training.trained import TrainedOn, read_trained
-from ...records import counted
+from ...records import RatingScale, counted
 from ...runtime.budget import Budget
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -45,7 +45,7 @@ async def evaluate_raters(
     Args:
         model: A chat model, such as `openai:NAME`.
         checkpoint: The folder of a trained rater, run here without a server. Its prompt limits
-            apply to all rows.
+            apply to all rows, and so does its scale where none is known of the reviews.
         baselines: Names among `RATING_BASELINES`.
         limit: Evaluate only this many ratings.
         samples: A checkpoint has a second row, the mean of so many samples, if there are two or
@@ -54,8 +54,8 @@ async def evaluate_raters(
         progress: Called as ratings come in, with a stage for each model.
 
     Returns:
-        What `summarise_ratings` returns, and under `left_out` how many ratings a checkpoint was
-        trained on, which count in no row.
+        What `summarise_ratings` returns, and under `left_out` how many ratings a checkpoint could
+        be trained on, which count in no row.
 
     Raises:
         InputError: There is nothing to evaluate, nothing to sample, or something cannot be used.
@@ -73,13 +73,17 @@ async def evaluate_raters(
     description = {} if checkpoint is None else checkpoint_description(checkpoint)
     trained_with = description.get("prompt")
     limits = source.limits() if trained_with is None else PromptLimits(**trained_with)
+    source = _on_scale_of(source, description)
     corpus = source.corpus(limits)
     _require_same_split(corpus, description)
     trained = read_trained(description)
     held_out = _held_out(corpus, trained)
     if left_out := len(corpus.split.test) - len(held_out):
         which = counted(left_out, "rating is", "ratings are")
-        source.warn(f"{which} left out, which the checkpoint was trained on.")
+        source.warn(
+            f"{which} left out, as the ids of user and item are those of a rating that the "
+            "checkpoint could be trained on."
+        )
     cases = held_out[:limit]
     rows: list[RatingRow] = []
     if checkpoint is not None:
@@ -104,9 +108,25 @@ async def evaluate_raters(
         predicted = RATING_BASELINES[name](corpus.split.known, pairs, corpus.scale, source.seed)
         rows.append(RatingRow(name, "baseline", predicted.tolist()))
     truths = [case.review.rating for case in cases]
-    groups = case_groups(corpus.split, cases, None if trained is None else trained.knows_user)
+    groups = case_groups(corpus.split, cases, None if trained is None else _users(corpus, trained))
     figures = summarise_ratings(rows, truths, corpus.scale, seed=source.seed, groups=groups)
     return {**figures, "left_out": left_out}
+
+
+def _on_scale_of(source: ReviewSource, trained: Mapping[str, Any]) -> ReviewSource:
+    """Take a checkpoint's scale rather than guess one; remark on another that is known."""
+    if "scale" not in trained:
+        return source
+    scale = RatingScale(*trained["scale"])
+    known = source.known_scale()
+    if known is None:
+        return replace(source, scale=scale)
+    if known != scale:
+        source.warn(
+            f"The checkpoint was trained to rate from {written(scale.low)} to "
+            f"{written(scale.high)}, not from {written(known.low)} to {written(known.high)}."
+        )
+    return source
 
 
 def _require_same_split(corpus: RatingCorpus, trained: Mapping[str, Any]) -> None:
@@ -123,16 +143,22 @@ def _require_same_split(corpus: RatingCorpus, trained: Mapping[str, Any]) -> Non
         )
 
 
+def _users(corpus: RatingCorpus, trained: TrainedOn) -> Container[str]:
+    """Return the users of whose ratings some were trained on."""
+    every = [*corpus.split.known, *(case.review for case in corpus.split.test)]
+    return {one.user for one in every if trained.knows(one)}
+
+
 def _held_out(corpus: RatingCorpus, trained: TrainedOn | None) -> Sequence[RatingCase]:
     """Return the ratings to predict that a checkpoint was not trained on, whatever the split."""
     if trained is None:
         return corpus.split.test
-    kept = [case for case in corpus.split.test if not trained.knows(case)]
+    kept = [case for case in corpus.split.test if not trained.knows(case.review)]
     if not kept:
         raise InputError(
             "split",
-            "The checkpoint was trained on all of these ratings.",
-            "Evaluate with the reviews, split and seed of its training.",
+            "By the ids of user and item, the checkpoint could be trained on all of these ratings.",
+            "Evaluate with the reviews, split and seed of its training, or name other users anew.",
         )
     return kept
 

@@ -1,4 +1,4 @@
-"""What a rater was trained on: fingerprints in its `rater.json`, whatever becomes of the reviews.
+"""What a rater could be trained on, whatever becomes of the reviews: prints in its `rater.json`.
 
 Who is held out depends on all users of a file, so one user more may move others from one side of
 the split to the other.
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...records import Review
 from ..splits import RatingCase
 
 _CHARACTERS = 12
@@ -23,7 +24,7 @@ class TrainedOn:
     """Fingerprints of what was trained on.
 
     Attributes:
-        users: Of the users whose ratings these are.
+        users: Of the users whose ratings these are; only earlier versions read them.
         ratings: Of user and item.
     """
 
@@ -43,13 +44,13 @@ class TrainedOn:
         """Return what either was trained on."""
         return TrainedOn(self.users | other.users, self.ratings | other.ratings)
 
-    def knows(self, case: RatingCase) -> bool:
-        """Whether the rating was trained on, whatever its value was then."""
-        return _fingerprint(*case.key) in self.ratings
+    def knows(self, review: Review) -> bool:
+        """Whether a rating with these ids could be trained on, whatever its value was then.
 
-    def knows_user(self, user: str) -> bool:
-        """Whether any rating of a user was trained on."""
-        return _fingerprint(user) in self.users
+        Titles do not count: those of the same data set may change, and a rating that was trained
+        on would pass for a new one.
+        """
+        return _fingerprint(review.user, review.item.id) in self.ratings
 
     def described(self) -> dict[str, str]:
         """Return both as one text each, for `rater.json`."""

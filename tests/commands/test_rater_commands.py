@@ -75,6 +75,23 @@ def test_a_mistyped_key_of_a_request_is_named_with_the_known_ones(request_, fiel
     assert known in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ("--scale", "1-10"),
+        ("--user", "u"),
+        ("--item", "i"),
+        ("--reviews", "r.jsonl"),
+        ("--skip-malformed",),
+    ],
+)
+def test_what_a_request_would_leave_unread_is_refused_beside_it(beside):
+    request = json.dumps({"item": {"title": "x"}})
+    done = invoke("rate", "--request", "-", *beside, stdin=request)
+    assert done.exit_code == 1
+    assert f"{beside[0]}: does not go with --request" in " ".join(done.stderr.split())
+
+
 def test_traces_are_paid_once_and_survive_a_torn_line(tmp_path):
     file = tmp_path / "traces.jsonl"
     first = json.loads(invoke("rater", "traces", "--out", file, "--limit", 20, "--json").stdout)
@@ -125,7 +142,8 @@ def test_the_scale_is_printed_and_can_be_set(tmp_path):
     ]
     outside = invoke(*arguments, "--scale", "1-3")
     assert outside.exit_code == 1
-    assert "rating 4 is not between 1 and 3" in " ".join(outside.stderr.split())
+    said = " ".join(outside.stderr.split())
+    assert "rating 4 is not between 1 and 3; if your scale is another, set --scale" in said
     traced = tmp_path / "traces.jsonl"
     done = invoke("rater", "traces", "--reviews", file, "--scale", "1-5", "--out", traced)
     assert done.exit_code == 0, done.stderr

@@ -26,6 +26,7 @@ from re2llm.rating.traces import fitting_traces, read_traces
 from re2llm.rating.training.checkpoint import CheckpointRatings
 from re2llm.rating.training.config import rater_config
 from re2llm.rating.training.stages import describe_training
+from re2llm.records import RatingScale
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 
@@ -199,6 +200,47 @@ async def test_ratings_that_were_trained_on_are_left_out_whatever_the_reviews_ar
     named = {group["name"]: group["n"] for group in document["groups"]}
     seen = {user for user, _ in keys}
     assert named["users trained on"] == sum(case.review.user in seen for case in rated)
+
+
+async def test_users_are_trained_on_if_a_rating_of_theirs_is(
+    tmp_path: Path, rated: list[RatingCase]
+) -> None:
+    users = [f"u{n:02d}" for n in range(9)]
+    source = reviews(tmp_path / "r.jsonl", *rated_by(users))
+    trained = describe_training(
+        "tiny", "reczero", source.corpus(source.limits()), rater_config("tiny", {})
+    )
+    (tmp_path / "rater.json").write_text(trained)
+    # The same ids of users, and items of another shop.
+    rows = [{**row, "item": f"b{row['item']}"} for row in rated_by(users)]
+    other = reviews(tmp_path / "other.jsonl", *rows)
+    document = await evaluate_raters(Context(), other, checkpoint=tmp_path)
+    assert document["left_out"] == 0
+    named = {group["name"]: group["n"] for group in document["groups"]}
+    assert named.get("users trained on", 0) == 0
+    assert named["users not trained on"] == len(rated)
+
+
+async def test_a_checkpoint_brings_its_scale_where_none_is_known(
+    tmp_path: Path, rated: list[RatingCase]
+) -> None:
+    users = [f"u{n:02d}" for n in range(9)]
+    source = reviews(tmp_path / "r.jsonl", *rated_by(users))
+    source = replace(source, scale=RatingScale(0, 10))
+    note = describe_training(
+        "tiny", "reczero", source.corpus(source.limits()), rater_config("tiny", {})
+    )
+    (tmp_path / "rater.json").write_text(note)
+    notes: list[str] = []
+    again = ReviewSource(path=source.path, warn=notes.append)
+    document = await evaluate_raters(Context(), again, checkpoint=tmp_path)
+    assert document["scale"] == [0, 10]
+    assert not notes
+    other = replace(again, scale=RatingScale(0.5, 5))
+    document = await evaluate_raters(Context(), other, checkpoint=tmp_path)
+    assert document["scale"] == [0.5, 5]
+    assert notes == ["The checkpoint was trained to rate from 0 to 10, not from 0.5 to 5."]
+    assert rated
 
 
 async def test_a_checkpoint_that_was_trained_on_all_ratings_is_refused(

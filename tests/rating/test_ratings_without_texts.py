@@ -1,6 +1,7 @@
 """Ratings without texts: MovieLens folders, the mixed split, and the short prompt of both."""
 
 import csv
+import gzip
 import json
 import random
 from dataclasses import replace
@@ -86,10 +87,27 @@ def test_the_file_of_ratings_alone_is_refused_with_the_way_to_its_folder(folder,
     assert "folder of MovieLens" in refused.value.remedy
 
 
+@pytest.mark.parametrize("name", ["shop.data.jsonl", "r.csv.jsonl", "r.data", "r.dat", "r.csv.gz"])
+def test_reviews_are_read_whatever_their_file_is_called(tmp_path, name):
+    rows = [{"user": "u", "item": f"i{n}", "rating": n} for n in range(3)]
+    content = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    histories = ReviewSource(path=str(tmp_path / name)).histories()
+    assert [review.rating for review in histories[0].reviews] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["r.csv.gz", "r.parquet"])
+def test_a_table_is_refused_compressed_and_in_binary_too(tmp_path, name):
+    content = b"PAR1\0\0" if name == "r.parquet" else gzip.compress(b"u1,i1,3\n")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="is a table"):
+        ReviewSource(path=str(tmp_path / name)).histories()
+
+
 def test_one_stray_rating_does_not_widen_the_scale(folder):
     with (folder / "ratings.csv").open("a") as file:
         file.write("1,2,50,5000\n1,3,4_5,5000\n1,4,0,5000\n1,5,5.5,5000\n")
-    with pytest.raises(InputError, match=r"is not between 0\.5 and 5"):
+    with pytest.raises(InputError, match=r"is not between 0\.5 and 5; .* set `scale`"):
         ReviewSource(path=str(folder)).histories()
     notes: list[str] = []
     source = ReviewSource(path=str(folder), skip_malformed=True, warn=notes.append)

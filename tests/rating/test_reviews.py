@@ -9,7 +9,7 @@ from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
 from re2llm.llm.ratings.prompt import PromptLimits
-from re2llm.rating.corpus import RatingCorpus
+from re2llm.rating.corpus import RatingCorpus, request_from_reviews
 from re2llm.rating.request import rating_task
 from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
 from re2llm.rating.sample import load_products, simulate_reviews
@@ -243,6 +243,24 @@ def test_nothing_to_divide_is_refused():
 
 def test_scale_comes_from_the_data():
     assert scale_of([history("a", ("x", 0.5), ("y", 10))]) == RatingScale(0.5, 10)
+
+
+@pytest.mark.parametrize("scale", [RatingScale(0, 4.33), RatingScale(0.33, 4.33)])
+def test_a_rating_that_is_read_makes_a_request_on_the_same_scale(tmp_path, scale):
+    ratings = (0.3333, 1.3333, 4.3333)
+    rows = [
+        {"user": user, "item": f"i{n}", "rating": rating}
+        for user in ("u", "v")
+        for n, rating in enumerate(ratings)
+    ]
+    path = write(tmp_path / "r.jsonl", rows)
+    histories = read_histories(path, report := ReadReport(), scale)
+    assert not report.notes
+    task = rating_task(request_from_reviews(histories, "u", "i0", scale).model_dump())
+    assert [review.rating for review in task.history] == [1.3333, 4.3333]
+    assert task.scale == scale
+    read_histories(write(path, [{**rows[0], "rating": 4.336}]), report, scale)
+    assert "is not between" in report.notes[0]
 
 
 def test_sample_corpus_is_repeatable_and_grows_without_changing():
