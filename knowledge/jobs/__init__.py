@@ -1,1 +1,1 @@
-"""Jobs: their pieces, and those of API keys."""
+"""Jobs: their pieces, those of API keys, and the schedules of autopilots."""

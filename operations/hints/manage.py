@@ -83,8 +83,8 @@ async def show_hint(
         conversation: Whether to add every message of the reflections.
 
     Returns:
-        JSON primitives: what `knowledge.lineage.hint_lineage` returns, and `domain`. `measured` is
-        a `HintGain` that counts random training sessions only; where there are none,
+        JSON primitives: what `knowledge.hint_store.lineage.hint_lineage` returns, and `domain`.
+        `measured` is a `HintGain` that counts random training sessions only; where there are none,
         `measured_elsewhere` is the last one of another model or prompt. `trials` also count
         sessions that the hint was chosen to help.
 

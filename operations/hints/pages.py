@@ -74,8 +74,8 @@ class WholeHint:
 
     Attributes:
         measured: With its stats on the run's model.
-        story: Where it comes from, and what was decided on it, as `knowledge.lineage.hint_story`
-            describes it, with the conversations.
+        story: Where it comes from, and what was decided on it, as
+            `knowledge.hint_store.lineage.hint_story` describes it, with the conversations.
         trials: Some of the sessions on which it was tried, the greatest harm first.
         total: How many trials there are in all.
     """
