@@ -12,6 +12,7 @@ from .loose_tables import read_blocks, read_table
 from .measures import increases
 from .names import names_no_ranking
 from .numbers import bare_number, counts_up, named_once, numbered_lists
+from .one_line import titled_line
 from .sentence_answers import NUMBER, NUMBERING, RANGE, read_sentence
 
 _MOST_LINES = 1_100
@@ -70,7 +71,12 @@ def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:
             return ()
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
         return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
-    found = _read_line(lines[0].strip(), reader) if len(lines) == 1 else _read_titled(lines, reader)
+    if (titled := titled_line(lines, reader.called)) is not None:
+        found = reader.read_titled(titled[1:]) or ()
+    elif len(lines) == 1:
+        found = _read_line(lines[0].strip(), reader)
+    else:
+        found = _read_titled(lines, reader)
     if found is None and len(lines) > 1:
         found = _read_inline(lines, reader)
     return read_sentence(text, reader) if found is None else found

@@ -20,6 +20,7 @@ from .backwards import text_says_backwards, without_backward_titles
 from .measures import increases
 from .names import names_no_ranking
 from .numbers import counts_down, counts_up, named_once
+from .one_line import titled_line
 from .place_labels import without_place_labels
 from .tails import Kind, in_order, tails_of
 from .title_match import NUMBERING, WRAPPING, Titles
@@ -205,6 +206,8 @@ def _entries(text: str, titles: Titles) -> list[str]:
     listed = _json_titles(text)
     if listed is not None:
         return listed
+    if (one := titled_line(lines, titles.exact)) is not None:
+        return [*filter(None, one)]
     if len(lines) == 1 and not titles.find(lines[0]):
         return [part.strip() for part in re.split(r";|,\s", lines[0]) if part.strip()]
     return lines

@@ -185,3 +185,28 @@ def test_lines_beside_a_numbered_list_leave_it_alone(mark: str, other: str) -> N
         assert not misread(text), text
     more = f"{shown(mark, ORDER[:6])}\n\nHonorable mentions:\n{shown(other, ORDER[6:])}"
     assert read_titles(more, ITEMS).numbers == ORDER
+
+
+LEADS = [
+    "",
+    "My ranking: ",
+    "Here is my ranking: ",
+    "I would pick ",
+    "My ranking is: ",
+    "Ranking - ",
+]
+LEADS += ["**Ranking:** ", "Based on the history, I'd rank them: ", "The order is as follows: "]
+
+
+@pytest.mark.parametrize("separator", [", ", " > ", "; ", " -> ", " | "])
+@pytest.mark.parametrize("lead", LEADS)
+def test_titles_may_stand_on_one_line(lead: str, separator: str) -> None:
+    titles = [FILMS[number - 1][0] for number in ORDER]
+    for order, end in product((ORDER, ORDER[3:] + ORDER[:3]), ("", ".", "\n\nEnjoy!")):
+        text = lead + separator.join(FILMS[number - 1][0] for number in order) + end
+        assert read_ranking(text, len(ITEMS), ITEMS).numbers == order, text
+        assert read_titles(text, ITEMS).numbers == order, text
+    for before in ("From worst to best: ", "The worst come first.\n"):
+        backwards = before + separator.join(titles)
+        assert read_ranking(backwards, len(ITEMS), ITEMS).numbers == ()
+        assert read_titles(backwards, ITEMS).numbers == ()

@@ -1,0 +1,73 @@
+"""Reads titles that stand on one line: "My ranking: Aliens, Heat, Up"."""
+
+# ruff: noqa: RUF001  # dashes that models write
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+_SEPARATORS = ("; ", " -> ", " > ", " | ", " → ", ", ", ";", ">", ",")
+_LEAD = re.compile(
+    r"\W{0,3}(?:[^:\n]{1,100}:|[^\n–—-]{1,60}\s[-–—]\s"
+    r"|(?:[\w'’,]{1,15}\s){0,10}?(?:pick|recommend|suggest|rank|choose|say|list|order|is|are|with)"
+    r"\s(?:them\s)?)[\s*_\"']{0,5}",
+    re.IGNORECASE,
+)
+"""What introduces a list on its own line."""
+_LAST = re.compile(r"(?:and|then|finally|und|et|y)\s{1,3}", re.IGNORECASE)
+_LONGEST, _MOST_JOINED, _FEWEST, _FEW_LINES = 5_000, 4, 3, 6
+
+
+def titled_line(lines: Sequence[str], is_title: Callable[[str], object]) -> list[str] | None:
+    """Return the one line that lists titles as what is said before it, and its entries.
+
+    Args:
+        lines: Of an answer.
+        is_title: Whether a text is a candidate's title, and no more.
+
+    Returns:
+        `None` if there is no such line.
+    """
+    if len(lines) > _FEW_LINES:
+        return None
+    found = [(at, parts) for at, line in enumerate(lines) if (parts := _parts(line, is_title))]
+    if len(found) != 1 or any(map(is_title, lines)):
+        return None
+    at, parts = found[0]
+    return [" ".join([*lines[:at], parts[0]]).strip(), *parts[1:]]
+
+
+def _parts(line: str, is_title: Callable[[str], object]) -> list[str] | None:
+    """Return what separators part on a line behind its lead-in, if that is mostly titles."""
+    for separator in _SEPARATORS:
+        split = [part.strip() for part in line[:_LONGEST].split(separator)]
+        if len(split) < _FEWEST:
+            continue
+        parts = [*_joined(split, separator, is_title)]
+        named = sum(bool(is_title(part)) for part in parts)
+        if named >= _FEWEST and named * 2 > len(parts):
+            lead = split[0].removesuffix(parts[0]) if is_title(parts[0]) else ""
+            return [lead, *parts]
+    return None
+
+
+def _joined(
+    split: Sequence[str], separator: str, is_title: Callable[[str], object]
+) -> Iterator[str]:
+    """Yield parts; as one those of a title that holds the separator, without words around it."""
+    at = 0
+    while at < len(split):
+        for count in range(min(_MOST_JOINED, len(split) - at), 0, -1):
+            said = separator.join(split[at : at + count])
+            bare = said
+            if at == 0 and (lead := _LEAD.match(said)):
+                bare = said[lead.end() :]
+            elif last := _LAST.match(said):
+                bare = said[last.end() :]
+            title = next((one for one in (said, bare) if is_title(one)), None)
+            if title is not None or count == 1:
+                if said:
+                    yield title or said
+                at += count
+                break
