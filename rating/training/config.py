@@ -89,7 +89,7 @@ class RaterConfig(BaseModel):
     """Less memory for more time."""
     bf16: bool | None = None
     """Compute in bfloat16, weights stay float32; `None` does so on a GPU that can, and on a CPU
-    with instructions for it."""
+    with instructions for it, but not with adapters on weights of float32."""
     vllm: bool = False
     """Generate with vLLM in the same process; needs that package and a GPU."""
     save_every: int = Field(default=20, gt=0)

@@ -36,6 +36,7 @@ def sft_trainer(
     A row has the `prompt` and the `completion` of a trace; only the completion counts in the loss.
     Raises `InputError` if the devices cannot share a batch.
     """
+    config = _as_precise_as(model, config)
     return import_module("trl").SFTTrainer(
         model=model,
         args=sft_arguments(config, folder),
@@ -61,6 +62,7 @@ def grpo_trainer(
     answers and the ratings that can be given. Raises `InputError` if the devices cannot share a
     batch.
     """
+    config = _as_precise_as(model, config)
     return import_module("trl").GRPOTrainer(
         model=model,
         reward_funcs=reward_functions(*rewards, REWARD_SCHEMES[config.reward]),
@@ -162,6 +164,16 @@ def grpo_arguments(config: RaterConfig, folder: Path) -> Any:
         use_vllm=config.vllm,
         vllm_mode="colocate",
     )
+
+
+def _as_precise_as(model: Any, config: RaterConfig) -> RaterConfig:
+    """Compute in float32 with adapters on weights of float32, unless bfloat16 is wanted.
+
+    Earlier adapters may be merged into those: in bfloat16, what they learned would be rounded away.
+    """
+    if config.lora_rank and config.bf16 is None and model.dtype == import_module("torch").float32:
+        return config.model_copy(update={"bf16": False})
+    return config
 
 
 def _adapters(config: RaterConfig) -> Any:

@@ -427,6 +427,31 @@ def test_adapters_are_merged_into_the_trained_model(tmp_path):
     assert all("proj" in name for name in changed)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "rank", "wanted", "computed"),
+    [
+        (torch.float32, 2, None, False),  # adapters may be merged into it
+        (torch.float32, 2, True, True),
+        (torch.bfloat16, 2, None, True),
+        (torch.float32, 0, None, True),
+    ],
+)
+def test_merged_adapters_are_not_rounded_by_later_ones(
+    tmp_path, monkeypatch, dtype, rank, wanted, computed
+):
+    monkeypatch.setattr(
+        "re2llm.rating.training.trainer.computes_bfloat16", lambda given: given is not False
+    )
+    model, tokenizer = micro()
+    config = CONFIG.model_copy(update={"lora_rank": rank, "bf16": wanted})
+    reward = (READ, SCALE)
+    for trainer in (
+        sft_trainer(model.to(dtype), tokenizer, TRACES, config, tmp_path / "sft"),
+        grpo_trainer(micro()[0].to(dtype), tokenizer, PROMPTS, reward, config, tmp_path / "grpo"),
+    ):
+        assert trainer.args.bf16 is computed
+
+
 @pytest.mark.parametrize("rate", [2e-5, 5e-3])
 def test_what_adapters_learn_on_a_rounded_base_is_saved_in_full(tmp_path, rate):
     model, tokenizer = micro()
