@@ -13,6 +13,7 @@ from .measures import increases
 from .names import names_no_ranking
 from .numbers import bare_number, counts_up, named_once, numbered_lists
 from .one_line import titled_line
+from .refused import is_refused
 from .sentence_answers import NUMBER, NUMBERING, RANGE, read_sentence
 
 _MOST_LINES = 1_100
@@ -44,9 +45,11 @@ def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
     Reads a table, lines that begin with numbers or are titles, one line of those, or else a
     sentence.
     """
-    if declines(reader.without_refusals(text)) and _few_are_named(text, reader):
+    plain = reader.without_refusals(text)
+    if declines(plain) and _few_are_named(text, reader):
         return ()
-    return _read(_lines(text), text, reader)
+    found = _read(_lines(text), text, reader)
+    return () if is_refused(plain, found, reader.candidates, reader.named) else found
 
 
 def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:

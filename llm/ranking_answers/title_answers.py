@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...records import Item
+from ..responses import LONGEST_ANSWER
 from ..text.answer_json import decoded_values
 from ..text.json_values import is_list, is_object
 from ..text.turns import said_in
 from .answers import WANTED, RankingAnswer
 from .backwards import text_says_backwards, without_backward_titles
+from .entries import EntryReader
 from .measures import increases
 from .names import names_no_ranking
 from .numbers import counts_down, counts_up, named_once
 from .one_line import titled_line
 from .place_labels import without_place_labels
+from .refused import is_refused
 from .tails import Kind, in_order, tails_of
 from .title_match import NUMBERING, WRAPPING, Titles
 
@@ -94,6 +97,10 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
         return readings
     preamble = "\n".join(reading.line for reading in readings[: named[0]])
     if text_says_backwards(without_backward_titles(preamble, candidates)):
+        return []
+    plain = EntryReader(candidates).without_refusals(text[:LONGEST_ANSWER])
+    numbers = [reading.number or 0 for reading in readings]
+    if is_refused(plain, numbers, len(candidates), titles.find):
         return []
     kept = _listed(readings, lines, titles)
     return [] if kept is None else _best_first([readings[at] for at in kept], titles)

@@ -211,3 +211,44 @@ def test_long_answers_are_doubted_in_no_time(word: str) -> None:
     for text in (long, f"{long}:", f"{RANKED} {long}:", f"{long} {RANKED}", f'["{long}", 1]'):
         assert read_ranking(text, 9, ITEMS).missing >= 0
     assert numbers({"ranking": list(ORDER), "note": long, long: True}) in {(), ORDER}
+
+
+REFUSALS = [
+    "I'm sorry, but I can't help with that.\n\nCandidates:",
+    "I cannot rank these items because they contain violent content:",
+    "I'm sorry, I can't do this.\n",
+    "I am unable to recommend any of the following:",
+    "Es tut mir leid, ich kann diese Filme nicht bewerten:",
+]
+
+
+@pytest.mark.parametrize("mark", ["- {}", "* {}", "{p}. {}", "{}", "**{}**"])
+@pytest.mark.parametrize("said", REFUSALS)
+def test_what_a_refusal_lists_is_no_ranking(said: str, mark: str) -> None:
+    for listed in (TITLES, TITLES[::3], [TITLES[0], TITLES[3], TITLES[5], TITLES[8]]):
+        rows = [mark.format(title, p=place) for place, title in enumerate(listed, start=1)]
+        text = said + "\n" + "\n".join(rows)
+        assert numbers(text) == ()
+        assert read_titles(text, ITEMS).numbers == ()
+    shuffled = "\n".join(mark.format(one, p=p) for p, one in enumerate(("Kong", "Ark", "Up"), 1))
+    if said.endswith(":") and "\n" not in said:
+        assert numbers(f"{said}\n{shuffled}") == ()
+        assert read_titles(f"{said}\n{shuffled}", ITEMS).numbers == ()
+
+
+@pytest.mark.parametrize("mark", ["- {}", "{p}. {}"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I cannot judge all of them.",
+        "Sorry for the delay.",
+        "I can't rate them, but here are three:",
+        "I cannot tell much, sorry. My picks:",
+        "I can't recommend them all. Here is my ranking:",
+    ],
+)
+def test_a_ranking_after_an_excuse_is_read(said: str, mark: str) -> None:
+    rows = [mark.format(one, p=p) for p, one in enumerate(("Kong", "Ark", "Up"), 1)]
+    text = said + "\n" + "\n".join(rows)
+    assert numbers(text) == (6, 1, 9)
+    assert read_titles(text, ITEMS).numbers == (6, 1, 9)
