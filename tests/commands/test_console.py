@@ -80,7 +80,8 @@ def test_an_error_that_is_logged_is_one_line_unless_the_command_serves(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert logging.lastResort is not None
-    monkeypatch.setattr(logging.lastResort, "formatter", logging.lastResort.formatter)
+    # Another test may have run a command that serves.
+    monkeypatch.setattr(logging.lastResort, "formatter", console._Lines())
     with pytest.raises(KeyError) as raised:
         {}[HOSTILE]
     failed = (KeyError, raised.value, raised.tb)
