@@ -7,7 +7,8 @@ from typing import Any
 
 from ...records import is_number
 from ..text.json_values import is_list, is_object
-from .entries import Column, EntryReader
+from .candidates import Column
+from .entries import EntryReader
 from .measures import increases, names_place, names_score, place_in, score_in
 from .names import names_no_ranking
 from .numbers import bare_number, counts_up, only_number

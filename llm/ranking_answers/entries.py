@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import cached_property
 
-from ...records import Item
-from ..text.declined import declines
+from .candidates import MOST, Candidates, Column
 from .measures import PLACED, increases, rated
 from .numbers import (
-    CANDIDATE,
     LONGEST,
     MAPPED,
     NUMBERED,
@@ -24,61 +20,13 @@ from .numbers import (
 )
 from .place_labels import without_place_labels
 from .tails import Kind, Tail, in_order, tails_of
-from .title_match import WRAPPING, Titles
 
-Column = list[int]
-
-_MOST, _POINTS, _TWO = 1_000, 10, 2
-_BULLET = re.compile(r"[-*+\u2022\u2013]\s{1,3}")
+_POINTS, _TWO = 10, 2
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
 
 
-class EntryReader:
-    """Reads entries about numbered candidates.
-
-    Args:
-        items: The candidates in the order of their numbers; empty if they are not known.
-        candidates: How many there are; 0 if that is not known.
-    """
-
-    def __init__(self, items: Sequence[Item], candidates: int = 0) -> None:
-        self._items = items
-        self.candidates = candidates
-
-    @cached_property
-    def _titles(self) -> Titles:
-        return Titles(self._items)
-
-    @cached_property
-    def _refusing(self) -> list[str]:
-        titles = (item.title[:LONGEST] for item in self._items[:_MOST])
-        return [title for title in titles if title and declines(title)]
-
-    def names_number(self, text: str) -> bool:
-        """Whether a text holds a title with a number in it, as "Apollo 13"."""
-        titles = (item.title[:LONGEST] for item in self._items[:_MOST])
-        return any(t in text for t in titles if not t.isdecimal() and any(map(str.isdigit, t)))
-
-    def names_candidate(self, key: str) -> bool:
-        """Whether a key such as "candidate 8" says that its number is a candidate's."""
-        return CANDIDATE.search(key[:LONGEST]) is not None
-
-    def numbered(self, text: str) -> bool:
-        """Whether a line is a number, or begins with one."""
-        return bare_number(text) is not None or NUMBERED.match(text[:LONGEST]) is not None
-
-    def is_entry(self, text: str) -> bool:
-        """Whether a line is numbered, and that number no part of a title such as "12 Monkeys"."""
-        whole = bare_number(text) is None and self.called(_BULLET.sub("", text, count=1))
-        return self.numbered(text) and not whole
-
-    def without_refusals(self, text: str) -> str:
-        """Return a text without those titles that would be taken for a refusal."""
-        if not declines(text):
-            return text
-        for title in self._refusing:
-            text = re.sub(re.escape(title), " ", text, flags=re.IGNORECASE)
-        return text
+class EntryReader(Candidates):
+    """Reads entries about numbered candidates, in the order or by the places that they give."""
 
     def without_place_labels(self, lines: Sequence[str]) -> list[str]:
         """Return lines with plain numbers for labels such as "Platz 1:" or "1er :"."""
@@ -88,30 +36,6 @@ class EntryReader:
             number=self._is_bare,
             candidate=self.names_candidate,
         )
-
-    def _is_bare(self, text: str) -> bool:
-        """Whether a text is a number that no word and no title makes a candidate's."""
-        bare = bare_number(text) is not None
-        return bare and not self.names_candidate(text) and not self._is_title(text.strip(WRAPPING))
-
-    def _is_whole(self, text: str, start: re.Match[str] | None) -> bool:
-        """Whether a text is a title, or begins with one of which its number is a part."""
-        if self._is_title(text) or start is None:
-            return self._is_title(text)
-        rest = text[start.end() :]
-        return bare_number(rest) is None and not any(self._find([rest])) and any(self._find([text]))
-
-    def called(self, text: str) -> Sequence[int]:
-        """Return the candidates whose title a text is, and no more."""
-        return self._titles.exact(text) if self._items else ()
-
-    def _is_title(self, text: str) -> bool:
-        return bool(self.called(text))
-
-    def holds(self, numbers: Sequence[int]) -> bool:
-        """Whether all numbers are candidates', and none comes twice."""
-        known = all(number > 0 and number <= (self.candidates or number) for number in numbers)
-        return known and len(set(numbers)) == len(numbers)
 
     def may_be_scores(self, numbers: Sequence[int]) -> bool:
         """Whether the latter of "1: 9, 2: 8" may say how good each candidate is.
@@ -128,7 +52,7 @@ class EntryReader:
         They are in the texts' order, or in that of places that the texts name. Candidates that
         are gone through in the order of their numbers to say how good each is are no ranking.
         """
-        texts = self.without_place_labels([text[:LONGEST] for text in texts[:_MOST]])
+        texts = self.without_place_labels([text[:LONGEST] for text in texts[:MOST]])
         mapped = [MAPPED.fullmatch(text) for text in texts]
         if None not in mapped:
             pairs = [(int(found[1]), int(found[2])) for found in mapped if found]
@@ -160,11 +84,6 @@ class EntryReader:
             return None
         return next((tail for tail in tails_of(text) if self.title_in(tail.head)), None)
 
-    def title_in(self, text: str) -> int:
-        """Return the candidate whose title a text is, perhaps behind a number; 0 for none."""
-        start = NUMBERED.match(text)
-        return max(self._find([text, text[start.end() :]] if start else [text]))
-
     def named(self, text: str) -> int:
         """Return the candidate whose title a text is, perhaps with a number; 0 for none."""
         tail = self.tailed(text)
@@ -195,7 +114,7 @@ class EntryReader:
         Returns:
             `None` where numbers and titles contradict each other, or nothing is named.
         """
-        texts = [text[:LONGEST] for text in texts[:_MOST]]
+        texts = [text[:LONGEST] for text in texts[:MOST]]
         rests = self._counted_down(texts)
         return self._read_texts(texts) if rests is None else self._from_the_last(texts, rests)
 
@@ -273,7 +192,7 @@ class EntryReader:
 
     def read_titles(self, texts: Sequence[str]) -> Sequence[int] | None:
         """Return the candidates' numbers in a list of titles, `None` if it is none."""
-        found = self._find(texts[:_MOST])
+        found = self._find(texts[:MOST])
         return found if sum(map(bool, found)) * 2 > len(texts) else None
 
     def read_titled(self, texts: Sequence[str]) -> Sequence[int] | None:
@@ -281,21 +200,8 @@ class EntryReader:
 
         A number behind each title may be the candidate's, its place or its score.
         """
-        texts = texts[:_MOST]
+        texts = texts[:MOST]
         titled = [text for text in texts if self.title_in(text) or self.tailed(text)]
         told = any(self.tailed(text) or PLACED.search(text, 1) or rated(text) for text in titled)
         many = len(titled) >= _TWO and len(titled) * 2 > len(texts)
         return self.read_lines(titled) if told and many else self.read_titles(texts)
-
-    def _find(self, texts: Sequence[str], leads: Sequence[int | None] = ()) -> Column:
-        """Find titles; of the same ones, the one with the number in front, or the next."""
-        used: set[int] = set()
-        numbers: Column = []
-        for place, text in enumerate(texts):
-            found = self._titles.find(text) if self._items else []
-            lead = leads[place] if leads else None
-            free = [number for number in found if number not in used] or found
-            number = lead if lead in found else next(iter(free), 0)
-            used.add(number or 0)
-            numbers.append(number or 0)
-        return numbers

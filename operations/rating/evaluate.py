@@ -158,7 +158,8 @@ def _held_out(corpus: RatingCorpus, trained: TrainedOn | None) -> Sequence[Ratin
         raise InputError(
             "split",
             "By the ids of user and item, the checkpoint could be trained on all of these ratings.",
-            "Evaluate with the reviews, split and seed of its training, or name other users anew.",
+            "Evaluate with the reviews, split and seed of its training; give other users other "
+            "ids.",
         )
     return kept
 

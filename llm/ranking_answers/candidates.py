@@ -1,0 +1,108 @@
+"""What a text names among the candidates: by a number, by a title, or by both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from ...records import Item
+from ..text.declined import declines
+from .numbers import CANDIDATE, LONGEST, NUMBERED, bare_number
+from .title_match import WRAPPING, Titles
+
+Column = list[int]
+
+MOST = 1_000
+"""Entries, or candidates, that are looked at."""
+_BULLET = re.compile(r"[-*+\u2022\u2013]\s{1,3}")
+
+
+class Candidates:
+    """Numbered candidates, and what a text says of them.
+
+    Args:
+        items: The candidates in the order of their numbers; empty if they are not known.
+        candidates: How many there are; 0 if that is not known.
+    """
+
+    def __init__(self, items: Sequence[Item], candidates: int = 0) -> None:
+        self._items = items
+        self.candidates = candidates
+
+    @cached_property
+    def _titles(self) -> Titles:
+        return Titles(self._items)
+
+    @cached_property
+    def _refusing(self) -> list[str]:
+        titles = (item.title[:LONGEST] for item in self._items[:MOST])
+        return [title for title in titles if title and declines(title)]
+
+    def names_number(self, text: str) -> bool:
+        """Whether a text holds a title with a number in it, as "Apollo 13"."""
+        titles = (item.title[:LONGEST] for item in self._items[:MOST])
+        return any(t in text for t in titles if not t.isdecimal() and any(map(str.isdigit, t)))
+
+    def names_candidate(self, key: str) -> bool:
+        """Whether a key such as "candidate 8" says that its number is a candidate's."""
+        return CANDIDATE.search(key[:LONGEST]) is not None
+
+    def numbered(self, text: str) -> bool:
+        """Whether a line is a number, or begins with one."""
+        return bare_number(text) is not None or NUMBERED.match(text[:LONGEST]) is not None
+
+    def is_entry(self, text: str) -> bool:
+        """Whether a line is numbered, and that number no part of a title such as "12 Monkeys"."""
+        whole = bare_number(text) is None and self.called(_BULLET.sub("", text, count=1))
+        return self.numbered(text) and not whole
+
+    def without_refusals(self, text: str) -> str:
+        """Return a text without those titles that would be taken for a refusal."""
+        if not declines(text):
+            return text
+        for title in self._refusing:
+            text = re.sub(re.escape(title), " ", text, flags=re.IGNORECASE)
+        return text
+
+    def _is_bare(self, text: str) -> bool:
+        """Whether a text is a number that no word and no title makes a candidate's."""
+        bare = bare_number(text) is not None
+        return bare and not self.names_candidate(text) and not self._is_title(text.strip(WRAPPING))
+
+    def _is_whole(self, text: str, start: re.Match[str] | None) -> bool:
+        """Whether a text is a title, or begins with one of which its number is a part."""
+        if self._is_title(text) or start is None:
+            return self._is_title(text)
+        rest = text[start.end() :]
+        return bare_number(rest) is None and not any(self._find([rest])) and any(self._find([text]))
+
+    def called(self, text: str) -> Sequence[int]:
+        """Return the candidates whose title a text is, and no more."""
+        return self._titles.exact(text) if self._items else ()
+
+    def _is_title(self, text: str) -> bool:
+        return bool(self.called(text))
+
+    def holds(self, numbers: Sequence[int]) -> bool:
+        """Whether all numbers are candidates', and none comes twice."""
+        known = all(number > 0 and number <= (self.candidates or number) for number in numbers)
+        return known and len(set(numbers)) == len(numbers)
+
+    def title_in(self, text: str) -> int:
+        """Return the candidate whose title a text is, perhaps behind a number; 0 for none."""
+        start = NUMBERED.match(text)
+        return max(self._find([text, text[start.end() :]] if start else [text]))
+
+    def _find(self, texts: Sequence[str], leads: Sequence[int | None] = ()) -> Column:
+        """Find titles; of the same ones, the one with the number in front, or the next."""
+        used: set[int] = set()
+        numbers: Column = []
+        for place, text in enumerate(texts):
+            found = self._titles.find(text) if self._items else []
+            lead = leads[place] if leads else None
+            free = [number for number in found if number not in used] or found
+            number = lead if lead in found else next(iter(free), 0)
+            used.add(number or 0)
+            numbers.append(number or 0)
+        return numbers
