@@ -24,10 +24,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from re2llm.evaluation.autopilot.summary import gains, overspent
-from re2llm.evaluation.autopilot.viewers import PHASES
-
 from benchmarks.autopilot_arm import Run, run_arm
+from benchmarks.autopilot_simulation.summary import gains, overspent
+from benchmarks.autopilot_simulation.viewers import PHASES
 
 _SETTINGS = {
     "RE2LLM_FUSE": "llm",  # the model's own ranking, to which hints matter
@@ -87,7 +86,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(document) + "\n")
     if options.figure:
-        from re2llm.evaluation.autopilot.drawing import draw_run
+        from benchmarks.autopilot_simulation.drawing import draw_run
 
         draw_run(document, options.figure)
     if overspent(document["days"]):

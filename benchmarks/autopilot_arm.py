@@ -64,9 +64,10 @@ async def run_arm(run: Run, folder: Path) -> dict[str, Any]:
         folder: For the server's log; the home is in the environment.
     """
     from re2llm.data.sample import TasteModel, sample_items, simulate_sessions
-    from re2llm.evaluation.autopilot.viewers import PHASES, DriftingViewers
     from re2llm.operations.loading.load import load_domain
     from re2llm.runtime.sharing import close_shared_services, shared_services
+
+    from benchmarks.autopilot_simulation.viewers import PHASES, DriftingViewers
 
     services = await shared_services()
     known = simulate_sessions(

@@ -44,9 +44,10 @@ async def observed_rewards() -> list[float]:
 
 
 def one_run(rewards: list[float], delta: float, differing: float, seed: int) -> Any:
-    from re2llm.evaluation.rollout.rewards import reward_model
-    from re2llm.evaluation.rollout.runs import World, play
     from re2llm.policies.rollout.plan import Plan
+
+    from benchmarks.rollout_simulation.rewards import reward_model
+    from benchmarks.rollout_simulation.runs import World, play
 
     model = reward_model(rewards, delta=delta / differing)
     return play(Plan(), World(rewards=model, differing=differing), seed=seed)
@@ -62,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="re2llm-rollouts-") as home:
         os.environ["RE2LLM_HOME"] = home
         rewards = asyncio.run(observed_rewards())
-    from re2llm.evaluation.rollout.summary import summarised
+    from benchmarks.rollout_simulation.summary import summarised
 
     mean = sum(rewards) / len(rewards)
     deviation = (sum((reward - mean) ** 2 for reward in rewards) / len(rewards)) ** 0.5

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from re2llm.evaluation.rollout.rewards import reward_model
-from re2llm.evaluation.rollout.runs import World, play
-from re2llm.evaluation.rollout.summary import summarised
+from re2llm.benchmarks.rollout_simulation.rewards import reward_model
+from re2llm.benchmarks.rollout_simulation.runs import World, play
+from re2llm.benchmarks.rollout_simulation.summary import summarised
 from re2llm.policies.rollout.confidence import Moments
 from re2llm.policies.rollout.decision import Action, Verdict, decide
 from re2llm.policies.rollout.evidence import Evidence, StepEvidence

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import numpy as np
+from re2llm.benchmarks.rollout_simulation.rewards import reward_model
 from re2llm.data.sample import simulate_sessions
-from re2llm.evaluation.rollout.rewards import reward_model
 from re2llm.knowledge.hint_store.trials import ndcg
 
 _RANKS = 10

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from ..bootstrap import Bootstrap
+from re2llm.evaluation.bootstrap import Bootstrap
 
 
 def gains(

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from re2llm.policies.rollout.decision import Action, Verdict, decide
+from re2llm.policies.rollout.evidence import Evidence, StepEvidence
+from re2llm.policies.rollout.plan import Plan
 
-from ...policies.rollout.decision import Action, Verdict, decide
-from ...policies.rollout.evidence import Evidence, StepEvidence
-from ...policies.rollout.plan import Plan
 from .rewards import RewardModel
 from .tally import Tally
 

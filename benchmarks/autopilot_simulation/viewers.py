@@ -18,9 +18,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ...data.sample import Mood, TasteModel, sample_items, simulate_sessions
-from ...records import Session
+from re2llm.data.sample import Mood, TasteModel, sample_items, simulate_sessions
+from re2llm.records import Session
 
 _ON = 50
 """Films that are on."""

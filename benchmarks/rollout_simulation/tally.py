@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ...arrays import AnyFloats
-from ...policies.rollout.confidence import Moments, Stratum
+from re2llm.arrays import AnyFloats
+from re2llm.policies.rollout.confidence import Moments, Stratum
 
 
 class Tally:

@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..drawing import require_matplotlib
+from re2llm.evaluation.drawing import require_matplotlib
+
 from .summary import smoothed
 
 _PARTS = 40

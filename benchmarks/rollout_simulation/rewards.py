@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ...arrays import AnyFloats
-from ...errors import InputError
+from re2llm.arrays import AnyFloats
+from re2llm.errors import InputError
 
 _TILT = 60.0
 _HALVINGS = 60

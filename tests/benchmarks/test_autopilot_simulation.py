@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from re2llm.benchmarks.autopilot_simulation.drawing import draw_run
+from re2llm.benchmarks.autopilot_simulation.summary import gains, overspent, smoothed
+from re2llm.benchmarks.autopilot_simulation.viewers import DriftingViewers, Phase
 from re2llm.data.sample import Mood
-from re2llm.evaluation.autopilot.drawing import draw_run
-from re2llm.evaluation.autopilot.summary import gains, overspent, smoothed
-from re2llm.evaluation.autopilot.viewers import DriftingViewers, Phase
 
 PHASES = (Phase(0.5, (Mood.GENRE,)), Phase(1.0, (Mood.SWING,)))
 

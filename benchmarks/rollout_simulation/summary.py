@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from re2llm.policies.rollout.decision import Action
 
-from ...policies.rollout.decision import Action
 from .runs import Played
 
 _QUARTER = 25.0

@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from re2llm.benchmarks.rollout_simulation.rewards import reward_model
+from re2llm.benchmarks.rollout_simulation.runs import World, play
+from re2llm.benchmarks.rollout_simulation.summary import summarised
+from re2llm.benchmarks.rollout_simulation.tally import Tally
 from re2llm.errors import InputError
-from re2llm.evaluation.rollout.rewards import reward_model
-from re2llm.evaluation.rollout.runs import World, play
-from re2llm.evaluation.rollout.summary import summarised
-from re2llm.evaluation.rollout.tally import Tally
 from re2llm.policies.rollout.confidence import Moments
 from re2llm.policies.rollout.decision import Action, Verdict, decide
 from re2llm.policies.rollout.evidence import Evidence
