@@ -53,6 +53,7 @@ def traces(
 
     Example: re2llm rater traces --reviews reviews.jsonl --model openai:gpt-4.1 --out traces.jsonl
     """
+    from ...operations.budgeted import spent
     from ...operations.rating.traces import trace_ratings
     from ...runtime.budget import Budget
     from ...runtime.context import Context
@@ -70,8 +71,7 @@ def traces(
     traced = run(work)
     outcomes = Counter(row["outcome"] for row in traced.rows)
     if as_json:
-        cost = round(budget.cost, 6)
-        counts = {"llm_calls": budget.calls, "cost": cost, "left": traced.left, **outcomes}
+        counts = {**spent(budget), "left": traced.left, **outcomes}
         print_json({"file": str(out_file), **counts})
     else:
         tallies = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))

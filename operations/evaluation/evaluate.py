@@ -22,11 +22,11 @@ from ...knowledge.sessions.training_sessions import training_sessions
 from ...ranking.choosers import hint_choice
 from ...ranking.release_cache import served_policy
 from ...records import Session, counted
-from ...runtime.budget import limited
 from ...runtime.context import Context
-from ...runtime.options import RunOptions, resolve_context
+from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
-from ..database import in_domain, with_domain
+from ..budgeted import budgeted
+from ..database import in_domain
 from ..first_stage.fusion import what_it_adds
 from .experiment import Experiment
 from .held_out import held_out_sessions
@@ -102,10 +102,9 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     if permutations > 1:
         context = replace(context, fuse="llm")  # it is the model whose dependence is measured
     recorded = read_answers(answers) if answers else []
-    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
-    context = await with_domain(context)
-    options = await resolve_context(replace(context, budget=budget, command="evaluate"))
-    budget.require_prices(options.settings.prices, [options.model])
+    context, options, budget = await budgeted(
+        context, "evaluate", max_llm_calls=max_llm_calls, max_cost=max_cost
+    )
     notes: list[str] = []
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
@@ -123,9 +122,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         skip_malformed=skip_malformed,
     )
     notes = [*found, *_seen_in_training(ranked, train), *notes]
-    shared = replace(
-        context, domain=options.domain, seed=options.seed, budget=budget, command="evaluate"
-    )
+    shared = replace(context, seed=options.seed)
     experiment = Experiment(shared, ranked, progress)
     more: dict[str, Any] = {"hints": []}
     cells: dict[int, Row] = {}

@@ -11,12 +11,10 @@ from ...errors import InputError, Re2llmError
 from ...ranking.hints.panels import random_sessions
 from ...ranking.hints.trials import resolve_session, try_hint
 from ...ranking.state import RecommendState
-from ...runtime.budget import Budget
 from ...runtime.context import Context
-from ...runtime.options import resolve_context
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
-from ..database import with_domain
+from ..budgeted import budgeted, spent
 from ..sessions.enough import ENOUGH_SESSIONS
 from ..sessions.selection import selected_sessions
 from .fit import fit_first_stage
@@ -64,7 +62,7 @@ async def measure(
     """Ask the model about training sessions without a hint, and learn how much it should count.
 
     Args:
-        context: The run's options; its budget is not used.
+        context: The run's options; its budget's limits are not used.
         sessions: How many random training sessions to ask about at most.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         progress: Called with the stages `fitting the first stage` and `asking the model`.
@@ -72,12 +70,10 @@ async def measure(
     Raises:
         InputError: There is no such domain, or it has no training sessions.
     """
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
-    context = await with_domain(context)
-    options = await resolve_context(
-        replace(context, fuse="learned", budget=budget, command="measure")
+    fused = replace(context, fuse="learned")
+    _, options, budget = await budgeted(
+        fused, "measure", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    budget.require_prices(options.settings.prices, [options.model])
     await fit_first_stage(options, progress=progress)
     keys = random_sessions(await selected_sessions(options), sessions, options.settings.seed)
     if not keys:
@@ -110,7 +106,6 @@ async def measure(
         model=options.model,
         fusion=fusion,
         says=what_it_adds(fusion),
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
         stopped=stopped,
     )

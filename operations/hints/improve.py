@@ -22,8 +22,8 @@ from ...runtime.context import Context
 from ...runtime.model_call import ask
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
+from ..budgeted import budgeted, spent
 from ..database import in_domain
-from .budgeted import budgeted
 from .improve_results import ImprovedHints, TriedChild
 from .try_child import try_child
 
@@ -60,10 +60,14 @@ async def improve_hints(
             is better, or the model has no price.
         DatabaseError: The database failed. What was paid and stored is kept.
     """
-    options, budget = await budgeted(
-        context, "improve", max_llm_calls=max_llm_calls, max_cost=max_cost, reflects=True
+    _, options, budget = await budgeted(
+        context,
+        "improve",
+        max_llm_calls=max_llm_calls,
+        max_cost=max_cost,
+        reflects=True,
+        learns=True,
     )
-    options.require_model()
     await _require_sessions(options)
     improver = _Improver(options)
     stopped: BudgetSpentError | ModelDownError | None = None
@@ -83,8 +87,7 @@ async def improve_hints(
         model=options.model,
         tried=improver.tried,
         stored=improver.stored,
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
         stopped=None if stopped is None else stopped.as_dict(),
     )
 

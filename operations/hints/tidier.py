@@ -31,9 +31,11 @@ from ...ranking.hints.tidy_store import Store
 from ...ranking.hints.tidying import Judge
 from ...ranking.hints.verification import verification
 from ...records import counted
+from ...runtime.budget import Budget
 from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress
+from ..budgeted import spent_so_far
 from ..database import in_domain
 from .results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint
@@ -149,12 +151,10 @@ class Tidier:
 
     async def _try(self, look: int) -> BudgetSpentError | ModelDownError | None:
         todo = [] if self._judge is None else self._judge.wanted(look)
-        budget, done = self._options.budget, 0
+        budget, done = self._options.budget or Budget(), 0
 
         def report() -> None:
-            calls = 0 if budget is None else budget.calls
-            cost = f", cost {budget.cost:.2f}" if budget is not None and budget.cost else ""
-            paid = f"{counted(self.table.paid, 'trial')}, {counted(calls, 'call')}{cost}"
+            paid = f"{counted(self.table.paid, 'trial')}, {spent_so_far(budget)}"
             note = f"on {counted(look, 'session')}; {paid}"
             self._progress("tidying", done, len(todo), note)
 

@@ -6,8 +6,8 @@ from ...errors import BudgetSpentError, ModelDownError
 from ...ranking.hints.stats import update_stats
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
+from ..budgeted import budgeted, spent
 from ..database import in_domain
-from .budgeted import budgeted
 from .tidier import Tidier
 from .tidy_results import TidiedHints
 
@@ -40,7 +40,7 @@ async def tidy_hints(
         InputError: There is no such domain, or the model has no price.
         DatabaseError: The database failed. What was paid and decided is kept.
     """
-    options, budget = await budgeted(
+    _, options, budget = await budgeted(
         context, "tidy", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
     free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)
@@ -63,7 +63,6 @@ async def tidy_hints(
         kept=kept,
         undecided=sum(hint.standing == "undecided" for hint in kept),
         trials=tidier.table.paid,
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
         stopped=None if stopped is None else stopped.as_dict(),
     )

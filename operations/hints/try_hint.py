@@ -14,8 +14,8 @@ from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
+from ..budgeted import budgeted, spent
 from ..database import in_domain, with_domain
-from .budgeted import budgeted
 from .results import MeasuredGain, TriedHint
 from .understanding import understanding_of
 
@@ -44,7 +44,7 @@ async def try_hint(
         ModelDownError: The model gave no answer; paid trials are kept.
     """
     cleaned = clean_hint(html.unescape(text))
-    options, budget = await budgeted(
+    _, options, budget = await budgeted(
         context, "verify", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
     async with in_domain(options, None) as (connection, domain):
@@ -68,8 +68,7 @@ async def try_hint(
         leak=leaks.leak(cleaned),
         understood=await understanding_of(domain.name, cleaned, options),
         gain=MeasuredGain.of(verification(gains)),
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
     )
 
 

@@ -8,19 +8,19 @@ from collections.abc import Set as AbstractSet
 from ...knowledge.domains import hold_hints
 from ...knowledge.hint_store.decisions import own_sessions
 from ...knowledge.hint_store.hints import Hint, find_hints, list_hints, set_status
-from ...knowledge.hint_store.stats import ENOUGH, retire_harmful
+from ...knowledge.hint_store.stats import ENOUGH
 from ...ranking.hints.panel_gains import is_finished, panel_gains
 from ...ranking.hints.panels import Panel, random_panel
-from ...ranking.hints.stats import update_stats
 from ...ranking.hints.verification import CLEAR_HARM_AFTER, Verification, verification
 from ...records import counted
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.outages import OutageGuard
 from ...runtime.progress import Progress, silent
+from ..budgeted import budgeted, spent, spent_so_far
 from ..database import in_domain
-from .budgeted import budgeted
-from .results import MeasuredGain, RetiredHint, VerifiedHint, VerifiedHints
+from .harmful import judge_by_trials
+from .results import MeasuredGain, VerifiedHint, VerifiedHints
 
 
 async def verify_hints(
@@ -48,7 +48,7 @@ async def verify_hints(
         InputError: There is no such domain or hint, or the domain has no training sessions.
         DatabaseError: The database failed. What was paid is kept.
     """
-    options, budget = await budgeted(
+    _, options, budget = await budgeted(
         context, "verify", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
     todo = await hints_to_verify(options, hints)
@@ -56,8 +56,7 @@ async def verify_hints(
     trials = 0
 
     def report() -> None:
-        cost = f", cost {budget.cost:.2f}" if budget.cost else ""
-        note = f"{counted(trials, 'trial')}, {counted(budget.calls, 'call')}{cost}"
+        note = f"{counted(trials, 'trial')}, {spent_so_far(budget)}"
         progress("verifying", len(stats), len(todo), note)
 
     def on_trial() -> None:
@@ -74,12 +73,7 @@ async def verify_hints(
     try:
         stopped = await guard.work_through(todo, work)
     finally:
-        # Also after an interruption, so that hints are chosen by all that is known of them.
-        async with in_domain(options, None, write=True) as (connection, domain):
-            await update_stats(connection, domain.id, options)
-            retired = await retire_harmful(
-                connection, domain.id, options.model, options.prompt_version
-            )
+        retired = await judge_by_trials(options)
     decided = [
         await _decide(hint, stats[hint.id], {one.id for one in retired}, options)
         for hint, _ in todo
@@ -90,10 +84,9 @@ async def verify_hints(
         domain=options.domain,
         model=options.model,
         hints=decided,
-        retired=[RetiredHint.of(hint) for hint in retired],
+        retired=retired,
         left=len(todo) - len(decided),
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
         stopped=None if failed is None else failed.as_dict(),
     )
 

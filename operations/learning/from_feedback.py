@@ -80,7 +80,7 @@ async def _learn(
                 await mark_learnt(connection, [miss.recommendation_id])
 
     stopped = await learner.work_through(misses, work, concurrency=1)
-    return stopped, [RetiredHint.of(hint) for hint in learner.retired]
+    return stopped, learner.retired
 
 
 async def _settled(learner: Learner, key: int) -> bool:

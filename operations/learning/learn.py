@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ...errors import HintsFullError, Re2llmError
 from ...records import counted
-from ...runtime.budget import limited
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
-from ..database import with_domain
+from ..budgeted import budgeted, spent, spent_so_far
 from ..hints.results import RetiredHint
 from ..hints.tidy import tidy_hints
 from ..hints.tidy_results import TidiedHint
@@ -131,16 +130,14 @@ async def learn(
             price.
         DatabaseError: The database failed. What was learned is kept.
     """
-    budget = limited(
-        context.budget,
-        max_calls=max_llm_calls,
+    context, options, budget = await budgeted(
+        context,
+        "learn",
+        max_llm_calls=max_llm_calls,
         max_tokens=max_tokens,
         max_cost=max_cost,
-        max_hints=max_hints,
+        reflects=True,
     )
-    context = replace(await with_domain(context), budget=budget, command="learn")
-    options = await resolve_context(context)
-    budget.require_prices(options.settings.prices, [options.model, options.reflect_model])
     budget.max_hints = min(max_hints, options.settings.hints_max)
     keys = await sessions_to_learn_from(options, sessions, keys, progress=progress)
     learner = Learner(context, options)
@@ -150,11 +147,9 @@ async def learn(
     async def work(key: int) -> None:
         nonlocal done
         hints = await learner.count_hints()
-        cost = f", cost {budget.cost:.2f}" if budget.cost else ""
         missed = learner.counts["missed"]
         note = (
-            f"{counted(missed, 'miss', 'misses')}, {counted(hints, 'hint')}, "
-            f"{counted(budget.calls, 'call')}{cost}"
+            f"{counted(missed, 'miss', 'misses')}, {counted(hints, 'hint')}, {spent_so_far(budget)}"
         )
         progress("learning", done, len(keys), note)
         budget.room_for_hints(hints)
@@ -176,11 +171,10 @@ async def learn(
         sessions_left=len(await learner.unsettled(keys)),
         **{name: learner.counts[name] for name in _COUNTS},
         retired=len(learner.retired),
-        retired_hints=[RetiredHint.of(hint) for hint in learner.retired],
+        retired_hints=learner.retired,
         tidied=tidied,
-        llm_calls=budget.calls,
+        **spent(budget),
         tokens=budget.tokens,
-        cost=round(budget.cost, 6),
         hints=hints,
         advice="" if hints else _advice(learner, len(keys), before),
         full=full,

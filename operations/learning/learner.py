@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from ...errors import BudgetSpentError, ModelDownError
-from ...knowledge.hint_store.hints import Hint, count_kept
-from ...knowledge.hint_store.stats import retire_harmful
+from ...knowledge.hint_store.hints import count_kept
 from ...ranking.hints.panels import sessions_to_learn
-from ...ranking.hints.stats import update_stats
 from ...runtime.context import Context
 from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard
 from ..database import in_domain
 from ..graphs import learn_graph, run_graph
+from ..hints.harmful import judge_by_trials
+from ..hints.results import RetiredHint
 
 _Piece = TypeVar("_Piece")
 
@@ -35,7 +35,7 @@ class Learner:
 
     def __init__(self, context: Context, options: RunOptions) -> None:
         self.counts: Counter[str] = Counter()
-        self.retired: list[Hint] = []
+        self.retired: list[RetiredHint] = []
         self._context = context
         self._options = options
 
@@ -62,12 +62,8 @@ class Learner:
         try:
             return await outages.work_through(pieces, work)
         finally:
-            # Also after an interruption, so that hints are chosen by all that is known of them.
             self.counts["failed"] += outages.skipped
-            async with in_domain(self._options, None, write=True) as (connection, domain):
-                await update_stats(connection, domain.id, self._options)
-                version = (self._options.model, self._options.prompt_version)
-                self.retired += await retire_harmful(connection, domain.id, *version)
+            self.retired += await judge_by_trials(self._options)
 
     async def learn_from(self, key: int) -> bool:
         """Learn from a training session, unless it is settled.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,11 +15,10 @@ from ...data.request_rows import RequestRow, read_requests
 from ...errors import BudgetSpentError, InputError
 from ...ranking.choosers import hint_choice
 from ...records import counted
-from ...runtime.budget import Budget
 from ...runtime.context import Context
-from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
-from ..database import in_domain, with_domain
+from ..budgeted import budgeted, spent
+from ..database import in_domain
 from .answer_file import AnswerFile, asked_by
 from .batch_rows import fault_of, person_of, request_of
 from .recommend import recommend
@@ -73,7 +72,7 @@ async def recommend_batch(
     Memory does not grow with the file.
 
     Args:
-        context: The run's options; its budget is not used.
+        context: The run's options; its budget's limits are not used.
         requests: JSONL or Parquet with `history`, and perhaps `candidates` and `key`.
         answers: JSONL, or Parquet by its name. Every row has an answer in it, or an error.
         concurrency: Rows at the same time; `None` takes the setting.
@@ -87,10 +86,9 @@ async def recommend_batch(
     """
     if context.policy is not None:
         hint_choice(context.policy)
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
-    context = replace(await with_domain(context), budget=budget, command="recommend")
-    options = await resolve_context(context)
-    budget.require_prices(options.settings.prices, [options.model])
+    context, options, budget = await budgeted(
+        context, "recommend", max_llm_calls=max_llm_calls, max_cost=max_cost
+    )
     async with in_domain(options, None):
         pass  # an unknown domain is no fault of each row
     rows = read_requests(requests)
@@ -112,8 +110,7 @@ async def recommend_batch(
         before=before,
         bad=run.bad,
         failed=run.failed,
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
         stopped=stopped,
     )
 

@@ -13,21 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...knowledge.hint_store.stats import retire_harmful
 from ...llm.prices import estimated_tokens
 from ...policies.held_out import draw_folds
 from ...policies.ppo import Rewards
 from ...policies.recipes import PolicyRecipe, TrainingConfig, check_recipe, default_config
 from ...policies.training import Trained, TrainingData, train_hint_policy
-from ...ranking.hints.stats import update_stats
 from ...ranking.policy_inputs import hint_features, session_state
-from ...runtime.budget import limited
 from ...runtime.context import Context
-from ...runtime.options import RunOptions, resolve_context
+from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
-from ..database import in_domain, with_domain
+from ..budgeted import budgeted, spent
 from ..first_stage.fusion import learn_fusions
-from ..hints.results import RetiredHint
+from ..hints.harmful import judge_by_trials
 from ..releases.store import release_of, store_and_activate
 from ..sessions.enough import harmful, too_few_calls
 from ..sessions.selection import selected_sessions
@@ -85,14 +82,12 @@ async def train(  # noqa: PLR0913  # what a training can be
     """
     check_recipe(recipe)
     started = time.perf_counter()
-    budget = limited(context.budget, max_calls=max_llm_calls, max_cost=max_cost)
     # Trials are shared between trainings of any seed: they keep the settings' order of candidates.
-    context = await with_domain(context)
-    unseeded = replace(context, seed=None, budget=budget, command="train")
-    options = await resolve_context(unseeded)
+    unseeded = replace(context, seed=None)
+    _, options, budget = await budgeted(
+        unseeded, "train", max_llm_calls=max_llm_calls, max_cost=max_cost, learns=True
+    )
     seed = options.seed if context.seed is None else context.seed
-    options.require_model()
-    budget.require_prices(options.settings.prices, [options.model])
     selected = await selected_sessions(options, sessions, keys)
     drawn = await draw_training_set(options, selected, progress, panel_hints)
     tried = await try_hints(
@@ -124,11 +119,10 @@ async def train(  # noqa: PLR0913  # what a training can be
         **metrics,
         fusion=fusions,
         all_cells=len(tried.states) * sum(math.comb(len(hints), n) for n in range(most + 1)),
-        llm_calls=budget.calls,
-        cost=round(budget.cost, 6),
+        **spent(budget),
         unanswered=tried.table.unanswered,
         seconds=round(time.perf_counter() - started, 1),
-        retired_hints=await _retire(options),
+        retired_hints=await judge_by_trials(options),
     )
 
 
@@ -208,11 +202,3 @@ async def _learn_fusions(
     hints = [hint for hint, _ in tried.hints]
     learned = await learn_fusions(tried.states, hints, actions, options)
     return {name: one.as_dict() for name, one in learned.items()}
-
-
-async def _retire(options: RunOptions) -> list[RetiredHint]:
-    async with in_domain(options, None, write=True) as (connection, domain):
-        await update_stats(connection, domain.id, options)
-        version = (options.model, options.prompt_version)
-        gone = await retire_harmful(connection, domain.id, *version)
-        return [RetiredHint.of(hint) for hint in gone]
