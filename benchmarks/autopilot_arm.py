@@ -145,8 +145,8 @@ class _Pilot:
 
     @classmethod
     async def on(cls, run: Run, services: Any, played: Played) -> _Pilot:
-        from re2llm.jobs.piloting import turn_on
-        from re2llm.jobs.worker import work
+        from re2llm.jobs.autopilot.switch import turn_on
+        from re2llm.jobs.worker.worker import work
         from re2llm.policies.autopilot.plan import AutopilotPlan
         from re2llm.policies.rollout.plan import Plan
         from re2llm.runtime.context import Context
@@ -178,7 +178,7 @@ class _Pilot:
 
     async def cycle(self, request: int, day: int) -> None:
         """Run a cycle, and wait for the job that it begins."""
-        from re2llm.jobs.piloting import run_once
+        from re2llm.jobs.autopilot.switch import run_once
         from re2llm.operations.autopilot.manage import resume_autopilot
 
         if day != self._day:
@@ -232,7 +232,7 @@ class _Pilot:
             self._mark(request, rollout.state, rollout.words)
 
     async def _until_done(self, job: str) -> None:
-        from re2llm.jobs.control import job as status
+        from re2llm.jobs.queue.control import job as status
 
         while (await status(self._context, job)).job.state == "running":  # noqa: ASYNC110
             await asyncio.sleep(0.5)

@@ -41,9 +41,9 @@ VIEWERS, PANEL, PEOPLE = 80, 40, 120
 async def prepare() -> dict[str, Any]:
     """Fill the database; return what the pages are about."""
     from re2llm.data.sample import sample_items, simulate_sessions
-    from re2llm.jobs import pieces
-    from re2llm.jobs.schedules import add_schedule
-    from re2llm.jobs.submit import submit
+    from re2llm.jobs.queue.submit import submit
+    from re2llm.jobs.schedules.schedules import add_schedule
+    from re2llm.jobs.worker import pieces
     from re2llm.operations.hints.manage import add_hint, edit_hint
     from re2llm.operations.hints.verify import verify_hints
     from re2llm.operations.loading.imports import keep_upload

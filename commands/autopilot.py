@@ -108,7 +108,7 @@ def on(  # an option for each part of the plan
         fail(error)
 
     async def work() -> _Told:
-        from ..jobs.piloting import turn_on
+        from ..jobs.autopilot.switch import turn_on
         from ..runtime.context import Context
 
         return await _told(await turn_on(Context(), plan, domain=domain, cron=cron))
@@ -160,15 +160,15 @@ async def _do(verb: Literal["off", "show", "resume", "run-once"], domain: str | 
 
         does = show_autopilot if verb == "show" else resume_autopilot
         return await _told(await does(Context(), domain=domain))
-    from ..jobs import piloting
+    from ..jobs.autopilot import switch
 
-    does = piloting.turn_off if verb == "off" else piloting.run_once
+    does = switch.turn_off if verb == "off" else switch.run_once
     return await _told(await does(Context(), domain=domain))
 
 
 async def _told(shown: AutopilotShown) -> _Told:
     """Add whether a worker has to be started for an autopilot that is on."""
-    from ..jobs.liveness import NO_WORKER, anyone
+    from ..jobs.queue.liveness import NO_WORKER, anyone
     from ..runtime.sharing import shared_services
 
     if shown.state != "on":

@@ -11,8 +11,8 @@ from ..errors import InputError
 from .console import fail, note, out, print_json, run
 
 if TYPE_CHECKING:
-    from ..jobs.control import Job, JobStatus
-    from ..jobs.kinds import JobKind
+    from ..jobs.kinds.registry import JobKind
+    from ..jobs.queue.control import Job, JobStatus
     from ..runtime.context import Context
 
 Detach = Annotated[
@@ -38,8 +38,8 @@ def submit_job(
     """
 
     async def work() -> JobStatus[Job]:
-        from ..jobs.control import job
-        from ..jobs.submit import submit
+        from ..jobs.queue.control import job
+        from ..jobs.queue.submit import submit
 
         return await job(context, (await submit(context, kind, arguments, **limits)).id)
 

@@ -15,7 +15,7 @@ from .schedules import schedule, schedules, unschedule
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..jobs.control import Job, JobState, JobStatus, ListedJob
+    from ..jobs.queue.control import Job, JobState, JobStatus, ListedJob
 
 jobs = CommandGroup(
     no_args_is_help=True, help="List, control and schedule the jobs that `re2llm worker` runs."
@@ -44,7 +44,7 @@ def list_(
     """
 
     async def work() -> list[JobStatus[ListedJob]]:
-        from ..jobs.control import jobs
+        from ..jobs.queue.control import jobs
         from ..runtime.context import Context
 
         return await jobs(Context(), domain=domain, state=cast("JobState | None", state))
@@ -70,7 +70,7 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
     """
 
     async def work() -> JobStatus[Job]:
-        from ..jobs.control import job as operation
+        from ..jobs.queue.control import job as operation
         from ..runtime.context import Context
 
         return await operation(Context(), job)
@@ -142,7 +142,7 @@ jobs.command()(unschedule)
 
 def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
     async def work() -> JobStatus[Job]:
-        from ..jobs import control
+        from ..jobs.queue import control
         from ..runtime.context import Context
 
         change: Callable[..., Awaitable[JobStatus[Job]]] = getattr(control, name)

@@ -11,8 +11,8 @@ from .options import DomainOption, JsonOption, MaxCalls, MaxCost
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..jobs.kinds import JobKind
-    from ..jobs.schedules import Schedule
+    from ..jobs.kinds.registry import JobKind
+    from ..jobs.schedules.schedules import Schedule
 
 
 def schedule(
@@ -44,7 +44,7 @@ def schedule(
     limits: dict[str, Any] = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
 
     async def work() -> Schedule:
-        from ..jobs.schedules import add_schedule
+        from ..jobs.schedules.schedules import add_schedule
         from ..runtime.context import Context
 
         given = {key: limit for key, limit in limits.items() if limit is not None}
@@ -74,7 +74,7 @@ def schedules(
     """
 
     async def work() -> list[Schedule]:
-        from ..jobs.schedules import list_schedules
+        from ..jobs.schedules.schedules import list_schedules
         from ..runtime.context import Context
 
         return await list_schedules(Context())
@@ -102,7 +102,7 @@ def unschedule(
     """
 
     async def work() -> None:
-        from ..jobs.schedules import remove_schedule
+        from ..jobs.schedules.schedules import remove_schedule
         from ..runtime.context import Context
 
         await remove_schedule(Context(), name)

@@ -28,7 +28,7 @@ def worker(
     """
 
     async def serve() -> None:
-        from ..jobs.worker import work
+        from ..jobs.worker.worker import work
         from ..settings import get_settings
 
         log_traces()

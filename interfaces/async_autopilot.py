@@ -12,7 +12,7 @@ from ..policies.rollout.plan import Plan
 from ..runtime.context import Context
 from .loading import load_module
 
-_PILOTING = "jobs.piloting"
+_SWITCH = "jobs.autopilot.switch"
 
 
 class AsyncAutopilot(ABC):
@@ -56,8 +56,8 @@ class AsyncAutopilot(ABC):
             reference=reference,
             canary=Plan.asked(rollout),
         )
-        piloting = await load_module(_PILOTING)
-        return await piloting.turn_on(self.context(), plan, domain=domain, cron=cron)
+        switch = await load_module(_SWITCH)
+        return await switch.turn_on(self.context(), plan, domain=domain, cron=cron)
 
     async def aautopilot_off(self, *, domain: str | None = None) -> AutopilotShown:
         """Turn it off: its running step makes no further call, and a rollout goes on.
@@ -68,7 +68,7 @@ class AsyncAutopilot(ABC):
         Raises:
             Re2llmError: There is no such catalogue.
         """
-        return await (await load_module(_PILOTING)).turn_off(self.context(), domain=domain)
+        return await (await load_module(_SWITCH)).turn_off(self.context(), domain=domain)
 
     async def ashow_autopilot(self, *, domain: str | None = None) -> AutopilotShown:
         """Show whether it is on, what it has decided and why, and what it has spent.
@@ -101,4 +101,4 @@ class AsyncAutopilot(ABC):
         Raises:
             Re2llmError: It is off.
         """
-        return await (await load_module(_PILOTING)).run_once(self.context(), domain=domain)
+        return await (await load_module(_SWITCH)).run_once(self.context(), domain=domain)

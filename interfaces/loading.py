@@ -11,6 +11,6 @@ async def load_module(name: str) -> Any:
     """Import a module off the event loop: one with DBOS takes half a second, with torch more.
 
     Args:
-        name: Below the package, such as `jobs.submit`.
+        name: Below the package, such as `jobs.queue.submit`.
     """
     return await asyncio.to_thread(import_module, f"..{name}", __package__)

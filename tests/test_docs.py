@@ -17,7 +17,7 @@ import pytest
 import yaml
 from re2llm.cli import app
 from re2llm.errors import Failure, Re2llmError
-from re2llm.jobs.kinds import JobKind
+from re2llm.jobs.kinds.registry import JobKind
 from re2llm.records import Flag
 from re2llm.settings import Settings
 from typer.main import get_command

@@ -39,9 +39,9 @@ async def autopilot_route(request: Request, domain: DomainQuery = None) -> Respo
 async def on_route(request: Request, body: AutopilotBody) -> Response:
     """Learn, train and roll out by itself. A key needs `learn`, and no daily limits."""
     require_start(request)
-    piloting = await jobs_module("piloting")
+    switch = await jobs_module("autopilot.switch")
     asked = {"domain": body.domain, "cron": body.cron}
-    return json_response(await piloting.turn_on(context_of(request), body.plan(), **asked))
+    return json_response(await switch.turn_on(context_of(request), body.plan(), **asked))
 
 
 @router.post(
@@ -54,8 +54,8 @@ async def on_route(request: Request, body: AutopilotBody) -> Response:
 async def off_route(request: Request, body: DomainBody) -> Response:
     """Let its running step make no further call. A key needs the right to `learn`."""
     require_right(request, "learn")
-    piloting = await jobs_module("piloting")
-    return json_response(await piloting.turn_off(context_of(request), domain=body.domain))
+    switch = await jobs_module("autopilot.switch")
+    return json_response(await switch.turn_off(context_of(request), domain=body.domain))
 
 
 @router.post(
@@ -81,5 +81,5 @@ async def resume_route(request: Request, body: DomainBody) -> Response:
 async def run_once_route(request: Request, body: DomainBody) -> Response:
     """Look at what is new, and decide. A key needs the right to `learn`, and no daily limits."""
     require_start(request)
-    piloting = await jobs_module("piloting")
-    return json_response(await piloting.run_once(context_of(request), domain=body.domain))
+    switch = await jobs_module("autopilot.switch")
+    return json_response(await switch.run_once(context_of(request), domain=body.domain))

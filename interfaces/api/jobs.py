@@ -101,7 +101,7 @@ async def jobs_route(
     state: Annotated[JobState | None, Query(description="Only those.")] = None,
 ) -> Response:
     """List the newest jobs of the catalogues that the caller may use, at most 1,000."""
-    control = await jobs_module("control")
+    control = await jobs_module("queue.control")
     found = await control.jobs(context_of(request), domain=domain, state=state, most=_LISTED)
     return json_response(JobList(jobs=[_document(one) for one in found]))
 
@@ -117,7 +117,7 @@ async def job_route(
     request: Request, job: Annotated[str, Path(min_length=1, max_length=200)]
 ) -> Response:
     """Show how far a job is, what it has spent and what came of it."""
-    control = await jobs_module("control")
+    control = await jobs_module("queue.control")
     found = await control.job(context_of(request), job)
     return json_response(JobDocument.model_validate(found.whole()))
 
@@ -132,7 +132,7 @@ async def job_route(
 async def submit_route(request: Request, body: JobBody) -> Response:
     """Submit a job for `re2llm worker`. A key needs the right to `learn`, and no daily limits."""
     require_start(request)
-    submit, control = await jobs_module("submit"), await jobs_module("control")
+    submit, control = await jobs_module("queue.submit"), await jobs_module("queue.control")
     context = context_of(request, domain=body.domain)
     arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
     made = await submit.submit(context, body.kind, arguments, **body.limits)
@@ -193,7 +193,7 @@ async def retry_route(request: Request, body: RetryBody) -> Response:
 
 async def _changed(request: Request, change: str, body: JobName, **limits: Any) -> Response:
     """Change a job by one of the functions of `jobs.control`, and show it."""
-    control = await jobs_module("control")
+    control = await jobs_module("queue.control")
     found = await getattr(control, change)(context_of(request), body.job, **limits)
     return json_response(_document(found))
 
@@ -221,7 +221,7 @@ async def jobs_module(name: str) -> Any:
     """Load a module of jobs when it is first needed.
 
     Args:
-        name: Of the module.
+        name: Of the module, with its package, such as `queue.submit`.
     """
     return await load_module(f"jobs.{name}")
 

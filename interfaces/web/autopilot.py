@@ -42,7 +42,7 @@ async def autopilot_route(request: Request) -> Response:
     if form.change == "resume":
         await resume_autopilot(seen.context)
     else:
-        await (await jobs_module("piloting")).turn_off(seen.context)
+        await (await jobs_module("autopilot.switch")).turn_off(seen.context)
     return see(request, SECTION, {"domain": seen.domain}, done=f"autopilot-{form.change}")
 
 
@@ -55,9 +55,9 @@ async def on_route(request: Request) -> Response:
     stored = (await show_autopilot(seen.context, most=1)).plan
     plan, wrong = read_plan(form, stored)
     if plan is not None:
-        piloting = await jobs_module("piloting")
+        switch = await jobs_module("autopilot.switch")
         try:
-            await piloting.turn_on(seen.context, plan, cron=form.cron.strip() or None)
+            await switch.turn_on(seen.context, plan, cron=form.cron.strip() or None)
         except InputError as error:
             note(wrong, error)
         else:

@@ -32,7 +32,7 @@ async def costs_page(
     found = await costs_by_each(seen.context, days=int(days))
     by_day = found["day"].rows
     budgets = await key_budgets(seen.context)
-    control = await jobs_module("control")
+    control = await jobs_module("queue.control")
     jobs = [
         job.as_dict()
         for state in _UNENDED

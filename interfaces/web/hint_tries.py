@@ -53,7 +53,7 @@ async def try_hint_route(request: Request, hint: Annotated[RowKey, Path()]) -> R
 
 async def _submitted(request: Request, form: TryForm, what: dict[str, Any]) -> Response:
     seen = await visit(request, form.domain)
-    submit = await jobs_module("submit")
+    submit = await jobs_module("queue.submit")
     made = await submit.submit(
         seen.context,
         "try",

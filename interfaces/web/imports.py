@@ -87,7 +87,7 @@ async def import_route(request: Request) -> Response:
     if form.change == "discard":
         await discard_upload(seen.context, form.upload)
         return see(request, SECTION, {"domain": seen.domain}, done="discarded")
-    submit = await jobs_module("submit")
+    submit = await jobs_module("queue.submit")
     made = await submit.submit(seen.context, "import", {"upload": form.upload})
     return see(request, f"/jobs/{made.id}", {"domain": seen.domain}, done="submitted")
 

@@ -77,7 +77,8 @@ async def jobs_page(
 ) -> Response:
     """List the jobs of a catalogue, and its schedules."""
     seen = await visit(request, domain)
-    control, schedules = await jobs_module("control"), await jobs_module("schedules")
+    control = await jobs_module("queue.control")
+    schedules = await jobs_module("schedules.schedules")
     found = await control.jobs(
         seen.context,
         domain=seen.domain,
@@ -105,7 +106,7 @@ async def job_page(
 ) -> Response:
     """Show a job."""
     seen = await visit(request, domain)
-    control = await jobs_module("control")
+    control = await jobs_module("queue.control")
     found = await control.job(seen.context, job)
     shown = found.whole()
     gain = shown["result"]["gain"] if shown["kind"] == "try" and shown["result"] else None
@@ -129,7 +130,7 @@ async def change_route(request: Request, job: Annotated[JobId, Path()]) -> Respo
     limits: dict[str, Any] = {}
     if form.change == "retry":
         limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
-    control = await jobs_module("control")
+    control = await jobs_module("queue.control")
     await getattr(control, _CHANGES[form.change])(seen.context, job, **limits)
     return see(request, f"{SECTION}/{job}", {"domain": seen.domain}, done=form.change)
 
@@ -142,12 +143,12 @@ async def submit_route(request: Request) -> Response:
     seen = await visit(request, form.domain)
     limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
     if form.cron.strip():
-        schedules = await jobs_module("schedules")
+        schedules = await jobs_module("schedules.schedules")
         await schedules.add_schedule(
             seen.context, form.kind, form.cron.strip(), zone=form.zone or "UTC", limits=limits
         )
         return see(request, SECTION, {"domain": seen.domain}, done="scheduled")
-    submit = await jobs_module("submit")
+    submit = await jobs_module("queue.submit")
     made = await submit.submit(seen.context, form.kind, {}, **limits)
     return see(request, f"{SECTION}/{made.id}", {"domain": seen.domain}, done="submitted")
 
@@ -158,6 +159,6 @@ async def unschedule_route(request: Request) -> Response:
     require_right(request, "learn")
     form = form_of(request, UnscheduleForm)
     seen = await visit(request, form.domain)
-    schedules = await jobs_module("schedules")
+    schedules = await jobs_module("schedules.schedules")
     await schedules.remove_schedule(seen.context, form.name)
     return see(request, SECTION, {"domain": seen.domain}, done="unscheduled")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.liveness import Pulse
+from re2llm.jobs.queue.liveness import Pulse
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.services import Services
 from typer.testing import CliRunner

@@ -8,7 +8,7 @@ import pytest_asyncio
 from fault_server import FaultServer
 from learnt import libpq
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.control import cancel_job, jobs
+from re2llm.jobs.queue.control import cancel_job, jobs
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.context import Context

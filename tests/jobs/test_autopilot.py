@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from piloted import a_window_ago, missed, rewarded
 from re2llm.errors import InputError
-from re2llm.jobs import autopilot_cycle, piloting, steps
-from re2llm.jobs.control import cancel_job, job, jobs
-from re2llm.jobs.piloting import run_once, turn_off, turn_on
-from re2llm.jobs.schedules import find_schedule, list_schedules, remove_schedule
-from re2llm.jobs.submit import submit
+from re2llm.jobs.autopilot import actions, cycle, switch
+from re2llm.jobs.autopilot.switch import run_once, turn_off, turn_on
+from re2llm.jobs.queue.control import cancel_job, job, jobs
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.schedules.schedules import find_schedule, list_schedules, remove_schedule
 from re2llm.knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
@@ -90,7 +90,7 @@ async def test_one_that_is_held_meanwhile_stays_held(
 ) -> None:
     context = Context(domain=await loaded(1))
     await turn_on(context, AutopilotPlan(calls_per_day=50))
-    add = piloting.add_schedule
+    add = switch.add_schedule
 
     async def slow(*given: Any, **more: Any) -> Any:
         async with services.engine.begin() as connection:
@@ -98,7 +98,7 @@ async def test_one_that_is_held_meanwhile_stays_held(
             await set_autopilot_state(connection, number, "held")
         return await add(*given, **more)
 
-    monkeypatch.setattr(piloting, "add_schedule", slow)
+    monkeypatch.setattr(switch, "add_schedule", slow)
     with pytest.raises(InputError, match="held"):
         await turn_on(context, AutopilotPlan(calls_per_day=60), cron="0 * * * *")
     assert (await show_autopilot(context)).state == "held"
@@ -199,7 +199,7 @@ async def test_a_domain_can_be_deleted_beside_a_cycle(
         await delete_domain(context, context.domain or "")
         return await submit(*given, **more)
 
-    monkeypatch.setattr(steps, "submit", late)
+    monkeypatch.setattr(actions, "submit", late)
     async with asyncio.timeout(SECONDS):
         with pytest.raises(InputError, match="no domain"):
             await run_once(context)
@@ -212,14 +212,14 @@ async def test_a_cycle_does_not_overrule_a_person_who_was_faster(
     await turn_on(context, AutopilotPlan(calls_per_day=1_000, reference=100))
     await a_window_ago(services, context.domain or "")
     await rewarded(services, context.domain or "", [1.0, 0.0] * 50 + [0.0] * 300)
-    look = autopilot_cycle.observe
+    look = cycle.observe
 
     async def slow(*given: Any) -> Any:
         found = await look(*given)
         await turn_off(context)
         return found
 
-    monkeypatch.setattr(autopilot_cycle, "observe", slow)
+    monkeypatch.setattr(cycle, "observe", slow)
     async with asyncio.timeout(SECONDS):
         shown = await run_once(context)
     assert (shown.state, shown.decisions[0].action) == ("off", "off")
@@ -239,7 +239,7 @@ async def test_a_cycle_that_is_killed_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(autopilot_cycle, place, killed)
+        broken.setattr(cycle, place, killed)
         with pytest.raises(KeyboardInterrupt):
             await run_once(context)
     begun = len(await jobs(context, domain=domain))
@@ -257,9 +257,9 @@ async def test_a_killed_worker_leaves_the_cycle_to_another(loaded: Load, workers
     context = Context(domain=domain)
     await turn_on(context, AutopilotPlan(calls_per_day=40, batch=1))
     await missed(domain, 2)
-    cycle = await submit(context, "autopilot", {})
+    submitted = await submit(context, "autopilot", {})
     first = workers.start()
-    workers.until(lambda connection: row(connection, cycle.id)["state"] == "done", "the cycle")
+    workers.until(lambda connection: row(connection, submitted.id)["state"] == "done", "the cycle")
     workers.strike(first)  # in the middle of the step that the cycle has begun
     second = workers.start()
     [step] = [one.job for one in await jobs(context, domain=domain) if one.job.kind == "learn"]
@@ -280,7 +280,7 @@ async def test_a_drop_of_reward_holds_it_and_says_so(
     await rewarded(services, domain, [1.0, 0.0] * 150)
     assert (await run_once(context)).state == "on"
     await rewarded(services, domain, [0.0] * 150)
-    with caplog.at_level(logging.WARNING, "re2llm.jobs.piloting"):
+    with caplog.at_level(logging.WARNING, "re2llm.jobs.autopilot.switch"):
         held = await run_once(context)
     assert (held.state, held.decisions[0].reason) == ("held", "drift")
     assert held.decisions[0].figures["reward"]["high"] < 0

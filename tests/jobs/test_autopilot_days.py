@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.code_version import code_version
-from re2llm.jobs.piloting import turn_off, turn_on
+from re2llm.jobs.autopilot.switch import turn_off, turn_on
+from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.days import used_days
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import JobClaim, claim_job_call, settle_job_call

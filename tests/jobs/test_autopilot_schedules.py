@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from re2llm.errors import InputError
-from re2llm.jobs.autopilot import AutopilotCycle
-from re2llm.jobs.kinds import Work
-from re2llm.jobs.piloting import turn_off, turn_on
-from re2llm.jobs.queues import queue_client
-from re2llm.jobs.schedules import add_schedule, find_schedule, list_schedules
-from re2llm.jobs.ticks import submit_tick
+from re2llm.jobs.autopilot.job import AutopilotCycle
+from re2llm.jobs.autopilot.switch import turn_off, turn_on
+from re2llm.jobs.kinds.base import Work
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.schedules.schedules import add_schedule, find_schedule, list_schedules
+from re2llm.jobs.schedules.ticks import submit_tick
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from piloted import missed
-from re2llm.jobs import pieces
-from re2llm.jobs.autopilot import AutopilotCycle
-from re2llm.jobs.code_version import code_version
-from re2llm.jobs.control import cancel_job, job, jobs
-from re2llm.jobs.kinds import Work
-from re2llm.jobs.piloting import run_once, turn_off, turn_on
-from re2llm.jobs.schedules import add_schedule, list_schedules
-from re2llm.jobs.ticks import submit_tick
+from re2llm.jobs.autopilot.job import AutopilotCycle
+from re2llm.jobs.autopilot.switch import run_once, turn_off, turn_on
+from re2llm.jobs.kinds.base import Work
+from re2llm.jobs.queue.code_version import code_version
+from re2llm.jobs.queue.control import cancel_job, job, jobs
+from re2llm.jobs.schedules.schedules import add_schedule, list_schedules
+from re2llm.jobs.schedules.ticks import submit_tick
+from re2llm.jobs.worker import pieces
 from re2llm.knowledge.autopilot.autopilots import set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.jobs.jobs import store_job

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from piloted import WINDOW, a_window_ago, rewarded, served
-from re2llm.jobs.piloting import run_once, turn_on
+from re2llm.jobs.autopilot.switch import run_once, turn_on
 from re2llm.knowledge.autopilot import counted_rewards
 from re2llm.knowledge.autopilot.autopilots import (
     find_autopilot,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 from re2llm.errors import BudgetSpentError, InputError
-from re2llm.jobs.code_version import code_version
+from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from re2llm.errors import LimitReachedError
-from re2llm.jobs.control import cancel_job, jobs, pause, resume
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import cancel_job, jobs, pause, resume
+from re2llm.jobs.queue.submit import submit
 from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.jobs.of_keys import JOBS_AT_ONCE
 from re2llm.operations.accounts.keys import create_key

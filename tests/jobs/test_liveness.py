@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from learnt import libpq
-from re2llm.jobs.liveness import Pulse, anyone, gone
+from re2llm.jobs.queue.liveness import Pulse, anyone, gone
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.runtime.services import Services
 

@@ -17,9 +17,9 @@ from re2llm.errors import (
     PoolerError,
     error_from,
 )
-from re2llm.jobs import pieces
-from re2llm.jobs.control import cancel_job, job, pause, resume, retry
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import cancel_job, job, pause, resume, retry
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.worker import pieces
 from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.jobs.jobs import Job, hold_running
 from re2llm.knowledge.locks import AdvisoryLocks

@@ -11,11 +11,11 @@ import pytest
 from dbos import DBOSClient
 from learnt import libpq
 from re2llm.errors import DatabaseError
-from re2llm.jobs import queues
-from re2llm.jobs.control import cancel_job, jobs
-from re2llm.jobs.queues import queue_client
-from re2llm.jobs.schedules import list_schedules
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue import dbos_client
+from re2llm.jobs.queue.control import cancel_job, jobs
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.schedules.schedules import list_schedules
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
@@ -24,13 +24,13 @@ from re2llm.runtime.services import Services
 def engines(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The engines that were made, each with connections beside those of the pool."""
     made: list[Any] = []
-    make = queues.make_sync_engine
+    make = dbos_client.make_sync_engine
 
     def watched(*given: Any, **options: Any) -> Any:
         made.append(make(*given, **options))
         return made[-1]
 
-    monkeypatch.setattr(queues, "make_sync_engine", watched)
+    monkeypatch.setattr(dbos_client, "make_sync_engine", watched)
     return made
 
 
@@ -64,7 +64,7 @@ async def test_after_a_failure_the_next_one_tries_again(
         raise DatabaseError("RE2LLM_DATABASE_URL", "It is away.", "Wait.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(queues, "_migrate", fail)
+        patch.setattr(dbos_client, "_migrate", fail)
         tries = await asyncio.gather(*(_hold(services) for _ in range(5)), return_exceptions=True)
     assert all(isinstance(one, DatabaseError) for one in tries)
     async with queue_client(services) as client:

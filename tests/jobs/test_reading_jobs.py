@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from re2llm.data.sample import simulate_sessions
-from re2llm.jobs import pieces
-from re2llm.jobs.control import pause, resume
-from re2llm.jobs.evaluating import Evaluate
-from re2llm.jobs.kinds import Work
-from re2llm.jobs.submit import submit
+from re2llm.jobs.kinds.base import Work
+from re2llm.jobs.kinds.evaluate import Evaluate
+from re2llm.jobs.queue.control import pause, resume
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.worker import pieces
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from sqlalchemy import event

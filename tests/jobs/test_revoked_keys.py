@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from piloted import missed
 from re2llm.errors import NotGrantedError
-from re2llm.jobs import pieces
-from re2llm.jobs.control import job, jobs, pause, resume, retry
-from re2llm.jobs.piloting import run_once, turn_on
-from re2llm.jobs.queues import queue_client
-from re2llm.jobs.schedules import add_schedule, list_schedules
-from re2llm.jobs.submit import submit
-from re2llm.jobs.ticks import submit_tick
+from re2llm.jobs.autopilot.switch import run_once, turn_on
+from re2llm.jobs.queue.control import job, jobs, pause, resume, retry
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.schedules.schedules import add_schedule, list_schedules
+from re2llm.jobs.schedules.ticks import submit_tick
+from re2llm.jobs.worker import pieces
 from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.job_budgets import claim_job_call
 from re2llm.operations.accounts.keys import create_key, revoke_key

@@ -8,10 +8,15 @@ import psycopg
 import pytest
 from learnt import libpq
 from re2llm.errors import InputError
-from re2llm.jobs.control import cancel_job, jobs
-from re2llm.jobs.queues import queue_client
-from re2llm.jobs.schedules import add_schedule, check_times, list_schedules, remove_schedule
-from re2llm.jobs.ticks import next_tick, submit_tick
+from re2llm.jobs.queue.control import cancel_job, jobs
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.schedules.schedules import (
+    add_schedule,
+    check_times,
+    list_schedules,
+    remove_schedule,
+)
+from re2llm.jobs.schedules.ticks import next_tick, submit_tick
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context

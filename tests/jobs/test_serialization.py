@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 from learnt import libpq
-from re2llm.jobs.control import cancel_job
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import cancel_job
+from re2llm.jobs.queue.submit import submit
 from re2llm.runtime.context import Context
 from workers import Workers
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from re2llm.data.sample import sample_items
 from re2llm.errors import DatabaseError, InputError, LimitReachedError, ModelDownError
-from re2llm.jobs import ticks
-from re2llm.jobs.control import cancel_job, jobs, retry
-from re2llm.jobs.queues import queue_client
-from re2llm.jobs.schedules import add_schedule, list_schedules, remove_schedule
-from re2llm.jobs.ticks import next_tick, submit_tick
+from re2llm.jobs.queue.control import cancel_job, jobs, retry
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.schedules import ticks
+from re2llm.jobs.schedules.schedules import add_schedule, list_schedules, remove_schedule
+from re2llm.jobs.schedules.ticks import next_tick, submit_tick
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.context import Context

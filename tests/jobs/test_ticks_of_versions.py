@@ -10,10 +10,10 @@ import pytest
 from dbos._scheduler import backfill_schedule
 from dbos._sys_db import SystemDatabase
 from learnt import libpq
-from re2llm.jobs.control import jobs
-from re2llm.jobs.launching import share_ticks
-from re2llm.jobs.queues import queue_client
-from re2llm.jobs.schedules import add_schedule, remove_schedule
+from re2llm.jobs.queue.control import jobs
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.schedules.schedules import add_schedule, remove_schedule
+from re2llm.jobs.worker.launch import share_ticks
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from workers import Workers

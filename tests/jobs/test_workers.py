@@ -19,8 +19,8 @@ from fault_server import FaultServer
 from learnt import assert_whole, forget, knowledge, libpq
 from pydantic import SecretStr
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.control import cancel_job, pause, resume
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import cancel_job, pause, resume
+from re2llm.jobs.queue.submit import submit
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.training.train import train
 from re2llm.runtime.context import Context

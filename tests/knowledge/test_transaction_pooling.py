@@ -15,8 +15,8 @@ import pytest
 from re2llm.data.sample import sample_items
 from re2llm.errors import DatabaseError, PoolerError
 from re2llm.interfaces.host import Re2llm
-from re2llm.jobs.liveness import Pulse, gone
-from re2llm.jobs.worker import _require_second  # pyright: ignore[reportPrivateUsage]
+from re2llm.jobs.queue.liveness import Pulse, gone
+from re2llm.jobs.worker.worker import _require_second  # pyright: ignore[reportPrivateUsage]
 from re2llm.knowledge.engine import make_engine
 from re2llm.knowledge.locks import AdvisoryLocks
 from re2llm.knowledge.migrate import migrate
@@ -207,7 +207,7 @@ async def test_a_pooler_without_a_second_connection_keeps_nobody_waiting(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("re2llm.jobs.worker._PATIENCE", 0.5)
+    monkeypatch.setattr("re2llm.jobs.worker.worker._PATIENCE", 0.5)
     with pooled(fresh.render_as_string(), tmp_path_factory.mktemp("p"), size=1) as small:
         engine = make_engine(small.url.render_as_string(), settings)
         locks = AdvisoryLocks(engine)

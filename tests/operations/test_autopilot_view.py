@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.code_version import code_version
+from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.autopilots import (
     find_autopilot,
     set_autopilot_state,

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError
-from re2llm.jobs import pieces
-from re2llm.jobs.control import job
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import job
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.worker import pieces
 from re2llm.knowledge.autopilot.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.hints import add_hint, hint_key, list_hints

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from api_server import problem
-from re2llm.jobs.control import jobs
+from re2llm.jobs.queue.control import jobs
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from api_server import problem, serving_api
 from re2llm.data.sample import load_films
 from re2llm.interfaces.api.options import ServeOptions
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.submit import submit
 from re2llm.knowledge.access.keys import revoke_key
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.hints import list_hints

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from console import Browser, form_to, parsed
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs.piloting import run_once, turn_on
+from re2llm.jobs.autopilot.switch import run_once, turn_on
 from re2llm.knowledge.autopilot.autopilots import set_autopilot_state, store_decision
 from re2llm.knowledge.domains import find_domain
 from re2llm.llm import prices

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from hostile_texts import hostile_domain
 from learnt import libpq
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, list_releases, store_release
 from re2llm.llm.embedding.encoder import ENCODER_ID
@@ -125,7 +125,7 @@ async def test_a_job_is_watched_without_loading_the_page_again(tab: Any, films: 
     await tab.get_by_role("button", name="Submit").click()
     await tab.get_by_role("button", name="Pause").wait_for()
     await tab.evaluate("window.kept = true")
-    from re2llm.jobs.control import cancel_job
+    from re2llm.jobs.queue.control import cancel_job
 
     await cancel_job(context, tab.url.split("/")[-1].split("?")[0])
     await tab.locator("h1", has_text="cancelled").wait_for()

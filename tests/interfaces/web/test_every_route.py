@@ -11,9 +11,9 @@ import pytest_asyncio
 from console import Browser
 from console_routes import ANYWHERE, FILES, OPEN, Victim, every_route, filled, posted
 from re2llm.interfaces.web.browsers import form_token
-from re2llm.jobs.control import job
-from re2llm.jobs.schedules import add_schedule, list_schedules
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import job
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.schedules.schedules import add_schedule, list_schedules
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item, Session

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from console import Browser, Element, form_to, forms
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.jobs import pieces
-from re2llm.jobs.control import job
+from re2llm.jobs.queue.control import job
+from re2llm.jobs.worker import pieces
 from re2llm.knowledge.hint_store.trials import Gain, gains
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.operations.hints.try_hint import sessions_to_try, try_hint, try_on_session

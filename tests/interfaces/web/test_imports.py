@@ -17,9 +17,9 @@ import pytest
 from console import Browser, form_to
 from learnt import libpq
 from re2llm.errors import InputError
-from re2llm.jobs import pieces
-from re2llm.jobs.control import job
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import job
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.worker import pieces
 from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.loading import imports
 from re2llm.operations.sessions.purge import purge

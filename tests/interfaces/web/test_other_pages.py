@@ -9,9 +9,9 @@ import pytest
 from console import Browser, form_to, forms
 from re2llm.cli import app
 from re2llm.errors import InputError
-from re2llm.jobs.control import job
-from re2llm.jobs.schedules import list_schedules
-from re2llm.jobs.submit import submit
+from re2llm.jobs.queue.control import job
+from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.schedules.schedules import list_schedules
 from re2llm.knowledge.access.allowances import KeyClaim, claim_call
 from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.domains import find_domain

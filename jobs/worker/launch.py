@@ -9,10 +9,10 @@ from dbos import DBOS, DBOSConfig, Queue
 from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
 
-from ..knowledge.engine import database_url, make_sync_engine
-from ..knowledge.jobs.schedules import SCHEMA
-from ..runtime.services import Services
-from .queues import APP, JOBS, JSON, PIECES, POLL
+from ...knowledge.engine import database_url, make_sync_engine
+from ...knowledge.jobs.schedules import SCHEMA
+from ...runtime.services import Services
+from ..queue.dbos_client import APP, JOBS, JSON, PIECES, POLL
 
 
 class Limit:

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..errors import DatabaseError
-from ..knowledge.engine import database_url, make_sync_engine, unreachable
-from ..knowledge.jobs.schedules import SCHEMA
-from ..runtime.services import Services
+from ...errors import DatabaseError
+from ...knowledge.engine import database_url, make_sync_engine, unreachable
+from ...knowledge.jobs.schedules import SCHEMA
+from ...runtime.services import Services
 
 APP = "re2llm"
 JOBS, PIECES = "jobs", "pieces"

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
-from ..errors import InputError, NotGrantedError
-from ..knowledge.access.keys import hold_key
-from ..knowledge.domains import find_domain
-from ..knowledge.jobs.cancelled import cancel_stored
-from ..knowledge.jobs.jobs import (
+from ...errors import InputError, NotGrantedError
+from ...knowledge.access.keys import hold_key
+from ...knowledge.domains import find_domain
+from ...knowledge.jobs.cancelled import cancel_stored
+from ...knowledge.jobs.jobs import (
     Job,
     JobState,
     ListedJob,
@@ -22,16 +22,16 @@ from ..knowledge.jobs.jobs import (
     list_jobs,
     restart_job,
 )
-from ..knowledge.jobs.of_keys import hold_place
-from ..knowledge.log.feedback import mark_learnt
-from ..llm.prices import require_prices
-from ..operations.database import connected, in_domain
-from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
+from ...knowledge.jobs.of_keys import hold_place
+from ...knowledge.log.feedback import mark_learnt
+from ...llm.prices import require_prices
+from ...operations.database import connected, in_domain
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
+from ..kinds.registry import models_of
 from .code_version import code_version
-from .kinds import models_of
+from .dbos_client import cancel, enqueue, pieces_done, queue_client
 from .liveness import NO_WORKER, anyone
-from .queues import cancel, enqueue, pieces_done, queue_client
 
 _Job_co = TypeVar("_Job_co", bound=ListedJob, covariant=True)
 _Listed = TypeVar("_Listed", bound=ListedJob)

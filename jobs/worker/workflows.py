@@ -14,10 +14,10 @@ from typing import Any
 
 from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync
 
+from ..queue.dbos_client import PIECE, PIECES, POLL, RUN, TICK
+from ..schedules.ticks import submit_tick
 from . import pieces
 from .pieces import steadily
-from .queues import PIECE, PIECES, POLL, RUN, TICK
-from .ticks import submit_tick
 
 _log = logging.getLogger(__name__)
 _PROBES = 3

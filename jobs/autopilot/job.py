@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..knowledge.autopilot.jobs import forget_waits
-from ..operations.database import in_domain
-from ..runtime.options import RunOptions, resolve_context
-from .autopilot_cycle import cycle
-from .kinds import Arguments, Finished, Undivided, Work
-from .piloting import unschedule
+from ...knowledge.autopilot.jobs import forget_waits
+from ...operations.database import in_domain
+from ...runtime.options import RunOptions, resolve_context
+from ..kinds.base import Arguments, Finished, Undivided, Work
+from .cycle import cycle
+from .switch import unschedule
 
 
 class AutopilotCycle(Undivided):

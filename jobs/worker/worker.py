@@ -12,16 +12,16 @@ from dbos import DBOS
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import InputError, PoolerError
-from ..knowledge.jobs.jobs import other_versions
-from ..records import counted
-from ..runtime.services import Services
-from ..runtime.sharing import shared_services
+from ...errors import InputError, PoolerError
+from ...knowledge.jobs.jobs import other_versions
+from ...records import counted
+from ...runtime.services import Services
+from ...runtime.sharing import shared_services
+from ..queue.code_version import code_version
+from ..queue.dbos_client import POLL, queue_client
+from ..queue.liveness import Pulse, gone
 from . import workflows
-from .code_version import code_version
-from .launching import launch
-from .liveness import Pulse, gone
-from .queues import POLL, queue_client
+from .launch import launch
 
 _LOOK = 2.0
 """Seconds between two looks at the other workers; one that is gone at two of them is given up."""

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InputError
-from ..evaluation.defaults import NEGATIVES
-from ..knowledge.catalogue import item_ids
-from ..operations.database import in_domain
-from ..operations.evaluation.evaluate import check_names, default_policies, evaluate
-from ..operations.evaluation.experiment import Experiment
-from ..operations.evaluation.held_out import held_out_sessions
-from ..records import Session
-from ..runtime.context import Context
-from ..runtime.model_call import keeps_answers
-from ..runtime.options import RunOptions, resolve_context
-from .kinds import Arguments, Finished, Plan, Work
+from ...errors import InputError
+from ...evaluation.defaults import NEGATIVES
+from ...knowledge.catalogue import item_ids
+from ...operations.database import in_domain
+from ...operations.evaluation.evaluate import check_names, default_policies, evaluate
+from ...operations.evaluation.experiment import Experiment
+from ...operations.evaluation.held_out import held_out_sessions
+from ...records import Session
+from ...runtime.context import Context
+from ...runtime.model_call import keeps_answers
+from ...runtime.options import RunOptions, resolve_context
+from .base import Arguments, Finished, Plan, Work
 
 
 class Evaluate:

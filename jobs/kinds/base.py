@@ -1,18 +1,16 @@
-"""What kinds of jobs there are, and how each is cut into pieces."""
+"""What a kind of job is: how it is cut into pieces, and how it ends."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
-from ..errors import InputError, Re2llmError
-from ..knowledge.jobs.jobs import FilelessKind
-from ..runtime.context import Context
-from ..runtime.options import RunOptions
+from ...errors import Re2llmError
+from ...runtime.context import Context
+from ...runtime.options import RunOptions
 
-JobKind = Literal[FilelessKind, "evaluate", "try", "autopilot", "import"]
 Arguments = Mapping[str, Any]
 """Of a job, as JSON."""
 
@@ -104,40 +102,3 @@ class Undivided:
         """Do nothing."""
         del work, piece
         return {}
-
-
-def models_of(name: str, model: str, reflect_model: str) -> list[str]:
-    """Return the models that a job of this kind pays for."""
-    return [model, reflect_model] if job_kind(name).reflects else [model]
-
-
-def job_kind(name: str) -> Kind:
-    """Return a kind of job by its name.
-
-    Raises:
-        InputError: There is none.
-    """
-    # The operations behind them load torch.
-    from .autopilot import AutopilotCycle  # noqa: PLC0415
-    from .evaluating import Evaluate  # noqa: PLC0415
-    from .importing import Import  # noqa: PLC0415
-    from .learning import Learn  # noqa: PLC0415
-    from .tidying import Tidy  # noqa: PLC0415
-    from .training import Train  # noqa: PLC0415
-    from .trying import TryHint  # noqa: PLC0415
-    from .verifying import Verify  # noqa: PLC0415
-
-    kinds: dict[str, type[Kind]] = {
-        "learn": Learn,
-        "train": Train,
-        "evaluate": Evaluate,
-        "verify": Verify,
-        "tidy": Tidy,
-        "autopilot": AutopilotCycle,
-        "try": TryHint,
-        "import": Import,
-    }
-    if name not in kinds:
-        known = ", ".join(get_args(JobKind))
-        raise InputError("kind", f"There is no job {name!r}.", f"Choose among {known}.")
-    return kinds[name]()

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..operations.sessions.selection import selected_sessions
-from ..operations.training.few_cells import panel_size, pays_for_every_cell
-from ..operations.training.panel import try_on_session
-from ..operations.training.train import train
-from ..operations.training.training_set import draw_training_set
-from ..policies.recipes import check_recipe
-from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
-from ..runtime.progress import silent
-from .kinds import Arguments, Finished, Plan, Work
+from ...operations.sessions.selection import selected_sessions
+from ...operations.training.few_cells import panel_size, pays_for_every_cell
+from ...operations.training.panel import try_on_session
+from ...operations.training.train import train
+from ...operations.training.training_set import draw_training_set
+from ...policies.recipes import check_recipe
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
+from ...runtime.progress import silent
+from .base import Arguments, Finished, Plan, Work
 
 
 class Train:

@@ -13,8 +13,8 @@ from dbos._sys_db import SystemDatabase, WorkflowSchedule
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
-from .queues import APP, JOBS, JSON, TICK
+from ...errors import InputError
+from ..queue.dbos_client import APP, JOBS, JSON, TICK
 
 
 async def stored_schedule(

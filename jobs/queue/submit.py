@@ -7,16 +7,16 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ..knowledge.access.keys import hold_key
-from ..knowledge.jobs.jobs import Job, fetch_job, find_job, store_job
-from ..knowledge.jobs.of_keys import hold_place
-from ..llm.prices import require_prices
-from ..operations.database import in_domain, with_domain
-from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
+from ...knowledge.access.keys import hold_key
+from ...knowledge.jobs.jobs import Job, fetch_job, find_job, store_job
+from ...knowledge.jobs.of_keys import hold_place
+from ...llm.prices import require_prices
+from ...operations.database import in_domain, with_domain
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
+from ..kinds.registry import JobKind, job_kind, models_of
 from .code_version import code_version
-from .kinds import JobKind, job_kind, models_of
-from .queues import enqueue, queue_client
+from .dbos_client import enqueue, queue_client
 
 
 async def submit(  # what a job is

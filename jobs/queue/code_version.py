@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.metadata import version
 
-from ..knowledge.migrate import known_revisions
-from ..llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
-from ..llm.ranking_prompts.recipes import RECIPES
+from ...knowledge.migrate import known_revisions
+from ...llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
+from ...llm.ranking_prompts.recipes import RECIPES
 
 
 @lru_cache(maxsize=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..operations.hints.try_hint import sessions_to_try, text_to_try, try_hint, try_on_session
-from ..runtime.options import RunOptions, resolve_context
-from .kinds import Arguments, Finished, Plan, Work
+from ...operations.hints.try_hint import sessions_to_try, text_to_try, try_hint, try_on_session
+from ...runtime.options import RunOptions, resolve_context
+from .base import Arguments, Finished, Plan, Work
 
 
 class TryHint:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import error_from
-from ..operations.hints.verify import hints_to_verify, try_on_panel, verify_hints
-from ..runtime.options import RunOptions
-from .kinds import Arguments, Finished, Plan, Work
+from ...errors import error_from
+from ...operations.hints.verify import hints_to_verify, try_on_panel, verify_hints
+from ...runtime.options import RunOptions
+from .base import Arguments, Finished, Plan, Work
 
 
 class Verify:

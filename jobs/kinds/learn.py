@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..operations.learning.learn import learn, learn_session
-from ..operations.learning.learner import Learner
-from ..operations.learning.observe_picks import settle_picks
-from ..operations.learning.sessions import sessions_to_learn_from
-from ..operations.sessions.selection import selected_sessions
-from ..runtime.budget import limited
-from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
-from .kinds import Arguments, Finished, Plan, Work
+from ...operations.learning.learn import learn, learn_session
+from ...operations.learning.learner import Learner
+from ...operations.learning.observe_picks import settle_picks
+from ...operations.learning.sessions import sessions_to_learn_from
+from ...operations.sessions.selection import selected_sessions
+from ...runtime.budget import limited
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
+from .base import Arguments, Finished, Plan, Work
 
 
 class Learn:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..knowledge.rollouts.rollouts import stop_live_rollout
-from ..knowledge.sessions.training_sessions import newest_sessions
-from ..operations.database import in_domain
-from ..operations.learning.observe_picks import observe_picks, settle_picks
-from ..operations.releases.rollouts import start_canary
-from ..operations.sessions.enough import FEWEST_TO_TRAIN
-from ..policies.autopilot.decision import Action, Decision, Observation
-from ..policies.autopilot.plan import AutopilotPlan
-from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
-from .kinds import JobKind
-from .submit import submit
+from ...knowledge.rollouts.rollouts import stop_live_rollout
+from ...knowledge.sessions.training_sessions import newest_sessions
+from ...operations.database import in_domain
+from ...operations.learning.observe_picks import observe_picks, settle_picks
+from ...operations.releases.rollouts import start_canary
+from ...operations.sessions.enough import FEWEST_TO_TRAIN
+from ...policies.autopilot.decision import Action, Decision, Observation
+from ...policies.autopilot.plan import AutopilotPlan
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
+from ..kinds.registry import JobKind
+from ..queue.submit import submit
 
 
 async def begin(

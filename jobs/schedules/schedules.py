@@ -15,16 +15,16 @@ from zoneinfo import available_timezones
 from croniter import CroniterBadDateError, croniter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
-from ..knowledge.domains import find_domain
-from ..knowledge.jobs.jobs import FilelessKind
-from ..knowledge.texts import storable
-from ..operations.database import connected
-from ..runtime.context import Context
-from ..runtime.options import RunOptions, resolve_context
-from .kinds import JobKind
-from .queues import queue_client
-from .stored_schedules import store_schedule
+from ...errors import InputError
+from ...knowledge.domains import find_domain
+from ...knowledge.jobs.jobs import FilelessKind
+from ...knowledge.texts import storable
+from ...operations.database import connected
+from ...runtime.context import Context
+from ...runtime.options import RunOptions, resolve_context
+from ..kinds.registry import JobKind
+from ..queue.dbos_client import queue_client
+from .stored import store_schedule
 from .ticks import next_tick
 
 SCHEDULED = get_args(FilelessKind)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import error_from
-from ..operations.hints.tidy import tidy_hints
-from ..runtime.options import RunOptions
-from .kinds import Arguments, Finished, Undivided, Work
+from ...errors import error_from
+from ...operations.hints.tidy import tidy_hints
+from ...runtime.options import RunOptions
+from .base import Arguments, Finished, Undivided, Work
 
 
 class Tidy(Undivided):

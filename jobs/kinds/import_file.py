@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ..operations.loading.imports import discard_upload, load_upload, submit_upload
-from ..runtime.options import RunOptions
-from .kinds import Arguments, Finished, Undivided, Work
+from ...operations.loading.imports import discard_upload, load_upload, submit_upload
+from ...runtime.options import RunOptions
+from .base import Arguments, Finished, Undivided, Work
 
 
 class Import(Undivided):

@@ -11,20 +11,21 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import (
+from ...errors import (
     BudgetSpentError,
     DatabaseError,
     ModelDownError,
     PoolerError,
     Re2llmError,
 )
-from ..knowledge.jobs.jobs import Job, end_job, find_job, is_running, plan_pieces
-from ..runtime.budget import Budget
-from ..runtime.context import Context
-from ..runtime.options import resolve_context
-from ..runtime.outages import OutageGuard
-from ..runtime.sharing import shared_services
-from .kinds import Work, job_kind
+from ...knowledge.jobs.jobs import Job, end_job, find_job, is_running, plan_pieces
+from ...runtime.budget import Budget
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
+from ...runtime.outages import OutageGuard
+from ...runtime.sharing import shared_services
+from ..kinds.base import Work
+from ..kinds.registry import job_kind
 
 _AT_ONCE = 32
 """Pieces of one job at the same time, if it names no number."""

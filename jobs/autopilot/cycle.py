@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..errors import InputError
-from ..knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state, store_decision
-from ..knowledge.autopilot.counted_rewards import keep_counted_rewards
-from ..operations.autopilot.view import observe
-from ..operations.database import in_domain
-from ..policies.autopilot.decision import Action, Decision, decide
-from ..policies.autopilot.plan import AutopilotPlan
-from ..runtime.context import Context
-from ..runtime.options import resolve_context
-from .steps import begin
+from ...errors import InputError
+from ...knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state, store_decision
+from ...knowledge.autopilot.counted_rewards import keep_counted_rewards
+from ...operations.autopilot.view import observe
+from ...operations.database import in_domain
+from ...policies.autopilot.decision import Action, Decision, decide
+from ...policies.autopilot.plan import AutopilotPlan
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
+from .actions import begin
 
 _log = logging.getLogger(__name__)
 

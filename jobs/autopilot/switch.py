@@ -11,29 +11,29 @@ from typing import Any
 from dbos import DBOSClient
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
-from ..knowledge.access.keys import hold_key
-from ..knowledge.autopilot.autopilots import (
+from ...errors import InputError
+from ...knowledge.access.keys import hold_key
+from ...knowledge.autopilot.autopilots import (
     Autopilot,
     find_autopilot,
     set_autopilot_state,
     store_autopilot,
     store_decision,
 )
-from ..knowledge.domains import Domain
-from ..knowledge.jobs.schedules import change_alone
-from ..llm.prices import require_prices
-from ..operations.autopilot.manage import shown, unchanged
-from ..operations.autopilot.results import AutopilotShown
-from ..operations.database import in_domain
-from ..operations.said_by import by
-from ..policies.autopilot.plan import AutopilotPlan
-from ..runtime.context import Context
-from ..runtime.options import resolve_context
-from .autopilot_cycle import cycle
-from .queues import queue_client
-from .schedules import add_schedule, check_times
-from .stored_schedules import drop_schedule, stored_schedule
+from ...knowledge.domains import Domain
+from ...knowledge.jobs.schedules import change_alone
+from ...llm.prices import require_prices
+from ...operations.autopilot.manage import shown, unchanged
+from ...operations.autopilot.results import AutopilotShown
+from ...operations.database import in_domain
+from ...operations.said_by import by
+from ...policies.autopilot.plan import AutopilotPlan
+from ...runtime.context import Context
+from ...runtime.options import resolve_context
+from ..queue.dbos_client import queue_client
+from ..schedules.schedules import add_schedule, check_times
+from ..schedules.stored import drop_schedule, stored_schedule
+from .cycle import cycle
 
 _SCHEDULE = "autopilot-{}"
 _EVERY = "*/15 * * * *"

@@ -13,17 +13,17 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import DatabaseError, InputError, ModelDownError, PoolerError, Re2llmError
-from ..knowledge.access.keys import find_key
-from ..knowledge.domains import Domain, find_domain
-from ..knowledge.jobs.jobs import find_job, list_jobs, store_job
-from ..knowledge.texts import made_storable
-from ..runtime.context import Context
-from ..runtime.services import Services
-from ..runtime.sharing import shared_services
-from .code_version import code_version
-from .queues import queue_client
-from .submit import submit
+from ...errors import DatabaseError, InputError, ModelDownError, PoolerError, Re2llmError
+from ...knowledge.access.keys import find_key
+from ...knowledge.domains import Domain, find_domain
+from ...knowledge.jobs.jobs import find_job, list_jobs, store_job
+from ...knowledge.texts import made_storable
+from ...runtime.context import Context
+from ...runtime.services import Services
+from ...runtime.sharing import shared_services
+from ..queue.code_version import code_version
+from ..queue.dbos_client import queue_client
+from ..queue.submit import submit
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Autopilots: turned on and off, their cycles, and what a cycle begins."""

@@ -1,0 +1,1 @@
+"""A worker: takes jobs and their pieces, on DBOS."""
