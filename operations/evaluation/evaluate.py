@@ -7,27 +7,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from ...errors import InputError, ReleaseMisfitError
-from ...evaluation.baselines import check_baselines
 from ...evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ...evaluation.experiment import Row
 from ...evaluation.recorded import Recorded, read_answers
 from ...evaluation.summary import summarise
 from ...knowledge.catalogue import item_ids
-from ...knowledge.domains import Domain
-from ...knowledge.hint_store.hints import count_kept
 from ...knowledge.sessions.training_sessions import training_sessions
-from ...ranking.choosers import hint_choice
-from ...ranking.release_cache import served_policy
-from ...records import Session, counted
+from ...records import Session
 from ...runtime.context import Context
-from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
-from ..budgeted import budgeted
+from ..budgeted import budgeted, spent
 from ..database import in_domain
 from ..first_stage.fusion import what_it_adds
+from .compared import (
+    check_names,
+    default_policies,
+    require_training,
+    seen_in_training,
+    why_not_ppo,
+)
 from .experiment import Experiment
 from .held_out import held_out_sessions
 from .recorded import score_recorded
@@ -105,15 +103,14 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     context, options, budget = await budgeted(
         context, "evaluate", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    notes: list[str] = []
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
-        if policies is None:
-            policies = await _default_policies(connection, domain, options)
-            notes = _why_not_ppo(policies, domain.name, options.model)
-    if baselines and not train:
-        raise _nothing_to_learn_from(domain.name)
+    remarks: list[str] = []
+    if policies is None:
+        policies = await default_policies(options)
+        remarks = why_not_ppo(policies, options)
+    require_training(baselines, train, options.domain)
     ranked, found = await held_out_sessions(
         sessions,
         known,
@@ -121,131 +118,62 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         seed=options.seed,
         skip_malformed=skip_malformed,
     )
-    notes = [*found, *_seen_in_training(ranked, train), *notes]
-    shared = replace(context, seed=options.seed)
-    experiment = Experiment(shared, ranked, progress)
-    more: dict[str, Any] = {"hints": []}
-    cells: dict[int, Row] = {}
-    rows = await _score_recorded(recorded, shared, ranked, more, notes) if recorded else []
+    experiment = Experiment(replace(context, seed=options.seed), ranked, progress)
+    comparison = _Comparison(experiment)
+    if recorded:
+        await comparison.add_recorded(recorded)
     if batch:
         await experiment.ask_ahead(policies, permutations=permutations, oracle=oracle)
-    ours = await experiment.policies(policies)
-    rows += ours
-    if permutations > 1:
-        permuted = await experiment.permutations(ours, permutations)
-        more["orders"] = [spread for spread, _ in permuted]
-        rows += [fused for _, fused in permuted]
-    if oracle:
-        without = next((row for row in ours if row.name == "none"), None)
-        ceiling, more["hints"], cells = await experiment.every_hint(without)
-        rows.append(ceiling)
-    rows += await experiment.baselines(baselines, train)
-    if budget.cost:
-        more["cost"] = round(budget.cost, 6)
+    await comparison.add_policies(policies, permutations, oracle=oracle)
+    comparison.rows += await experiment.baselines(baselines, train)
+    cost = {"cost": spent(budget)["cost"]} if budget.cost else {}
     return Evaluation(
         domain=options.domain,
         sessions=ranked,
         seed=options.seed,
-        rows=rows,
-        document={**summarise(rows, seed=options.seed), **more},
-        cells=cells,
-        notes=notes,
+        rows=comparison.rows,
+        document={**summarise(comparison.rows, seed=options.seed), **comparison.more, **cost},
+        cells=comparison.cells,
+        notes=[*found, *seen_in_training(ranked, train), *remarks, *comparison.notes],
     )
 
 
-async def default_policies(options: RunOptions) -> Sequence[str]:
-    """Return which hint policies are compared if none are named."""
-    async with in_domain(options, None) as (connection, domain):
-        return await _default_policies(connection, domain, options)
+class _Comparison:
+    """Collects the rows of the systems that an experiment compares, and what else they show.
 
-
-async def _default_policies(
-    connection: AsyncConnection, domain: Domain, options: RunOptions
-) -> Sequence[str]:
-    if await _serves(connection, domain, options):
-        return ("none", "static", "ppo")
-    # Without a hint, all of them would be the same row.
-    return (
-        ("none", "random", "similar", "static")
-        if await count_kept(connection, domain.id)
-        else ("none",)
-    )
-
-
-def _why_not_ppo(policies: Sequence[str], domain: str, model: str) -> list[str]:
-    if "ppo" in policies:
-        return []
-    return [(_NO_RELEASE if len(policies) > 1 else _NO_HINT).format(domain=domain, model=model)]
-
-
-def check_names(
-    policies: Sequence[str] | None, baselines: Sequence[str], *, nothing_else: bool
-) -> None:
-    """Check the names of policies and baselines.
-
-    Args:
-        nothing_else: Whether nothing but these is compared.
-
-    Raises:
-        InputError: A name is unknown, or there is nothing to compare.
+    Attributes:
+        rows: Results so far.
+        more: As in `Evaluation.document`, without what `summarise` returns; likewise `cells`.
+        notes: Remarks for the reader.
     """
-    for policy in policies or ():
-        hint_choice(policy)
-    check_baselines(baselines)
-    if policies is not None and not policies and not baselines and nothing_else:
-        raise InputError(
-            "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
-        )
 
+    def __init__(self, experiment: Experiment) -> None:
+        self.rows: list[Row] = []
+        self.more: dict[str, Any] = {"hints": []}
+        self.cells: Mapping[int, Row] = {}
+        self.notes: list[str] = []
+        self._experiment = experiment
 
-def _nothing_to_learn_from(domain: str) -> InputError:
-    return InputError(
-        "baselines",
-        f"They learn from training sessions, and {domain!r} has none.",
-        "Load some: re2llm load … --sessions FILE. Or leave `baselines` empty.",
-    )
+    async def add_recorded(self, recorded: Sequence[Recorded]) -> None:
+        """Score recorded answers."""
+        context, sessions = self._experiment.context, self._experiment.sessions
+        rows, self.more["answers"], fusion = await score_recorded(context, sessions, recorded)
+        self.rows += rows
+        if fusion is not None:
+            self.more["fusion"] = {"answers": fusion.as_dict()}
+            self.notes.append(f"answers: {what_it_adds(fusion.as_dict())}")
 
-
-async def _score_recorded(
-    recorded: Sequence[Recorded],
-    context: Context,
-    sessions: Sequence[Session],
-    document: dict[str, Any],
-    notes: list[str],
-) -> list[Row]:
-    """Return the rows of recorded answers, and add what else they show to document and notes."""
-    rows, document["answers"], fusion = await score_recorded(context, sessions, recorded)
-    if fusion is not None:
-        document["fusion"] = {"answers": fusion.as_dict()}
-        notes.append(f"answers: {what_it_adds(fusion.as_dict())}")
-    return rows
-
-
-_NO_RELEASE = (
-    "{domain} has no active release that fits {model} and RE2LLM_FUSE, so the learned policy is "
-    "not compared; `re2llm train` makes one."
-)
-_NO_HINT = "{domain} has no hints, so there is nothing to choose from; `re2llm learn` finds some."
-
-
-async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptions) -> bool:
-    """Return whether the domain has an active release that fits the run."""
-    version = (options.model, options.prompt_version)
-    try:
-        return await served_policy(options.services, connection, domain.id, *version) is not None
-    except ReleaseMisfitError:
-        return False
-
-
-def _seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:
-    trained_on = {(session.history, session.target) for session in train}
-    seen = sum((session.history, session.target) in trained_on for session in sessions)
-    if not seen:
-        return []
-    are = "is a training session" if seen == 1 else "are training sessions"
-    return [
-        (
-            f"{seen:,} of the {counted(len(sessions), 'session')} {are}, "
-            "which favors systems that learned from them."
-        )
-    ]
+    async def add_policies(
+        self, policies: Sequence[str], permutations: int, *, oracle: bool
+    ) -> None:
+        """Rank by hint policies, in several orders, and with every hint; see `evaluate`."""
+        ours = await self._experiment.policies(policies)
+        self.rows += ours
+        if permutations > 1:
+            permuted = await self._experiment.permutations(ours, permutations)
+            self.more["orders"] = [spread for spread, _ in permuted]
+            self.rows += [fused for _, fused in permuted]
+        if oracle:
+            without = next((row for row in ours if row.name == "none"), None)
+            ceiling, self.more["hints"], self.cells = await self._experiment.every_hint(without)
+            self.rows.append(ceiling)

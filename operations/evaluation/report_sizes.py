@@ -11,7 +11,14 @@ import numpy as np
 from ...evaluation.report.comparison import gains_over
 from ...evaluation.report.page import Picture
 from ...evaluation.report.pictures import gain_by_size
-from ...evaluation.report.sizes import FEWEST_SESSIONS, Cells, by_hints, by_sessions, sizes_up_to
+from ...evaluation.report.sizes import (
+    FEWEST_SESSIONS,
+    Cells,
+    SizePoint,
+    by_hints,
+    by_sessions,
+    sizes_up_to,
+)
 from ...knowledge.hint_store.hints import HintAndEmbedding, hint_key
 from ...knowledge.hint_store.shortlist import active_among
 from ...knowledge.hint_store.trials import gains
@@ -59,7 +66,6 @@ async def size_pictures(
             "`re2llm train` tries them on RE2LLM_TRAIN_PANEL sessions."
         )
     test = await _test_cells(evaluation, hints, options)
-    embeddings = np.stack([embedding for _, embedding in hints])
     count = len(train.states)
     points = len(sizes_up_to(len(hints), 1)) + len(sizes_up_to(count, FEWEST_SESSIONS))
     loop = asyncio.get_running_loop()
@@ -71,16 +77,23 @@ async def size_pictures(
         loop.call_soon_threadsafe(progress, _STAGE, done, points)
 
     progress(_STAGE, 0, points)
+    embeddings = np.stack([embedding for _, embedding in hints])
     hinted, trained = [
         await asyncio.to_thread(
             draw, train, test, embeddings, seed=evaluation.seed, on_point=advance
         )
         for draw in (by_hints, by_sessions)
     ]
+    return _pictures(hinted, trained, hints=len(hints), sessions=count)
+
+
+def _pictures(
+    hinted: Sequence[SizePoint], trained: Sequence[SizePoint], *, hints: int, sessions: int
+) -> list[Picture]:
     return [
         Picture(
             _HEADINGS[0],
-            _SOURCE.format(f"{counted(count, 'training session')}")
+            _SOURCE.format(counted(sessions, "training session"))
             + "Hints in the order in which they were learned.",
             gain_by_size("kb", "number of hints", hinted),
             "The gain with more hints. It is good if the line of the policy rises, and lies above "
@@ -89,7 +102,7 @@ async def size_pictures(
         Picture(
             _HEADINGS[1],
             _SOURCE.format("that many training sessions, drawn at random")
-            + f"{counted(len(hints), 'hint')}, with stats from those sessions alone; but they were "
+            + f"{counted(hints, 'hint')}, with stats from those sessions alone; but they were "
             "learned and verified with more.",
             gain_by_size("few", "number of training sessions", trained),
             "The gain with more training sessions. It is good if the line of the policy rises; "

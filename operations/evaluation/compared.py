@@ -1,0 +1,102 @@
+"""What an evaluation compares, and remarks on whether that is fair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import InputError, ReleaseMisfitError
+from ...evaluation.baselines import check_baselines
+from ...knowledge.domains import Domain
+from ...knowledge.hint_store.hints import count_kept
+from ...ranking.choosers import hint_choice
+from ...ranking.release_cache import served_policy
+from ...records import Session, counted
+from ...runtime.options import RunOptions
+from ..database import in_domain
+
+_NO_RELEASE = (
+    "{domain} has no active release that fits {model} and RE2LLM_FUSE, so the learned policy is "
+    "not compared; `re2llm train` makes one."
+)
+_NO_HINT = "{domain} has no hints, so there is nothing to choose from; `re2llm learn` finds some."
+
+
+def check_names(
+    policies: Sequence[str] | None, baselines: Sequence[str], *, nothing_else: bool
+) -> None:
+    """Check the names of policies and baselines.
+
+    Args:
+        nothing_else: Whether nothing but these is compared.
+
+    Raises:
+        InputError: A name is unknown, or there is nothing to compare.
+    """
+    for policy in policies or ():
+        hint_choice(policy)
+    check_baselines(baselines)
+    if policies is not None and not policies and not baselines and nothing_else:
+        raise InputError(
+            "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
+        )
+
+
+async def default_policies(options: RunOptions) -> Sequence[str]:
+    """Return which hint policies are compared if none are named."""
+    async with in_domain(options, None) as (connection, domain):
+        if await _serves(connection, domain, options):
+            return ("none", "static", "ppo")
+        # Without a hint, all of them would be the same row.
+        return (
+            ("none", "random", "similar", "static")
+            if await count_kept(connection, domain.id)
+            else ("none",)
+        )
+
+
+async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptions) -> bool:
+    """Return whether the domain has an active release that fits the run."""
+    version = (options.model, options.prompt_version)
+    try:
+        return await served_policy(options.services, connection, domain.id, *version) is not None
+    except ReleaseMisfitError:
+        return False
+
+
+def why_not_ppo(policies: Sequence[str], options: RunOptions) -> list[str]:
+    """Remark on the learned policy, if it is not among those of `default_policies`."""
+    if "ppo" in policies:
+        return []
+    remark = _NO_RELEASE if len(policies) > 1 else _NO_HINT
+    return [remark.format(domain=options.domain, model=options.model)]
+
+
+def require_training(baselines: Sequence[str], train: Sequence[Session], domain: str) -> None:
+    """Check that baselines have something to learn from.
+
+    Raises:
+        InputError: There are no training sessions.
+    """
+    if baselines and not train:
+        raise InputError(
+            "baselines",
+            f"They learn from training sessions, and {domain!r} has none.",
+            "Load some: re2llm load … --sessions FILE. Or leave `baselines` empty.",
+        )
+
+
+def seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:
+    """Remark on sessions that are training sessions, too."""
+    trained_on = {(session.history, session.target) for session in train}
+    seen = sum((session.history, session.target) in trained_on for session in sessions)
+    if not seen:
+        return []
+    are = "is a training session" if seen == 1 else "are training sessions"
+    return [
+        (
+            f"{seen:,} of the {counted(len(sessions), 'session')} {are}, "
+            "which favors systems that learned from them."
+        )
+    ]
