@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +22,10 @@ from ...runtime.context import Context
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
-from ..first_stage.fusion import learn_fusions
 from ..hints.harmful import judge_by_trials
 from ..releases.store import release_of, store_and_activate
-from ..sessions.enough import harmful, too_few_calls
 from ..sessions.selection import selected_sessions
-from .few_cells import first_to_visit, fully_paid, spent_on
-from .own_cells import rows_to_judge
+from .judged import Judged
 from .results import TrainedRelease
 from .training_set import draw_training_set
 from .tried import Tried, try_hints
@@ -93,22 +89,19 @@ async def train(  # noqa: PLR0913  # what a training can be
     tried = await try_hints(
         drawn, recipe, options, every_cell=every_cell, batch=batch, progress=progress
     )
+    hints = [hint for hint, _ in tried.hints]
     limit = options.settings.max_hints if recipe == "content" else 1
-    most = min(limit, len(drawn.hints), len(tried.hints))
+    most = min(limit, len(drawn.hints), len(hints))
     config = default_config(recipe, seed=seed, most=most)
     trained = await _train(tried, recipe, config, options, progress)
-    judged = await _judged(tried, trained, options)
-    metrics = await _metrics(tried, trained, judged)
-    fusions = await _learn_fusions(tried, trained, judged, options)
-    metrics |= spent_on(tried.search, tried.stopped)
-    worse = await _worse(tried, trained, judged)
-    of_release = metrics | {"worse": worse} | ({"fusion": fusions} if fusions else {})
-    hints = [hint for hint, _ in tried.hints]
+    judged = await Judged.of(tried, trained, options)
+    fusions = await judged.fusions(options)
+    metrics = judged.metrics()
+    of_release = metrics | {"worse": judged.worse} | ({"fusion": fusions} if fusions else {})
     release = release_of(trained, recipe, config, of_release, hints, options)
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
-        refusal = refusal or worse
-        refusal = refusal or (too_few_calls(metrics) if tried.stopped == "limit" else "")
+        refusal = refusal or judged.worse or judged.too_little
     number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
     return TrainedRelease(
         domain=options.domain,
@@ -157,48 +150,3 @@ async def _train(
         of_members = await asyncio.to_thread(tried.search.doubly_robust, folds)
         earned = [estimated(mine) for mine in of_members]
     return await asyncio.to_thread(train_hint_policy, data, recipe, config, earned, progress=report)
-
-
-async def _judged(tried: Tried, trained: Trained, options: RunOptions) -> NDArray[np.int64]:
-    """Return the places in `tried.rows` that the policy is validated on."""
-    first = first_to_visit(options.settings)
-    if tried.search is None:
-        return rows_to_judge(tried.own, trained.choices, trained.folds, tried.rows >= first)
-    return await fully_paid(tried.table, tried.rows, trained.choices, tried.own, first)
-
-
-async def _metrics(tried: Tried, trained: Trained, judged: NDArray[np.int64]) -> dict[str, Any]:
-    rows, chosen = tried.rows[judged], trained.choices[judged]
-    static = await tried.table.rewards(rows, np.ones_like(judged))
-    return {
-        "gain": round(float((await tried.table.rewards(rows, chosen)).mean()), 5),
-        "static_gain": round(float(static.mean()), 5),
-        "mean_hints": round(float((chosen > 0).sum()) / len(judged), 3),
-        "validation_sessions": len(judged),
-        "update": trained.update,
-        "cells": tried.table.cells,
-    }
-
-
-async def _worse(tried: Tried, trained: Trained, judged: NDArray[np.int64]) -> str:
-    rows = tried.rows[judged]
-    gains = await tried.table.rewards(rows, trained.choices[judged])
-    return harmful(gains, await tried.table.rewards(rows, np.ones_like(judged)))
-
-
-async def _learn_fusions(
-    tried: Tried, trained: Trained, judged: NDArray[np.int64], options: RunOptions
-) -> dict[str, Any]:
-    if options.fuse != "learned":
-        return {}
-    count = len(tried.states)
-    choices = np.full((count, *trained.choices.shape[1:]), -1, dtype=np.int64)
-    choices[tried.rows[judged]] = trained.choices[judged]
-    actions = {
-        "none": np.zeros(count, dtype=np.int64),
-        "static": np.where(choices.reshape(count, -1)[:, 0] >= 0, 1, -1),
-        "ppo": choices,
-    }
-    hints = [hint for hint, _ in tried.hints]
-    learned = await learn_fusions(tried.states, hints, actions, options)
-    return {name: one.as_dict() for name, one in learned.items()}

@@ -1,0 +1,99 @@
+"""Judges a trained policy on the sessions that it is validated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Floats
+from ...policies.training import Trained
+from ...runtime.options import RunOptions
+from ..first_stage.fusion import learn_fusions
+from ..sessions.enough import harmful, too_few_calls
+from .few_cells import first_to_visit, fully_paid, spent_on
+from .own_cells import rows_to_judge
+from .tried import Tried
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A trained policy, and what it earns on the sessions that it is validated on.
+
+    Attributes:
+        tried: What it was trained on.
+        trained: The policy.
+        places: Of the validation sessions in `tried.rows`.
+        gains: What the policy's choices earn there.
+        static_gains: What the best single hint earns there.
+    """
+
+    tried: Tried
+    trained: Trained
+    places: NDArray[np.int64]
+    gains: Floats
+    static_gains: Floats
+
+    @classmethod
+    async def of(cls, tried: Tried, trained: Trained, options: RunOptions) -> Judged:
+        """Judge a policy; what the judgment needs and is not known yet is paid for.
+
+        Raises:
+            BudgetSpentError: The budget is spent; paid trials are kept.
+            ModelDownError: The model has been down for long; paid trials are kept.
+        """
+        places = await _places(tried, trained, options)
+        rows = tried.rows[places]
+        static_gains = await tried.table.rewards(rows, np.ones_like(places))
+        gains = await tried.table.rewards(rows, trained.choices[places])
+        return cls(tried, trained, places, gains, static_gains)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what a release says of the policy."""
+        chosen = self.trained.choices[self.places]
+        return {
+            "gain": round(float(self.gains.mean()), 5),
+            "static_gain": round(float(self.static_gains.mean()), 5),
+            "mean_hints": round(float((chosen > 0).sum()) / len(self.places), 3),
+            "validation_sessions": len(self.places),
+            "update": self.trained.update,
+            "cells": self.tried.table.cells,
+            **spent_on(self.tried.search, self.tried.stopped),
+        }
+
+    @property
+    def worse(self) -> str:
+        """Why the policy is clearly worse than no hint or the best single one; else empty."""
+        return harmful(self.gains, self.static_gains)
+
+    @property
+    def too_little(self) -> str:
+        """Why too little was paid for to trust the policy; else empty."""
+        return too_few_calls(self.metrics()) if self.tried.stopped == "limit" else ""
+
+    async def fusions(self, options: RunOptions) -> dict[str, Any]:
+        """Return how much the model counts under each policy; empty if that is not learned."""
+        if options.fuse != "learned":
+            return {}
+        count = len(self.tried.states)
+        trained = self.trained.choices
+        choices = np.full((count, *trained.shape[1:]), -1, dtype=np.int64)
+        choices[self.tried.rows[self.places]] = trained[self.places]
+        actions = {
+            "none": np.zeros(count, dtype=np.int64),
+            "static": np.where(choices.reshape(count, -1)[:, 0] >= 0, 1, -1),
+            "ppo": choices,
+        }
+        hints = [hint for hint, _ in self.tried.hints]
+        learned = await learn_fusions(self.tried.states, hints, actions, options)
+        return {name: one.as_dict() for name, one in learned.items()}
+
+
+async def _places(tried: Tried, trained: Trained, options: RunOptions) -> NDArray[np.int64]:
+    """Return the places in `tried.rows` that the policy is validated on."""
+    first = first_to_visit(options.settings)
+    if tried.search is None:
+        return rows_to_judge(tried.own, trained.choices, trained.folds, tried.rows >= first)
+    return await fully_paid(tried.table, tried.rows, trained.choices, tried.own, first)
