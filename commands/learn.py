@@ -17,7 +17,7 @@ from .stopped import say_stopped
 from .tables import print_retired
 
 if TYPE_CHECKING:
-    from ..operations.learning.learn import Learned
+    from ..operations.learning.results import Learned
 
 
 def learn(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ..data.interactions import TableOptions
 from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..operations.catalogue.results import Loaded
-from ..operations.learning.learn import Learned, learn
+from ..operations.learning.learn import learn
+from ..operations.learning.results import Learned
 from ..operations.loading.load import load
 from ..records import Session
 from ..runtime.progress import Progress, silent

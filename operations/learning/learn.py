@@ -4,88 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from ...errors import HintsFullError, Re2llmError
+from ...errors import HintsFullError
 from ...records import counted
+from ...runtime.budget import Budget
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent, spent_so_far
-from ..hints.results import RetiredHint
 from ..hints.tidy import tidy_hints
-from ..hints.tidy_results import TidiedHint
 from ..sessions.enough import NOTHING_HELPED, NOTHING_MISSED, session_advice
 from .learner import Learner
+from .results import Learned
 from .sessions import sessions_at_once, sessions_to_learn_from
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
-    """What a run of learning did.
-
-    Attributes:
-        domain: The catalogue.
-        sessions_before: Sessions that were settled by earlier runs.
-        sessions_left: Sessions that are not settled.
-        sessions: Sessions that this run learned from.
-        missed: Of those, how many the model missed.
-        failed: Sessions that the model left unanswered; another run retries them.
-        proposed: Proposed hints; the next five fields are their outcomes.
-        stored: Stored.
-        duplicate: Repeat a stored hint.
-        leak: Name an item.
-        ineffective: Have no measured gain.
-        surplus: Passed, but there was room only for better ones.
-        retired: Older hints retired for measured harm, counted.
-        retired_hints: Which these are, and why.
-        tidied: What tidying has changed afterwards, by the trials so far.
-        llm_calls: Model calls, retries included.
-        tokens: In and out.
-        cost: By `RE2LLM_PRICES`.
-        hints: Active and pending hints in the domain now.
-        advice: What to do if there is too little to learn from; else empty.
-        full: Whether it stopped early because there were as many hints as are allowed. Tidying may
-            have retired some since.
-        stopped: Why else it stopped early: the budget is spent, or the model has long been down.
-    """
-
-    domain: str
-    sessions_before: int
-    sessions_left: int
-    sessions: int
-    missed: int
-    failed: int
-    proposed: int
-    stored: int
-    duplicate: int
-    leak: int
-    ineffective: int
-    surplus: int
-    retired: int
-    retired_hints: list[RetiredHint]
-    tidied: list[TidiedHint]
-    llm_calls: int
-    tokens: int
-    cost: float
-    hints: int
-    advice: str
-    full: bool
-    stopped: Re2llmError | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON primitives, without `stopped`."""
-        names = [field.name for field in fields(self) if field.name != "stopped"]
-        document = {name: getattr(self, name) for name in names}
-        return {
-            **document,
-            "retired_hints": [hint.model_dump() for hint in self.retired_hints],
-            "tidied": [hint.model_dump() for hint in self.tidied],
-        }
-
-
+_STAGE = "learning"
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at a session that another process is working on."""
 _COUNTS = (
@@ -142,23 +76,11 @@ async def learn(
     keys = await sessions_to_learn_from(options, sessions, keys, progress=progress)
     learner = Learner(context, options)
     todo = await learner.unsettled(keys)
-    before = done = len(keys) - len(todo)
-
-    async def work(key: int) -> None:
-        nonlocal done
-        hints = await learner.count_hints()
-        missed = learner.counts["missed"]
-        note = (
-            f"{counted(missed, 'miss', 'misses')}, {counted(hints, 'hint')}, {spent_so_far(budget)}"
-        )
-        progress("learning", done, len(keys), note)
-        budget.room_for_hints(hints)
-        await learner.learn_from(key)
-        done += 1
-
-    progress("learning", done, len(keys))
+    before = len(keys) - len(todo)
+    one_by_one = _OneByOne(learner, budget, progress, before, len(keys))
     at_once = concurrency or sessions_at_once(budget, options.settings, options.model)
-    stopped = await learner.work_through(todo, work, concurrency=at_once)
+    progress(_STAGE, before, len(keys))
+    stopped = await learner.work_through(todo, one_by_one.learn_from, concurrency=at_once)
     full = isinstance(stopped, HintsFullError)
     # Verification has accepted these hints: none is retired for a missing proof.
     found = await tidy_hints(context, max_llm_calls=0, give_up=False) if tidy else None
@@ -180,6 +102,28 @@ async def learn(
         full=full,
         stopped=None if full else stopped,
     )
+
+
+class _OneByOne:
+    """Learns from single sessions while there is room for hints, and reports before each."""
+
+    def __init__(
+        self, learner: Learner, budget: Budget, progress: Progress, done: int, sessions: int
+    ) -> None:
+        self._learner = learner
+        self._budget = budget
+        self._progress = progress
+        self._done = done
+        self._sessions = sessions
+
+    async def learn_from(self, key: int) -> None:
+        hints = await self._learner.count_hints()
+        missed = counted(self._learner.counts["missed"], "miss", "misses")
+        note = f"{missed}, {counted(hints, 'hint')}, {spent_so_far(self._budget)}"
+        self._progress(_STAGE, self._done, self._sessions, note)
+        self._budget.room_for_hints(hints)
+        await self._learner.learn_from(key)
+        self._done += 1
 
 
 async def learn_session(context: Context, key: int) -> dict[str, int]:
