@@ -71,11 +71,7 @@ async def evaluate_raters(
         check_samples(asked_for, settings.temperature, field)
     count = asked_for if asked_for > 1 else 0
     description = {} if checkpoint is None else checkpoint_description(checkpoint)
-    trained_with = description.get("prompt")
-    limits = source.limits() if trained_with is None else PromptLimits(**trained_with)
-    source = _on_scale_of(source, description)
-    corpus = source.corpus(limits)
-    _require_same_split(corpus, description)
+    corpus = _corpus(source, description)
     trained = read_trained(description)
     held_out = _held_out(corpus, trained)
     if left_out := len(corpus.split.test) - len(held_out):
@@ -87,22 +83,9 @@ async def evaluate_raters(
     cases = held_out[:limit]
     rows: list[RatingRow] = []
     if checkpoint is not None:
-        rated = await asyncio.to_thread(
-            checkpoint_ratings, corpus, cases, checkpoint, progress, samples=count
-        )
-        rows.append(RatingRow(str(checkpoint), "model", rated.greedy))
-        if count:
-            rows.append(_mean_row(str(checkpoint), rated.sampled))
+        rows += await _rows_of_checkpoint(corpus, cases, checkpoint, count, progress)
     if model is not None:
-        budget = context.budget or Budget()
-        options = await resolve_context(replace(context, model=model, budget=budget))
-        budget.require_prices(options.settings.prices, [options.model])
-        drawn = count if options.settings.temperature else 0
-        asked = await model_ratings(corpus, cases, options, progress, samples=drawn or 1)
-        if drawn:
-            rows.append(_mean_row(model, asked, budget.calls))
-        else:
-            rows.append(RatingRow(model, "model", [each[0] for each in asked], budget.calls))
+        rows.append(await _row_of_model(corpus, cases, model, count, context, progress))
     pairs = [case.key for case in cases]
     for name in baselines:
         predicted = RATING_BASELINES[name](corpus.split.known, pairs, corpus.scale, source.seed)
@@ -111,6 +94,15 @@ async def evaluate_raters(
     groups = case_groups(corpus.split, cases, None if trained is None else _users(corpus, trained))
     figures = summarise_ratings(rows, truths, corpus.scale, seed=source.seed, groups=groups)
     return {**figures, "left_out": left_out}
+
+
+def _corpus(source: ReviewSource, trained: Mapping[str, Any]) -> RatingCorpus:
+    """Read the reviews as a checkpoint was trained to see them, if there is one."""
+    prompt = trained.get("prompt")
+    limits = source.limits() if prompt is None else PromptLimits(**prompt)
+    corpus = _on_scale_of(source, trained).corpus(limits)
+    _require_same_split(corpus, trained)
+    return corpus
 
 
 def _on_scale_of(source: ReviewSource, trained: Mapping[str, Any]) -> ReviewSource:
@@ -162,6 +154,39 @@ def _held_out(corpus: RatingCorpus, trained: TrainedOn | None) -> Sequence[Ratin
             "ids.",
         )
     return kept
+
+
+async def _rows_of_checkpoint(
+    corpus: RatingCorpus,
+    cases: Sequence[RatingCase],
+    checkpoint: Path,
+    samples: int,
+    progress: Progress,
+) -> list[RatingRow]:
+    name = str(checkpoint)
+    rated = await asyncio.to_thread(
+        checkpoint_ratings, corpus, cases, checkpoint, progress, samples=samples
+    )
+    greedy = RatingRow(name, "model", rated.greedy)
+    return [greedy, _mean_row(name, rated.sampled)] if samples else [greedy]
+
+
+async def _row_of_model(
+    corpus: RatingCorpus,
+    cases: Sequence[RatingCase],
+    model: str,
+    samples: int,
+    context: Context,
+    progress: Progress,
+) -> RatingRow:
+    budget = context.budget or Budget()
+    options = await resolve_context(replace(context, model=model, budget=budget))
+    budget.require_prices(options.settings.prices, [options.model])
+    drawn = samples if options.settings.temperature else 0
+    asked = await model_ratings(corpus, cases, options, progress, samples=drawn or 1)
+    if drawn:
+        return _mean_row(model, asked, budget.calls)
+    return RatingRow(model, "model", [each[0] for each in asked], budget.calls)
 
 
 def _mean_row(name: str, sampled: Sequence[Sequence[float | None]], calls: int = 0) -> RatingRow:
