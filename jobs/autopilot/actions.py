@@ -16,7 +16,7 @@ from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..kinds.registry import JobKind
-from ..queue.submit import submit
+from ..queue.submit import Origin, submit
 
 
 async def begin(
@@ -65,7 +65,8 @@ async def begin(
     if isinstance(arguments, Decision):
         return arguments, None
     kind, limits = cast("JobKind", decision.action.value), decision.limits(seen)
-    made = await submit(context, kind, arguments, **limits, autopilot=True, key_id=key_id)
+    origin = Origin(autopilot=True, key_id=key_id)
+    made = await submit(context, kind, arguments, **limits, origin=origin)
     return decision, made.id
 
 

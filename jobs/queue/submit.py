@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...knowledge.access.keys import hold_key
@@ -19,7 +20,27 @@ from .code_version import code_version
 from .dbos_client import enqueue, queue_client
 
 
-async def submit(  # what a job is
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What submits a job; by default, a person.
+
+    Attributes:
+        schedule: The name of the schedule that submits it.
+        job_id: The id that it gives the job; one that is there already is not submitted again.
+        autopilot: Whether it is a step of the domain's autopilot, whose budget of the day counts.
+        key_id: The API key that it works for; `None` takes that of the run.
+    """
+
+    schedule: str | None = None
+    job_id: str | None = None
+    autopilot: bool = False
+    key_id: str | None = None
+
+
+_PERSON = Origin()
+
+
+async def submit(
     context: Context,
     kind: JobKind,
     arguments: Mapping[str, Any],
@@ -27,10 +48,7 @@ async def submit(  # what a job is
     max_llm_calls: int | None = None,
     max_tokens: int | None = None,
     max_cost: float | None = None,
-    schedule: str | None = None,
-    job_id: str | None = None,
-    autopilot: bool = False,
-    key_id: str | None = None,
+    origin: Origin = _PERSON,
 ) -> Job:
     """Submit a job, which workers then do.
 
@@ -38,10 +56,7 @@ async def submit(  # what a job is
         context: The run's options; model and mode are pinned, so that all workers do the same.
         arguments: As the operation takes them.
         max_llm_calls: Model calls that it may make, over all workers; likewise the next two.
-        schedule: The name of the schedule that submits it.
-        job_id: Its id; one that is there already is not submitted again.
-        autopilot: Whether it is a step of the domain's autopilot, whose budget of the day counts.
-        key_id: The API key that it works for; `None` takes that of the run.
+        origin: What submits it.
 
     Raises:
         InputError: The arguments cannot be used.
@@ -54,22 +69,22 @@ async def submit(  # what a job is
         require_prices(
             options.settings.prices, models_of(kind, options.model, options.reflect_model)
         )
-    key_id = key_id or options.key_id
-    if not autopilot:  # which does one step at a time
+    key_id = origin.key_id or options.key_id
+    if not origin.autopilot:  # which does one step at a time
         async with options.services.engine.begin() as connection:
             await hold_place(connection, key_id)  # before what takes long
     prepared = await job_kind(kind).prepare(options, arguments)
     async with in_domain(options, None) as (_, domain):
         number = domain.id
     version = await asyncio.to_thread(code_version)
-    made = job_id or f"{kind}-{secrets.token_hex(4)}"
+    made = origin.job_id or f"{kind}-{secrets.token_hex(4)}"
     services = options.services
     async with queue_client(services) as client, services.engine.begin() as connection:
-        known = None if job_id is None else await find_job(connection, job_id)
+        known = None if origin.job_id is None else await find_job(connection, made)
         if known is not None:
             return known
         await hold_key(connection, key_id)
-        if not autopilot:
+        if not origin.autopilot:
             await hold_place(connection, key_id)
         await store_job(
             connection,
@@ -81,8 +96,8 @@ async def submit(  # what a job is
             max_calls=max_llm_calls,
             max_tokens=max_tokens,
             max_cost=max_cost,
-            schedule=schedule,
-            autopilot=autopilot,
+            schedule=origin.schedule,
+            autopilot=origin.autopilot,
             key_id=key_id,
         )
         await enqueue(connection, client, made, 1, version)

@@ -23,7 +23,7 @@ from ...runtime.services import Services
 from ...runtime.sharing import shared_services
 from ..queue.code_version import code_version
 from ..queue.dbos_client import queue_client
-from ..queue.submit import submit
+from ..queue.submit import Origin, submit
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +68,7 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
             given["kind"],
             given["arguments"],
             **given["limits"],
-            schedule=given["name"],
-            job_id=job_id,
-            key_id=key_id,
+            origin=Origin(schedule=given["name"], job_id=job_id, key_id=key_id),
         )
     except PoolerError as error:
         await _store_refused(services, domain.id, job_id, given, error)

@@ -10,6 +10,7 @@ from re2llm.data.sample import sample_items
 from re2llm.errors import DatabaseError, InputError, LimitReachedError, ModelDownError
 from re2llm.jobs.queue.control import cancel_job, jobs, retry
 from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.queue.submit import Origin
 from re2llm.jobs.schedules import ticks
 from re2llm.jobs.schedules.schedules import add_schedule, list_schedules, remove_schedule
 from re2llm.jobs.schedules.ticks import next_tick, submit_tick
@@ -139,8 +140,8 @@ async def test_of_an_hour_that_comes_twice_one_tick_submits(
     domain = await loaded(1)
     submitted: list[str] = []
 
-    async def submit(*_: object, job_id: str, **__: object) -> None:
-        submitted.append(job_id)
+    async def submit(*_: object, origin: Origin, **__: object) -> None:
+        submitted.append(str(origin.job_id))
 
     class Clock(dt.datetime):
         @classmethod

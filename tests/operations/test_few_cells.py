@@ -11,7 +11,7 @@ import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError
 from re2llm.jobs.queue.control import job
-from re2llm.jobs.queue.submit import submit
+from re2llm.jobs.queue.submit import Origin, submit
 from re2llm.jobs.worker import pieces
 from re2llm.knowledge.autopilot.autopilots import store_autopilot
 from re2llm.knowledge.domains import find_domain
@@ -222,7 +222,7 @@ async def test_a_job_with_little_money_ends_with_a_release(
         plan = AutopilotPlan(usd_per_day=MONEY if of == "day" else 10 * MONEY)
         await store_autopilot(connection, found.id, plan.as_dict(), "")
     limits = {"max_cost": MONEY} if of == "job" else {}
-    made = await submit(context, "train", {"force": True}, autopilot=True, **limits)
+    made = await submit(context, "train", {"force": True}, origin=Origin(autopilot=True), **limits)
     plan = await pieces.plan(made.id, made.attempt)
     assert plan is not None
     for piece in plan["pieces"]:
