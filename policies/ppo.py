@@ -10,10 +10,9 @@ Shapes: `B` sessions, `A` actions, `D` state dimensions.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -42,7 +41,8 @@ class PPOConfig:
         prior_coefficient: Weight of KL(policy ‖ prior policy); needs a policy with a prior.
         max_gradient_norm: Longer gradients are clipped to it.
         normalise_advantages: Whether a rollout's advantages get mean 0 and deviation 1.
-        decay: λ of the advantages in a sequence of decisions; a single one has no use for it.
+        decay: GAE's λ in a sequence of decisions; a single one has no use for it. Releases store it
+            under this name.
         seed: Of the sampling and the shuffling.
     """
 
@@ -166,7 +166,7 @@ def ppo_losses(outputs: Outputs, rollout: Rollout, advantage: Tensor, config: PP
 
 
 class PPOTrainer:
-    """Improves a policy rollout by rollout; can stop and continue at any rollout.
+    """Improves a policy rollout by rollout.
 
     Args:
         module: Owns the parameters of actor and critic.
@@ -229,21 +229,3 @@ class PPOTrainer:
         self._schedule.step()
         self.step += 1
         return Losses(*(part.detach() for part in losses))
-
-    def checkpoint(self) -> dict[str, Any]:
-        """Return a copy of the whole training state."""
-        return {
-            "module": {name: value.clone() for name, value in self.module.state_dict().items()},
-            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
-            "schedule": self._schedule.state_dict(),
-            "generator": self._generator.get_state(),
-            "step": self.step,
-        }
-
-    def restore(self, checkpoint: dict[str, Any]) -> None:
-        """Continue from a checkpoint that was taken under the same configuration."""
-        self.module.load_state_dict(checkpoint["module"])
-        self._optimizer.load_state_dict(copy.deepcopy(checkpoint["optimizer"]))
-        self._schedule.load_state_dict(checkpoint["schedule"])
-        self._generator.set_state(checkpoint["generator"])
-        self.step = checkpoint["step"]
