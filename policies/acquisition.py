@@ -27,7 +27,9 @@ LEAST = 0.25
 """Least probability of a trial that is open at all: no reward counts more than four times."""
 
 
-def chances(model: RewardModel, sessions: NDArray[np.int64], tries: float, seed: int) -> Floats:
+def trial_probabilities(
+    model: RewardModel, sessions: NDArray[np.int64], tries: float, seed: int
+) -> Floats:
     """Return with which probability to try each action, `[B, A]`.
 
     No hint is always tried, since rewards are measured from it, and so is the hint that is best on
@@ -76,11 +78,11 @@ def _spread(shares: Floats, tries: float) -> Floats:
     return np.zeros_like(shares)
 
 
-def lots(session: int, hints: Sequence[bytes], seed: int) -> Floats:
-    """Return a session's lots, one for each hint, uniform in [0, 1), `[H]`.
+def uniform_draws(session: int, hints: Sequence[bytes], seed: int) -> Floats:
+    """Return a session's draws, one for each hint, uniform in [0, 1), `[H]`.
 
-    A hint is tried if its lot is below its chance. Lots stay the same in later runs, so that trials
-    are shared.
+    A hint is tried if its draw is below its probability. Draws stay the same in later runs, so that
+    trials are shared.
 
     Args:
         session: Its key.
@@ -134,10 +136,10 @@ def gain_of_more(
         seed: Of the draws.
     """
     gained = np.zeros_like(model.precision)
-    for session, chance in zip(sessions.tolist(), tried, strict=True):
+    for session, probability in zip(sessions.tolist(), tried, strict=True):
         rows = model.features.rows(session)
-        centred = rows - chance @ rows / chance.sum()
-        gained += (centred.T * chance) @ centred
+        centred = rows - probability @ rows / probability.sum()
+        gained += (centred.T * probability) @ centred
     after = model.precision + gained * (more / len(sessions))
     # Where the means will be then: what is uncertain now, less what stays so.
     moves = np.linalg.inv(model.precision) - np.linalg.inv(after)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from .acquisition import ExpectedGain, chances, gain_of_more, lots
+from .acquisition import ExpectedGain, gain_of_more, trial_probabilities, uniform_draws
 from .doubly_robust import cross_fitted, doubly_robust
 from .reward_model import Features, Gathered
 
@@ -34,12 +34,12 @@ class Round:
 
     Attributes:
         rows: Sessions, `[B]`.
-        chances: With which probability each action was drawn, `[B, A]`.
+        propensities: With which probability each action was drawn, `[B, A]`.
         chosen: Which actions were drawn, `[B, A]`; no hint always is.
     """
 
     rows: NDArray[np.int64]
-    chances: Floats
+    propensities: Floats
     chosen: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Round:
 
     def part(self, rows: NDArray[np.bool_] | slice) -> Round:
         """Return some of its sessions."""
-        return Round(self.rows[rows], self.chances[rows], self.chosen[rows])
+        return Round(self.rows[rows], self.propensities[rows], self.chosen[rows])
 
 
 class CellSearch:
@@ -124,11 +124,13 @@ class CellSearch:
             return None
         model = self._gathered.fit()
         sample = np.arange(self._first, len(self._sessions))[:_SAMPLE]
-        likely = chances(model, sample, HINTS, self._seed)
+        likely = trial_probabilities(model, sample, HINTS, self._seed)
         self.more = gain_of_more(model, sample, likely, left, self._seed)
         rows = np.arange(self._next, self._next + min(ROUND, left))
-        open_ = np.where(self._left_out[rows], 0.0, chances(model, rows, HINTS, self._seed))
-        drawn = [lots(self._sessions[row], self._hints, self._seed) for row in rows.tolist()]
+        open_ = trial_probabilities(model, rows, HINTS, self._seed)
+        open_[self._left_out[rows]] = 0.0
+        keys = [self._sessions[row] for row in rows.tolist()]
+        drawn = [uniform_draws(key, self._hints, self._seed) for key in keys]
         chosen = np.ones(open_.shape, dtype=np.bool_)
         chosen[:, 1:] = np.array(drawn) < open_[:, 1:]
         return Round(rows, open_, chosen)
@@ -146,11 +148,11 @@ class CellSearch:
                 earned nothing, if the session has others; which are answered may follow the hint.
         """
         self._next = max(self._next, int(asked.rows.max(initial=self._next - 1)) + 1)
-        for row, chance, chosen, earned in zip(
-            asked.rows.tolist(), asked.chances, asked.chosen, rewards, strict=True
+        for row, propensity, chosen, earned in zip(
+            asked.rows.tolist(), asked.propensities, asked.chosen, rewards, strict=True
         ):
             if np.isfinite(earned[chosen]).any():
-                self._add(row, chance, np.where(chosen, np.nan_to_num(earned), np.nan))
+                self._add(row, propensity, np.where(chosen, np.nan_to_num(earned), np.nan))
 
     def doubly_robust(self, folds: NDArray[np.int64]) -> Floats:
         """Return estimates of all rewards in `rows`, for each member of a policy, `[M, B, A]`.
@@ -162,8 +164,8 @@ class CellSearch:
         expected = cross_fitted(self._features, self.rows, rewards, folds)
         return np.stack([doubly_robust(each, rewards, tried) for each in expected])
 
-    def _add(self, row: int, chance: Floats, rewards: Floats) -> None:
+    def _add(self, row: int, propensity: Floats, rewards: Floats) -> None:
         self._rows.append(row)
-        self._tried.append(chance)
+        self._tried.append(propensity)
         self._rewards.append(rewards)
         self._gathered.add(row, rewards)

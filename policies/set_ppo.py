@@ -121,15 +121,15 @@ def play(
     return Episodes(steps, np.concatenate(following), picks)
 
 
-def lambda_returns(episodes: Episodes, decay: float) -> Tensor:
+def lambda_returns(episodes: Episodes, gae_lambda: float) -> Tensor:
     """Return each step's return, `[N]`: minus its value, that is its GAE without discount.
 
-    `R = r + (1 - decay) V' + decay R'` within the session, and `r` at its last step; so
-    `R - V` is the sum of `decay^i (r + V' - V)` over the steps that follow (Schulman et al., 2016,
+    `R = r + (1 - λ) V' + λ R'` within the session, and `r` at its last step; so
+    `R - V` is the sum of `λ^i (r + V' - V)` over the steps that follow (Schulman et al., 2016,
     arXiv 1506.02438, equation 16). A session of one step has the return `r`, exactly.
 
     Args:
-        decay: λ: 1 looks at what the whole set earned, 0 at the next state's value.
+        gae_lambda: λ: 1 looks at what the whole set earned, 0 at the next state's value.
     """
     returns = episodes.steps.rewards.numpy().copy()
     values = episodes.steps.values.numpy()
@@ -137,7 +137,7 @@ def lambda_returns(episodes: Episodes, decay: float) -> Tensor:
     for row in reversed(range(len(returns))):  # a step's successor comes after it
         after = following[row]
         if after != LAST:
-            returns[row] += (1 - decay) * values[after] + decay * returns[after]
+            returns[row] += (1 - gae_lambda) * values[after] + gae_lambda * returns[after]
     return torch.as_tensor(returns)
 
 

@@ -21,16 +21,17 @@ class RewardModel:
 
     Attributes:
         values: The rewards that there are, `[R]`, rising.
-        chances: Cumulative chance of each, `[time, kind, release, R]`; release 1 is the canary.
+        cumulative: Probability of each or a lower one, `[time, kind, release, R]`; release 1 is the
+            canary.
     """
 
     values: AnyFloats
-    chances: NDArray[np.float64]
+    cumulative: NDArray[np.float64]
 
     @property
     def means(self) -> NDArray[np.float64]:
         """Mean reward of each time, kind and release."""
-        return np.diff(self.chances, axis=-1, prepend=0.0) @ self.values
+        return np.diff(self.cumulative, axis=-1, prepend=0.0) @ self.values
 
     def draw(
         self, time: float, kinds: NDArray[np.intp], canary: NDArray[np.bool_], rng: Any
@@ -45,8 +46,8 @@ class RewardModel:
         Returns:
             Shape `[N]`.
         """
-        at = min(int(time * len(self.chances)), len(self.chances) - 1)
-        cumulative = self.chances[at, kinds, canary.astype(np.intp)]
+        at = min(int(time * len(self.cumulative)), len(self.cumulative) - 1)
+        cumulative = self.cumulative[at, kinds, canary.astype(np.intp)]
         return self.values[(rng.random(len(kinds))[:, None] > cumulative[:, :-1]).sum(axis=1)]
 
 
@@ -61,8 +62,8 @@ def reward_model(
         spread: How unequal viewers are: the standard deviation of their tilt (see below).
         drift: How far everybody's rewards rise and fall over time, in the same unit.
 
-    A tilt `t` multiplies the chance of a reward `r` by exp(t·r): it makes good or bad picks more
-    frequent and invents none.
+    A tilt `t` multiplies the probability of a reward `r` by exp(t·r): it makes good or bad picks
+    more frequent and invents none.
 
     Raises:
         InputError: The difference is larger than rewards allow.
@@ -71,14 +72,14 @@ def reward_model(
     base = counts / counts.sum()
     kinds = spread * np.array([-1.5, -0.9, -0.5, -0.15, 0.15, 0.5, 0.9, 1.5])
     times = drift * np.sin(np.linspace(0, 2 * np.pi, 24))
-    chances = np.empty((len(times), len(kinds), 2, len(values)))
+    cumulative = np.empty((len(times), len(kinds), 2, len(values)))
     for row, now in enumerate(times):
         for column, own in enumerate(kinds):
             control = _tilted(base, values, now + own)
-            chances[row, column, 0] = np.cumsum(control)
-            chances[row, column, 1] = np.cumsum(_shifted(control, values, delta))
-    chances[..., -1] = 1.0
-    return RewardModel(values, chances)
+            cumulative[row, column, 0] = np.cumsum(control)
+            cumulative[row, column, 1] = np.cumsum(_shifted(control, values, delta))
+    cumulative[..., -1] = 1.0
+    return RewardModel(values, cumulative)
 
 
 def _tilted(base: AnyFloats, values: AnyFloats, tilt: float) -> AnyFloats:

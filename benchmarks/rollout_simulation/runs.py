@@ -97,7 +97,7 @@ def play(plan: Plan, world: World, *, seed: int, decided_by: Decide = decide) ->
     """
     rng = np.random.default_rng(seed)
     places = rng.random(world.viewers)
-    kinds = rng.integers(0, world.rewards.chances.shape[1], world.viewers)
+    kinds = rng.integers(0, world.rewards.cumulative.shape[1], world.viewers)
     activity = np.cumsum(rng.lognormal(0.0, 1.0, world.viewers))
     activity /= activity[-1]
     past: list[StepEvidence] = []

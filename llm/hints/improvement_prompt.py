@@ -27,7 +27,7 @@ _JOIN = (
     "Write one short imperative hint that helps wherever one of the two parents helps: keep both "
     "pieces of advice where they go together, and say which counts more or when, where they do not."
 )
-_MEND = (
+_FIX = (
     "Write one short imperative hint that keeps what this parent does well and leaves out, softens "
     "or restricts what harmed."
 )
@@ -63,7 +63,7 @@ def improvement_messages(
             for session in sessions
         ],
     }
-    task = _JOIN if len(parents) > 1 else _MEND
+    task = _JOIN if len(parents) > 1 else _FIX
     return [SystemMessage(_ASKS.format(task=task)), HumanMessage(prompt_json(document))]
 
 

@@ -27,7 +27,7 @@ _WRONG = (
     r"|fehler|ursachen?|erreurs?|errores|causas?|errori"
 )
 _OF_ANALYSIS = re.compile(rf"\b(?:{_WRONG})\b|错误|原因|分析", re.IGNORECASE)
-_TO_BE_MENDED = re.compile(
+_TO_BE_FIXED = re.compile(
     r"\A\W{0,9}(?:(?:the|these|some|common|main|key|typical|most|other|\w{1,9}ing|\d)\s){0,3}"
     rf"(?:{_WRONG})(?:\s(?!and\b|how\b|und\b|et\b|y\b)\w{{1,15}}){{0,3}}?"
     r"\s(?:to|should|must|à|da|a)\s(?:be\s)?\w{1,15}",
@@ -39,7 +39,7 @@ _IN_BRIEF = re.compile(
     re.IGNORECASE,
 )
 """What may head an analysis or all that is said."""
-_TO_MEND = re.compile(
+_FIX = re.compile(
     r"\b(?:avoid\w{0,3}|prevent\w{0,3}|fix\w{0,3}|correct(?:ion\w?|ing)?|remed(?:y|ies)|solv\w{1,3}"
     r"|solutions?|should|must|lessons?|learn\w{0,3}|improv\w{1,6}|better|instead|next time|future"
     r"|how to|address\w{0,3}|counter\w{0,7}|action\w?|takeaways?|vermeid\w{1,4}|künftig"
@@ -50,7 +50,7 @@ _TO_MEND = re.compile(
     re.IGNORECASE,
 )
 """What makes of a heading about mistakes one of what to do against them."""
-_BEGINS_TO_MEND = re.compile(
+_BEGINS_WITH_FIX = re.compile(
     r"\W{0,9}(?:how|to|lessons?|solutions?|remed\w{1,3}|improvements?|avoid\w{0,3}|fix\w{0,3}"
     r"|prevent\w{0,3}|correct(?:ions?|ing)|address\w{0,3}|next time|in future|um|wie|pour|comment"
     r"|para|como|per|come)\b",
@@ -99,7 +99,7 @@ def listed_hints(text: str) -> list[str]:
         if _HEADING.fullmatch(line):
             sections.append((line, []))
     listed = [(heading, held) for heading, held in sections if held]
-    for suits in (_names_hints, _begins_to_mend, _is_neutral, _mends, _is_in_brief):
+    for suits in (_names_hints, _begins_with_fix, _is_neutral, _names_fix, _is_in_brief):
         if found := [entry for heading, held in listed if suits(heading) for entry in held]:
             sure = suits is _names_hints or not labelled
             return [one for one in found if sure or one in labelled or _ADVISES.match(one)]
@@ -123,13 +123,13 @@ def _is_neutral(heading: str) -> bool:
     return not (_OF_ANALYSIS.search(heading) or _IN_BRIEF.search(heading))
 
 
-def _begins_to_mend(heading: str) -> bool:
-    return _BEGINS_TO_MEND.match(heading) is not None and _TO_MEND.search(heading) is not None
+def _begins_with_fix(heading: str) -> bool:
+    return _BEGINS_WITH_FIX.match(heading) is not None and _FIX.search(heading) is not None
 
 
-def _mends(heading: str) -> bool:
-    heading = _TO_BE_MENDED.sub("", heading)
-    return bool(_TO_MEND.search(heading) or _OF_HINTS.search(heading))
+def _names_fix(heading: str) -> bool:
+    heading = _TO_BE_FIXED.sub("", heading)
+    return bool(_FIX.search(heading) or _OF_HINTS.search(heading))
 
 
 def _is_in_brief(heading: str) -> bool:

@@ -1,7 +1,7 @@
 """Which hints to make better ones of, by the sessions on which each helped or harmed.
 
 Two hints that help in different sessions are worth joining (the parents on the Pareto front of
-GEPA, arXiv 2507.19457, are chosen by the same thought), and one that often harms is worth mending.
+GEPA, arXiv 2507.19457, are chosen by the same thought), and one that often harms is worth fixing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _ENOUGH = 24
 """Sessions on which all parents were tried, below which little is known of them together."""
 _SHOWN = 3
 """Sessions of each kind that the model is shown."""
-_MENDED = 0.25
-"""The part of its harm that a mended hint may lose."""
+_FIXABLE = 0.25
+"""The part of its harm that a fixed hint may lose."""
 LOOKS = (24, 96, 288)
 """Sessions after which a child is compared with its parents."""
 _EARLY = 1.566
@@ -84,7 +84,7 @@ def _attempt(group: tuple[int, ...], gains: Floats, columns: NDArray[np.intp]) -
         alike = _correlation(gains[0], gains[1])
         promise = float(means.max()) + max(float(means.min()), 0.0) * (1 - max(alike, 0.0))
     else:
-        promise = float(means[0]) + _MENDED * float(np.maximum(-gains[0], 0).mean())
+        promise = float(means[0]) + _FIXABLE * float(np.maximum(-gains[0], 0).mean())
     # Of one hint: what it harmed and helped most. Of two: where they differ most, either way.
     apart = gains[0] - gains[1] if len(gains) > 1 else gains[0]
     ranked = np.argsort(apart, kind="stable")

@@ -33,7 +33,7 @@ EARLY = 0.1
 FIRST_LOOK = 24
 """Sessions after which a hint is looked at for the first time."""
 _HOPELESS = 0.02
-"""Chance of a proof below which a hint is given up."""
+"""Predictive power below which a hint is given up."""
 _UNSEEN = 0.5
 """The large gain that a hint is given at the first look, because a rare one may not have come."""
 
@@ -92,7 +92,7 @@ def proof_level(ps: Sequence[float], tested: int) -> float:
     return FALSE_SHARE * passed / tested
 
 
-def chance_of_proof(gains: Gains, planned: int, level: float) -> float:
+def predictive_power(gains: Gains, planned: int, level: float) -> float:
     """Return how likely a hint is proven once all its sessions are tried, by the trials so far.
 
     Args:
@@ -112,7 +112,7 @@ def chance_of_proof(gains: Gains, planned: int, level: float) -> float:
 
 def is_hopeless(gains: Gains, planned: int, level: float) -> bool:
     """Return whether more trials would hardly prove a hint."""
-    return chance_of_proof(gains, planned, level) < _HOPELESS
+    return predictive_power(gains, planned, level) < _HOPELESS
 
 
 def looks(sessions: int) -> Iterator[int]:

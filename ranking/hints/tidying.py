@@ -17,8 +17,8 @@ from .proof import (
     FIRST_LOOK,
     Gains,
     Tally,
-    chance_of_proof,
     is_hopeless,
+    predictive_power,
     proof_level,
     tally,
 )
@@ -123,9 +123,9 @@ class Judge:
         elif not self._tried[row].any():
             self._retire(row, "no_effect", f"It changes nothing. {self._measured(row)}")
         else:
-            chance = chance_of_proof(self._tried[row], planned, self._level)
+            power = predictive_power(self._tried[row], planned, self._level)
             more = (
-                f"Trials on all {planned} would show a gain with a chance of {chance:.1%}."
+                f"Trials on all {planned} would show a gain with a chance of {power:.1%}."
                 if len(self._tried[row]) < planned
                 else f"A gain is shown at p = {self._level:.2g}, this is {self._p(row):.2g}."
             )

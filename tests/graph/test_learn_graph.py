@@ -451,7 +451,7 @@ async def test_a_lesson_that_holds_for_its_own_session_alone(
 
 
 @pytest.mark.parametrize("rule", ["paper", "transfer"])
-async def test_a_lesson_that_does_not_mend_its_own_session_is_refused(
+async def test_a_lesson_that_does_not_fix_its_own_session_is_refused(
     services: Services, adjust: Change, script: Script, domain: str, keys: list[int], rule: str
 ) -> None:
     adjust(verify_rule=rule)

@@ -353,7 +353,7 @@ async def test_the_tool_explains_itself(films: str) -> None:
     assert [item["rank"] for item in json.loads(message.text)["items"]] == [1, 2]
 
 
-async def test_an_agents_mistake_comes_back_as_something_it_can_mend(films: str) -> None:
+async def test_an_agents_mistake_comes_back_as_something_it_can_fix(films: str) -> None:
     tool = re2llm.recommender_tool(domain=films)
     call = {"name": "recommend", "args": {"history": ["lord of the rings"]}, "id": "1"}
     message: ToolMessage = await tool.ainvoke({**call, "type": "tool_call"})

@@ -161,7 +161,7 @@ async def test_a_load_that_breaks_off_leaves_the_former_state(
     at = await revision(services, domain)
 
     def refuse() -> None:
-        raise InputError("file:3", "is malformed.", "Mend it.")
+        raise InputError("file:3", "is malformed.", "Fix it.")
 
     changed = [Item("i1", "Another title"), Item("new", "New")]
     with pytest.raises(InputError):

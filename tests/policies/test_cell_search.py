@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from re2llm.policies import cell_search
-from re2llm.policies.acquisition import LEAST, chances, gain_of_more, lots
+from re2llm.policies.acquisition import (
+    LEAST,
+    gain_of_more,
+    trial_probabilities,
+    uniform_draws,
+)
 from re2llm.policies.cell_search import CellSearch
 from re2llm.policies.doubly_robust import doubly_robust
 from re2llm.policies.reward_model import Features, Gathered
@@ -74,7 +79,7 @@ def test_the_group_in_which_another_hint_wins_is_found_with_few_cells(
     assert (believed[~group] == BEST).mean() > 0.9
     assert search.cells < 0.3 * rewards.size
     late = np.arange(SESSIONS - 100, SESSIONS)  # not visited
-    tries = chances(fitted(search).fit(), late, 3.0, 1)[:, SPECIAL]
+    tries = trial_probabilities(fitted(search).fit(), late, 3.0, 1)[:, SPECIAL]
     assert tries[group[late]].min() > 3 * tries[~group[late]].mean()
 
 
@@ -158,15 +163,15 @@ def test_lots_follow_the_chances(
 ) -> None:
     """What is tried is drawn with the probability that is noted, whatever the rewards are."""
     search = searched(states, embeddings, table(states, special=0.3), rounds=1)
-    open_ = chances(fitted(search).fit(), np.arange(100, 300), 3.0, 1)
+    open_ = trial_probabilities(fitted(search).fit(), np.arange(100, 300), 3.0, 1)
     assert ((open_ == 0) | (open_ >= LEAST)).all()
     assert (open_[:, 0] == 1).all()
     assert (open_[:, BEST] == 1).all()
     assert open_[:, 1:].sum(1).mean() == pytest.approx(3.0, abs=0.5)
     keys = [bytes([number]) for number in range(HINTS)]
-    drawn = np.array([lots(session, keys, 0) for session in range(3000)])
-    for chance in (0.25, 0.5, 0.9):
-        assert (drawn < chance).mean() == pytest.approx(chance, abs=0.01)
+    drawn = np.array([uniform_draws(session, keys, 0) for session in range(3000)])
+    for probability in (0.25, 0.5, 0.9):
+        assert (drawn < probability).mean() == pytest.approx(probability, abs=0.01)
     assert np.abs(np.corrcoef(drawn.T) - np.eye(HINTS)).max() < 0.1
 
 
@@ -191,7 +196,7 @@ def test_more_sessions_bring_more_and_none_brings_nothing(
 ) -> None:
     model = fitted(searched(states, embeddings, table(states, special=0.3), rounds=1)).fit()
     sample = np.arange(100, 200)
-    tried = chances(model, sample, 3.0, 1)
+    tried = trial_probabilities(model, sample, 3.0, 1)
     gains = [gain_of_more(model, sample, tried, more, 1).gain for more in (0, 50, 800, 1e7)]
     assert gains[0] == pytest.approx(0.0, abs=1e-9)
     assert gains == sorted(gains)

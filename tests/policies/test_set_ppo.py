@@ -121,13 +121,13 @@ def test_the_whole_set_is_paid_at_the_end_and_each_further_hint_has_its_price() 
     np.testing.assert_allclose(costs, [0, 0, PRICES[0], PRICES[0] + PRICES[4]])
 
 
-def reference(rewards: np.ndarray, values: np.ndarray, decay: float) -> np.ndarray:
+def reference(rewards: np.ndarray, values: np.ndarray, gae_lambda: float) -> np.ndarray:
     """Return one session's GAE as the sum that defines it, without discount."""
     following = np.append(values[1:], 0.0)
     errors = rewards + following - values
     return np.array(
         [
-            sum(decay**i * error for i, error in enumerate(errors[start:]))
+            sum(gae_lambda**i * error for i, error in enumerate(errors[start:]))
             for start in range(len(errors))
         ]
     )

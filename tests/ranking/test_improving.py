@@ -1,4 +1,4 @@
-"""Which hints are worth joining or mending, and when a child is better than its parents."""
+"""Which hints are worth joining or fixing, and when a child is better than its parents."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_the_better_parent_comes_first() -> None:
     assert attempt.parents == (1, 0)
 
 
-def test_one_that_often_harms_is_mended() -> None:
+def test_one_that_often_harms_is_fixed() -> None:
     gains = np.stack([helps_where(HALF, 0.6, harm=0.4)])
     attempt = next_attempt(gains)
     assert attempt is not None

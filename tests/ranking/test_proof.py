@@ -5,8 +5,8 @@ import pytest
 from re2llm.ranking.hints.proof import (
     FALSE_SHARE,
     FIRST_LOOK,
-    chance_of_proof,
     is_hopeless,
+    predictive_power,
     proof_level,
     tally,
 )
@@ -105,7 +105,7 @@ def test_the_chance_of_a_proof_is_as_often_right_as_it_says() -> None:
         future = rng.normal(mean, found.deviation, PLANNED - len(seen))
         total = np.concatenate([seen, future])
         hits += total.mean() / (found.deviation / PLANNED**0.5) >= stats.norm.isf(level)
-    assert chance_of_proof(seen, PLANNED, level) == pytest.approx(hits / 4000, abs=0.03)
+    assert predictive_power(seen, PLANNED, level) == pytest.approx(hits / 4000, abs=0.03)
 
 
 @pytest.mark.parametrize("count", range(1, 5))

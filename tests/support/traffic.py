@@ -132,7 +132,7 @@ class Viewers:
 
     def _pick(self, ranking: Sequence[str], person: int, *, canary: bool) -> str | None:
         """Return an item whose rank has a reward that is drawn for this viewer."""
-        kinds = self._rewards.chances.shape[1]
+        kinds = self._rewards.cumulative.shape[1]
         kind = np.array([person % kinds])
         drawn = self._rewards.draw(0.0, kind, np.array([canary]), self._rng)[0]
         rank = min(range(1, _RANKS + 1), key=lambda at: abs(ndcg(at) - drawn))
