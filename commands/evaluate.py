@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -98,29 +98,23 @@ def evaluate(
     from ..runtime.context import Context
 
     context = Context(domain=domain, seed=seed, fuse=fuse)
-    named = None if policies is None else _policies(policies)
+    compared: dict[str, Any] = {
+        "policies": None if policies is None else _policies(policies),
+        "baselines": _names(baselines),
+        "skip_malformed": skip_malformed,
+        "oracle": oracle,
+        "permutations": permutations,
+        "negatives": negatives,
+    }
+    limits: dict[str, Any] = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
     if detach:
         written = json_file is not None and str(json_file) != "-"
         refuse_with_detach("--json FILE", given=written)
         refuse_with_detach("--batch", given=batch)
         refuse_with_detach("--report", given=report is not None)
         refuse_with_detach("--answers", given=answers is not None)
-        submit_job(
-            context,
-            "evaluate",
-            {
-                "sessions": sessions,
-                "policies": named,
-                "baselines": _names(baselines),
-                "skip_malformed": skip_malformed,
-                "oracle": oracle,
-                "permutations": permutations,
-                "negatives": negatives,
-            },
-            as_json=json_file is not None,
-            max_llm_calls=max_llm_calls,
-            max_cost=max_cost,
-        )
+        arguments = {"sessions": sessions, **compared}
+        submit_job(context, "evaluate", arguments, as_json=json_file is not None, **limits)
         return
 
     async def work() -> None:
@@ -134,17 +128,11 @@ def evaluate(
             evaluation = await operation.evaluate(
                 context,
                 sessions,
-                policies=named,
-                baselines=_names(baselines),
-                skip_malformed=skip_malformed,
-                oracle=oracle,
-                permutations=permutations,
                 answers=answers,
-                negatives=negatives,
-                max_llm_calls=max_llm_calls,
-                max_cost=max_cost,
                 batch=batch,
                 progress=progress,
+                **compared,
+                **limits,
             )
         for remark in evaluation.notes:
             note(f"note: {remark}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,36 +85,20 @@ def learn(
         fuse=fuse,
         reflection_batch=reflection_batch,
     )
+    limits: dict[str, Any] = {
+        "max_llm_calls": max_llm_calls,
+        "max_tokens": max_tokens,
+        "max_cost": max_cost,
+    }
+    how: dict[str, Any] = {"max_hints": max_hints, "concurrency": concurrency, "tidy": tidy}
     if detach:
-        arguments = {
-            "files": sessions,
-            "max_hints": max_hints,
-            "concurrency": concurrency,
-            "tidy": tidy,
-        }
-        submit_job(
-            context,
-            "learn",
-            arguments,
-            as_json=as_json,
-            max_llm_calls=max_llm_calls,
-            max_tokens=max_tokens,
-            max_cost=max_cost,
-        )
+        submit_job(context, "learn", {"files": sessions, **how}, as_json=as_json, **limits)
         return
 
     async def work() -> Learned:
         with progress_bars() as progress:
             return await operation.learn(
-                context,
-                sessions=sessions or [],
-                max_hints=max_hints,
-                max_llm_calls=max_llm_calls,
-                max_tokens=max_tokens,
-                max_cost=max_cost,
-                concurrency=concurrency,
-                tidy=tidy,
-                progress=progress,
+                context, sessions=sessions or [], progress=progress, **how, **limits
             )
 
     learned = run(work)
@@ -127,6 +111,10 @@ def learn(
         print_json(learned.as_dict())
     else:
         _print(learned)
+    _say_what_is_left(learned, max_hints)
+
+
+def _say_what_is_left(learned: Learned, max_hints: int) -> None:
     left = f"{counted(learned.sessions_left, 'session is', 'sessions are')} left."
     if learned.stopped is not None:
         say_stopped(learned.stopped, left)

@@ -124,9 +124,14 @@ def load(
         note(f"note: {remark}")
     if as_json:
         _print_json(loaded)
-        return
+    else:
+        _print(loaded)
+
+
+def _print(loaded: Loaded) -> None:
     out.print(
-        f"{domain}: {counted(loaded.items, 'item')} ({loaded.items_changed:,} new or changed), "
+        f"{loaded.domain}: {counted(loaded.items, 'item')} "
+        f"({loaded.items_changed:,} new or changed), "
         f"{counted(loaded.sessions, 'training session')} ({loaded.sessions_new:,} new), "
         f"{counted(loaded.malformed, 'malformed row')} skipped, "
         f"{counted(loaded.warnings, 'warning')}."

@@ -126,16 +126,21 @@ def recommend(
         return made, "" if as_json else await _why_not_asked(made, context, state)
 
     made, not_asked = run(work)
-    typed_last = history[-len(made.history) :]
-    for typed, title, id_ in zip(typed_last, made.history_titles, made.history, strict=True):
-        if typed.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
-            note(f"note: {typed!r} is taken as {title} [{id_}]")
+    _note_what_was_taken(history, made)
     if as_json:
         print_json(made.model_dump())
         return
     _print(made)
     if not_asked:
         note(f"note: {made.model} was not asked: {not_asked}")
+
+
+def _note_what_was_taken(typed: list[str], made: Recommended) -> None:
+    """Tell which items the titles are taken for, as far as that is not plain."""
+    last = typed[-len(made.history) :]
+    for text, title, id_ in zip(last, made.history_titles, made.history, strict=True):
+        if text.casefold().removeprefix("id:") not in {title.casefold(), id_.casefold()}:
+            note(f"note: {text!r} is taken as {title} [{id_}]")
 
 
 async def _why_not_asked(made: Recommended, context: Context, state: Mapping[str, Any]) -> str:

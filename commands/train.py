@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -63,23 +63,15 @@ def train(
 
     Example: re2llm train --domain movies --seed 0
     """
-    from ..operations.first_stage.fusion import what_it_adds
     from ..operations.training import train as operation
-    from ..operations.training.results import what_more_would_bring
     from ..runtime.context import Context
 
     context = Context(domain=domain, seed=seed, fuse=fuse)
+    limits: dict[str, Any] = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
     if detach:
         refuse_with_detach("--batch", given=batch)
         arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": every_cell}
-        submit_job(
-            context,
-            "train",
-            arguments,
-            as_json=as_json,
-            max_llm_calls=max_llm_calls,
-            max_cost=max_cost,
-        )
+        submit_job(context, "train", arguments, as_json=as_json, **limits)
         return
 
     async def work() -> TrainedRelease:
@@ -89,17 +81,23 @@ def train(
                 sessions=sessions or [],
                 recipe=cast("PolicyRecipe", recipe),  # the operation checks it
                 every_cell=every_cell,
-                max_llm_calls=max_llm_calls,
-                max_cost=max_cost,
                 batch=batch,
                 force=force,
                 progress=progress,
+                **limits,
             )
 
     trained = run(work)
     if as_json:
         print_json(trained.as_dict())
-        return
+    else:
+        _print(trained)
+
+
+def _print(trained: TrainedRelease) -> None:
+    from ..operations.first_stage.fusion import what_it_adds
+    from ..operations.training.results import what_more_would_bring
+
     out.print(
         f"Release {trained.release} ({trained.recipe}): gain {trained.gain:+.4f} NDCG@10 on "
         f"{counted(trained.validation_sessions, 'validation session')}, the best single hint "

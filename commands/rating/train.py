@@ -114,7 +114,11 @@ def train(
         return
     if as_json:
         print_json({**asdict(trained), "model": str(trained.model)})
-        return
+    else:
+        _print(trained)
+
+
+def _print(trained: TrainedRater) -> None:
     listed = ", ".join(f"{name} {value:g}" for name, value in trained.last_updates.items())
     out.print(
         f"{trained.model}: {counted(trained.updates, 'update')}; over the last "
