@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...data.interactions import TableOptions, without_nameless
 from ...data.malformed import ReadReport
 from ...data.negatives import NegativeSampler
-from ...data.readers import open_reader
+from ...data.readers import CatalogueReader, open_reader
 from ...data.session_file import read_sessions
 from ...errors import InputError
 from ...knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
@@ -77,21 +77,10 @@ async def load(
     report = ReadReport()
     named = path is not None or (table is not None and table != TableOptions()) or not sessions
     reader = open_reader(dataset, path, table) if named else None
-    sources: list[SessionSource] = [
-        lambda known, file=file: read_sessions(file, report, known=known, targets=True)
-        for file in sessions
-    ]
-    total = sum(file.stat().st_size for file in sessions if file.is_file())
+    sources, total = _session_sources(reader, sessions, report)
     total += 0 if reader is None else reader.item_bytes
-    if reader is not None and not sessions and reader.session_bytes:
-        sources.append(lambda known: reader.sessions(report, known))
-        total += reader.session_bytes
     options = await resolve_context(context)
-    name = domain or options.domain
-    if not name:
-        raise InputError("domain", "It is not named.", "Name the domain that the data is for.")
-    if options.domains is not None and name not in options.domains:
-        raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
+    name = _own_name(options, domain)
 
     def advance() -> None:
         progress(f"loading {name}", report.bytes_read, total)
@@ -120,6 +109,33 @@ async def load(
         "notes": report.notes,
     }
     return loaded.model_copy(update=counts)
+
+
+def _session_sources(
+    reader: CatalogueReader | None, files: Sequence[Path], report: ReadReport
+) -> tuple[list[SessionSource], int]:
+    """Return the files of sessions, or without any the data set's own, and their bytes."""
+    if not files and reader is not None and reader.session_bytes:
+        return [lambda known: reader.sessions(report, known)], reader.session_bytes
+    sources: list[SessionSource] = [
+        lambda known, file=file: read_sessions(file, report, known=known, targets=True)
+        for file in files
+    ]
+    return sources, sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _own_name(options: RunOptions, domain: str | None) -> str:
+    """Return the name of the domain to load.
+
+    Raises:
+        InputError: There is none, or the run may not load it.
+    """
+    name = domain or options.domain
+    if not name:
+        raise InputError("domain", "It is not named.", "Name the domain that the data is for.")
+    if options.domains is not None and name not in options.domains:
+        raise InputError("domain", f"You may not load {name!r}.", "Name one of your own domains.")
+    return name
 
 
 async def load_domain(
