@@ -37,6 +37,7 @@ class Claims:
         options: The run's options.
         model: Name of the model.
         messages: The prompt.
+        free: Whether a request costs nothing; only budgets of calls, and jobs, count it then.
 
     Attributes:
         made: Requests so far.
@@ -44,13 +45,21 @@ class Claims:
         lost: Tokens of those that may be billed without an answer.
     """
 
-    def __init__(self, options: RunOptions, model: str, messages: Sequence[BaseMessage]) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        model: str,
+        messages: Sequence[BaseMessage],
+        *,
+        free: bool = False,
+    ) -> None:
         self.made = 0
         self.reserved = Reserved()
         self.lost = NOTHING
         self._options = options
         self._model = model
         self._messages = messages
+        self._free = free
 
     async def claim(self) -> None:
         """Claim one request before it is sent.
@@ -61,14 +70,15 @@ class Claims:
             DatabaseError: The use cannot be counted.
         """
         budget = self._options.budget
-        if budget is not None and budget.job is not None:
+        job = None if budget is None else budget.job
+        if job is not None and not self._free:
             # Before anything is claimed, since whoever is cancelled in its wait books nothing.
             await self._wait_for_turn()
-        if self._options.caller is not None:
+        if self._options.caller is not None and not self._free:
             await self._claim_from(self._options.caller)
+        if job is not None:
+            await self._claim_from_job(job)
         if budget is not None:
-            if budget.job is not None:
-                await self._claim_from_job(budget.job, self._cost(), self._cost(ANSWER_TOKENS))
             budget.claim_call()
         self.made += 1
 
@@ -80,15 +90,6 @@ class Claims:
         """
         self.lost += usage or presumed_usage(self._options, self._messages)
 
-    async def free(self) -> None:
-        """Count a request that costs nothing."""
-        budget = self._options.budget
-        if budget is not None:
-            if budget.job is not None:
-                await self._claim_from_job(budget.job, 0.0, free=True)
-            budget.claim_call()
-        self.made += 1
-
     async def _claim_from(self, caller: Caller) -> None:
         estimate, least = self._estimates(caller)
         async with self._counting() as connection:
@@ -97,12 +98,11 @@ class Claims:
             raise _spent(caller, claim)
         self.reserved.of_key[claim.day] += claim.reserved
 
-    async def _claim_from_job(
-        self, job: str, estimate: float | None, least: float | None = None, *, free: bool = False
-    ) -> None:
+    async def _claim_from_job(self, job: str) -> None:
+        costs = (0.0, None) if self._free else (self._cost(), self._cost(ANSWER_TOKENS))
         async with self._counting() as connection:
             today = self._options.services.today()
-            claim = await claim_job_call(connection, job, estimate, least, free=free, day=today)
+            claim = await claim_job_call(connection, job, *costs, free=self._free, day=today)
         if claim == "price":
             raise _priceless("max_cost", self._model)
         if isinstance(claim, str):

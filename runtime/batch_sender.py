@@ -20,8 +20,7 @@ from ..llm.client.endpoint import Endpoint
 from ..llm.errors.failures import ABOUT_LETTERS, ABOUT_THE_PROMPT, RETRYABLE, ModelFailedError
 from ..llm.prices import bill_for, estimated_tokens
 from ..llm.structured import METHODS
-from ..llm.usage import Usage
-from .allowance import ANSWER_TOKENS
+from .allowance import presumed_usage
 from .batch_answers import BatchAnswers
 from .model_call import ask
 from .options import RunOptions
@@ -171,8 +170,7 @@ class BatchSender:
         return taken, reserved
 
     def _estimate(self, question: Question) -> float:
-        settings = self._options.settings
-        usage = Usage(_tokens(question), settings.max_answer_tokens or ANSWER_TOKENS)
+        settings, usage = self._options.settings, presumed_usage(self._options, question.messages)
         discount = settings.batch_discount
         return bill_for(settings.prices, self._options.model, usage, discount=discount).cost or 0.0
 

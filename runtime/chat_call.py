@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,18 +9,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
-from ..errors import Failure, Re2llmError
+from ..errors import Failure
 from ..llm.chat.length import chat_length, shortened_chat
 from ..llm.client.endpoint import Endpoint
 from ..llm.client.spoken import Speech, SpokenModel
 from ..llm.errors.failures import ModelFailedError
 from ..llm.errors.unsupported_options import Part
-from ..llm.prices import prompt_key, usage_or_estimate
+from ..llm.prices import usage_or_estimate
 from ..llm.responses import refused
-from ..llm.usage import NOTHING
 from ..records import Flag
-from .allowance import Claims
-from .ledger import book, charge, ledger_entry
+from .booking import Booking
 from .options import RunOptions
 
 _log = logging.getLogger(__name__)
@@ -84,8 +81,7 @@ async def _ask(
     until: float,
 ) -> AIMessage:
     speech = Speech(endpoint.chat)
-    started = time.perf_counter()
-    claims = Claims(options, options.model, messages)
+    booking = Booking(options, endpoint, messages, "chat")
 
     async def once(model: BaseChatModel) -> AIMessage:
         speech.answer = None
@@ -98,45 +94,21 @@ async def _ask(
             raise ModelFailedError(kind, usage=usage_or_estimate(messages, answer))
         return answer.model_copy(update={"id": handed_on.id})
 
-    async def enter(message: AIMessage | None, outcome: str) -> None:
-        usage = usage_or_estimate(messages, message) if message else NOTHING
-        if outcome == "cancelled":  # the provider goes on, and bills it
-            claims.lose()
-        usage += claims.lost
-        entry = ledger_entry(
-            options,
-            key=prompt_key(options.model, endpoint.server, messages),
-            purpose="chat",
-            model=options.model,
-            method="plain",
-            outcome=outcome,
-            usage=usage,
-            bill=charge(options, options.model, usage),
-            requests=claims.made,
-            latency_ms=(time.perf_counter() - started) * 1000,
-        )
-        await book(options, entry, reserved=claims.reserved)
-
     try:
-        answer = await endpoint.relay(
-            once,
-            within=until - time.monotonic(),
-            on_attempt=claims.claim,
-            may_repeat=lambda: not speech.heard,
-            on_lost=claims.lose,
-            owner=options.owner,
-        )
+        async with booking.asking():
+            answer = await endpoint.relay(
+                once,
+                within=until - time.monotonic(),
+                on_attempt=booking.claim,
+                may_repeat=lambda: not speech.heard,
+                on_lost=booking.lose,
+                owner=options.owner,
+            )
     except ModelFailedError as error:
         if error.no_tools:
             endpoint.chat.takes_tools = False
-        if claims.made:
-            await enter(None, error.failure.value)
+        if booking.made:
+            await booking.close(error.failure.value)
         raise
-    except (asyncio.CancelledError, Re2llmError) as error:
-        # What was sent until then is paid, whether or not the caller still waits.
-        kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
-        if claims.made:
-            await asyncio.shield(enter(None, kind))
-        raise
-    await asyncio.shield(enter(answer, "ok"))
+    await booking.close("ok", "plain", usage_or_estimate(messages, answer))
     return answer

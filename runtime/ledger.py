@@ -73,54 +73,6 @@ def charge(options: RunOptions, model: str, usage: Usage, *, discount: float = 0
     return bill
 
 
-def ledger_entry(  # noqa: PLR0913  # what the ledger keeps of a question
-    options: RunOptions,
-    *,
-    key: bytes,
-    purpose: str,
-    model: str,
-    method: str,
-    outcome: str,
-    usage: Usage,
-    bill: Bill,
-    requests: int,
-    latency_ms: float,
-    answer: str | None = None,
-) -> LlmCall:
-    """Return what the ledger keeps of a question of this run.
-
-    Args:
-        key: Of the prompt.
-        purpose: What the model was asked for.
-        model: Its name, as trials and releases call it.
-        method: How the answer's form was asked for; empty if none came.
-        outcome: `ok`, `misshapen`, or what failed.
-        usage: Tokens.
-        bill: What they cost.
-        requests: How many were sent, retries included.
-        latency_ms: Until the answer, in milliseconds.
-        answer: Its text, if it may serve again.
-    """
-    return LlmCall(
-        key=key,
-        command=options.command,
-        purpose=purpose,
-        model=model,
-        method=method,
-        outcome=outcome,
-        answer=answer,
-        requests=requests,
-        tokens_in=usage.tokens_in,
-        tokens_out=usage.tokens_out,
-        tokens_cached=usage.tokens_cached,
-        estimated=usage.estimated,
-        latency_ms=latency_ms,
-        cost=bill.cost,
-        saved=bill.saved,
-        api_key_id=options.caller.key_id if options.caller else None,
-    )
-
-
 async def book(
     options: RunOptions,
     made: LlmCall,

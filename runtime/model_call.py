@@ -10,15 +10,15 @@ from dataclasses import replace
 
 from langchain_core.messages import BaseMessage
 
-from ..errors import Failure, Re2llmError
+from ..errors import Failure
 from ..knowledge.log.llm_calls import PaidAnswer
 from ..llm.client.endpoint import Endpoint
 from ..llm.structured import AnswerFormat
 from .ledger import known_answer
 from .options import RunOptions
-from .paid_question import PaidQuestion, milliseconds_since
+from .paid_question import PaidQuestion
 from .questions import Question
-from .reply import Purpose, Reply, no_reply, served_again
+from .reply import Purpose, Reply, milliseconds_since, no_reply, served_again
 
 
 async def ask(
@@ -83,7 +83,7 @@ def keeps_answers(endpoint: Endpoint, options: RunOptions) -> bool:
 async def _answer(question: PaidQuestion, options: RunOptions, until: float | None) -> Reply:
     ends = time.time() + options.settings.deadline if until is None else until
     if question.free:
-        return await question.put(ends)
+        return await question.put(ends, keep=False)
     if options.questions is not None:
         options.questions.add(Question(question.key, question.messages, question.answer_format))
         return no_reply(Failure.BUSY.value)
@@ -98,7 +98,7 @@ async def _answer(question: PaidQuestion, options: RunOptions, until: float | No
             return no_reply(Failure.BUSY.value, milliseconds_since(started))
         if known is not None:
             return served_again(known, milliseconds_since(started))
-        return await _paid(question, ends, started, keep=keep)
+        return await question.put(ends, keep=keep)
 
 
 async def _known_or_locked(
@@ -120,18 +120,3 @@ def _alone(options: RunOptions, key: bytes, ends: float) -> AbstractAsyncContext
     if options.budget is None:
         return nullcontext()
     return options.services.locks.prompt(key, ends - time.time())
-
-
-async def _paid(question: PaidQuestion, ends: float, started: float, *, keep: bool) -> Reply:
-    """Ask, and book what it cost even if the caller no longer waits."""
-    try:
-        reply = await question.put(ends)
-    except (asyncio.CancelledError, Re2llmError) as error:
-        kind = error.kind if isinstance(error, Re2llmError) else "cancelled"
-        if question.sent:
-            question.charge_lost(in_flight=kind == "cancelled")
-            lost = no_reply(kind, milliseconds_since(started))
-            await asyncio.shield(question.book(lost, keep=False))
-        raise
-    await asyncio.shield(question.book(reply, keep=keep))
-    return reply

@@ -1,4 +1,4 @@
-"""One question to one model: asked, charged to every budget, and booked in the ledger."""
+"""One question to one model: asked, and paid for whatever comes back."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
-from ..knowledge.log.llm_calls import LlmCall
 from ..llm.client.answer import Answered
 from ..llm.client.endpoint import Endpoint
 from ..llm.errors.failures import ModelFailedError
-from ..llm.prices import Bill, estimated_tokens, prompt_key
+from ..llm.prices import prompt_key, usage_or_estimate
 from ..llm.structured import AnswerFormat
-from ..llm.usage import NOTHING, Usage
-from .allowance import Claims
-from .ledger import book, charge, ledger_entry
+from ..llm.usage import NOTHING
+from .booking import Booking
 from .options import RunOptions
 from .reply import Purpose, Reply
 
@@ -48,119 +46,75 @@ class PaidQuestion:
         self.answer_format = answer_format
         self._options = options
         self._purpose: Purpose = purpose
-        self._claims = Claims(options, endpoint.name, messages)
         # With a price, the offline model is charged like any other, to rehearse a budget.
         self.free = endpoint.local and endpoint.name not in options.settings.prices
-        self._answered: Answered | None = None
-        self._usage = NOTHING
-        self._bill = Bill()
 
     @cached_property
     def key(self) -> bytes:
         """What identifies the question: a digest of model, server and prompt."""
         return prompt_key(self.endpoint.name, self.endpoint.server, self.messages)
 
-    @property
-    def sent(self) -> int:
-        """Requests so far."""
-        return self._claims.made
-
-    async def put(self, ends: float) -> Reply:
-        """Ask, and count what it cost.
+    async def put(self, ends: float, *, keep: bool) -> Reply:
+        """Ask, and book what it cost even if the caller no longer waits.
 
         Args:
             ends: When it must be answered, in seconds since 1970.
+            keep: Whether an answer of the right form may serve again.
 
         Raises:
             BudgetSpentError: The budget allows no further call.
         """
-        started = time.perf_counter()
-        budget = self._options.budget
-        in_job = budget is not None and budget.job is not None and not self.free
-        slots = self._options.settings.model_concurrency if in_job else 0
+        options = self._options
+        booking = Booking(options, self.endpoint, self.messages, self._purpose, free=self.free)
         try:
-            async with self._options.services.locks.slot(self.endpoint.name, slots):
-                if in_job:  # it has waited for its turn, not for the model
-                    ends = max(ends, time.time() + self._options.settings.deadline)
-                self._answered = await self.endpoint.answer(
-                    self.messages,
-                    answer_format=self.answer_format,
-                    within=ends - time.time(),
-                    on_attempt=self._claims.free if self.free else self._claims.claim,
-                    on_lost=self._claims.lose,
-                    owner=self._options.owner,
-                )
+            async with booking.asking():
+                answered = await self._answered(ends, booking)
         except ModelFailedError as error:
-            self.charge_lost()
-            return Reply(
+            reply = Reply(
                 "",
                 failed=True,
-                latency_ms=milliseconds_since(started),
-                calls=self.sent,
+                latency_ms=booking.latency_ms,
+                calls=booking.made,
                 failure=error.failure.value,
                 # A program with an API key is not who runs the model: the log has the words.
-                said=error.said if self._options.caller is None else "",
+                said=error.said if options.caller is None else "",
             )
-        usage = self._counted(self._answered)
-        self._usage = usage + self._claims.lost
-        self._bill = charge(self._options, self.endpoint.name, self._usage)
-        return Reply(
-            self._answered.text,
+            await booking.close(reply.failure)
+            return reply
+        usage = answered.usage
+        if usage is None:
+            message = AIMessage(answered.text)
+            usage = NOTHING if self.free else usage_or_estimate(self.messages, message)
+        reply = Reply(
+            answered.text,
             failed=False,
-            latency_ms=milliseconds_since(started),
+            latency_ms=booking.latency_ms,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             tokens_cached=usage.tokens_cached,
-            calls=self.sent,
+            calls=booking.made,
         )
-
-    def charge_lost(self, *, in_flight: bool = False) -> None:
-        """Charge what requests may cost that got no answer.
-
-        Args:
-            in_flight: Whether there is another one, whose answer is not waited for.
-        """
-        if in_flight:  # the provider goes on, and bills it
-            self._claims.lose()
-        self._usage = self._claims.lost
-        self._bill = charge(self._options, self.endpoint.name, self._usage)
-
-    async def book(self, reply: Reply, *, keep: bool) -> None:
-        """Enter the question into the ledger.
-
-        Args:
-            reply: What came back.
-            keep: Whether an answer of the right form may serve again.
-        """
-        entry = self._entry(reply, keep=keep)
-        await book(self._options, entry, reserved=self._claims.reserved)
-
-    def _entry(self, reply: Reply, *, keep: bool) -> LlmCall:
-        answered = self._answered
-        fits = answered is not None and answered.fits and bool(reply.text.strip())
-        return ledger_entry(
-            self._options,
-            key=self.key,
-            purpose=self._purpose,
-            model=self.endpoint.name,
-            method=answered.method if answered else "",
-            outcome=reply.failure or ("ok" if fits else "misshapen"),
-            usage=self._usage,
-            bill=self._bill,
-            requests=self.sent,
-            latency_ms=reply.latency_ms,
-            answer=reply.text if keep and fits else None,
+        fits = answered.fits and bool(answered.text.strip())
+        await booking.close(
+            "ok" if fits else "misshapen",
+            answered.method,
+            usage,
+            answer=answered.text if keep and fits else None,
         )
+        return reply
 
-    def _counted(self, answered: Answered) -> Usage:
-        if answered.usage is not None:
-            return answered.usage
-        if self.free:
-            return NOTHING
-        prompt = (message.text for message in self.messages)
-        return Usage(estimated_tokens(*prompt), estimated_tokens(answered.text), estimated=True)
-
-
-def milliseconds_since(started: float) -> float:
-    """Return the time since a reading of `time.perf_counter`."""
-    return (time.perf_counter() - started) * 1000
+    async def _answered(self, ends: float, booking: Booking) -> Answered:
+        settings, budget = self._options.settings, self._options.budget
+        in_job = budget is not None and budget.job is not None and not self.free
+        slots = settings.model_concurrency if in_job else 0
+        async with self._options.services.locks.slot(self.endpoint.name, slots):
+            if in_job:  # it has waited for its turn, not for the model
+                ends = max(ends, time.time() + settings.deadline)
+            return await self.endpoint.answer(
+                self.messages,
+                answer_format=self.answer_format,
+                within=ends - time.time(),
+                on_attempt=booking.claim,
+                on_lost=booking.lose,
+                owner=self._options.owner,
+            )

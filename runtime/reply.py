@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,11 @@ def served_again(paid: PaidAnswer, latency_ms: float) -> Reply:
         latency_ms: Milliseconds until it was found.
     """
     return Reply(paid.text, failed=False, latency_ms=latency_ms, calls=0, paid=paid)
+
+
+def milliseconds_since(started: float) -> float:
+    """Return the time since a reading of `time.perf_counter`."""
+    return (time.perf_counter() - started) * 1000
 
 
 def no_reply(failure: str, latency_ms: float = 0.0, calls: int = 0) -> Reply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -28,7 +27,7 @@ class ProbeQuestion(Protocol):
         ...
 
     async def close(self, outcome: str, method: str, usage: Usage) -> None:
-        """Enter the question into the ledger.
+        """Enter the question into the ledger, even if the caller leaves.
 
         Args:
             outcome: `ok`, `misshapen`, or the kind of failure.
@@ -36,6 +35,16 @@ class ProbeQuestion(Protocol):
             usage: Its tokens.
         """
         ...
+
+
+class UnbookedQuestion:
+    """One question where there is no ledger."""
+
+    async def claim(self) -> None:
+        """Allow the request."""
+
+    async def close(self, outcome: str, method: str, usage: Usage) -> None:
+        """Forget the question."""
 
 
 class Prober:
@@ -117,12 +126,13 @@ class Prober:
         ask: Callable[[Claim], Awaitable[_Answer]],
         entry_of: Callable[[_Answer], tuple[str, str, Usage]],
     ) -> _Answer:
-        """Ask a question and enter it into the ledger, whether or not it is answered.
+        """Ask a question, and enter it into the ledger if anything was sent.
 
         Args:
             entry_of: Returns an answer's outcome, method and tokens.
         """
         question = self._opened(messages)
+        before = self.calls
 
         async def claim() -> None:
             await question.claim()
@@ -136,7 +146,8 @@ class Prober:
             entry = error.failure.value, "", NOTHING
             raise
         finally:
-            await asyncio.shield(question.close(*entry))
+            if self.calls > before:
+                await question.close(*entry)
         return answer
 
 

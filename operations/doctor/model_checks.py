@@ -13,11 +13,11 @@ from ...errors import InputError, Re2llmError
 from ...llm.client.endpoint import Endpoint
 from ...llm.client.factory import make_chat_model, model_server
 from ...llm.client.limits import Limits
-from ...llm.client.probe_questions import ProbeQuestion, Prober
+from ...llm.client.probe_questions import ProbeQuestion, Prober, UnbookedQuestion
 from ...llm.client.probes import MOST_CALLS, MOST_REFUSED, USUAL_CALLS, Finding, Probes
+from ...runtime.booking import Booking
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
-from ...runtime.probe_calls import BookedQuestion, UnbookedQuestion
 from ...settings import OFFLINE_MODEL, Settings
 from .diagnosis import Check
 
@@ -119,7 +119,7 @@ async def _reflecting(probes: Probes) -> list[Finding]:
 def _opened(
     options: RunOptions | None, endpoint: Endpoint, messages: Sequence[BaseMessage]
 ) -> ProbeQuestion:
-    return BookedQuestion(options, endpoint, messages) if options else UnbookedQuestion()
+    return Booking(options, endpoint, messages, "probe") if options else UnbookedQuestion()
 
 
 def _endpoint(settings: Settings, name: str, *, reflects: bool) -> Endpoint:
