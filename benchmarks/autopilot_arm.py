@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import Date, literal
 
 from benchmarks.serve import running
 
@@ -82,7 +83,7 @@ async def run_arm(run: Run, folder: Path) -> dict[str, Any]:
     length = run.requests / run.days
     with running(folder, dict(os.environ), 1) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=300) as http:
-            pilot = await _Pilot.on(run, services, played) if run.piloted else None
+            pilot = await _Pilot.on(run, played) if run.piloted else None
             step = max(round(length / _CYCLES), 1)
             for first in range(0, run.requests, step):
                 numbers = range(first, min(first + step, run.requests))
@@ -144,7 +145,7 @@ class _Pilot:
         self._ended = 0
 
     @classmethod
-    async def on(cls, run: Run, services: Any, played: Played) -> _Pilot:
+    async def on(cls, run: Run, played: Played) -> _Pilot:
         from re2llm.jobs.autopilot.switch import turn_on
         from re2llm.jobs.worker.worker import work
         from re2llm.policies.autopilot.plan import AutopilotPlan
@@ -153,7 +154,7 @@ class _Pilot:
 
         stop = asyncio.Event()
         pilot = cls(Context(domain=DOMAIN), played, stop)
-        services.today = pilot.today
+        _begin_day(0)
         canary = Plan(
             steps=(50, 100),
             hold=100,
@@ -172,9 +173,6 @@ class _Pilot:
         await turn_on(pilot._context, plan, cron="0 0 29 2 1")
         pilot._worker = asyncio.create_task(work(concurrency=4, stop=stop, say=lambda _: None))
         return pilot
-
-    def today(self) -> dt.date:
-        return _START + dt.timedelta(days=self._day)
 
     async def cycle(self, request: int, day: int) -> None:
         """Run a cycle, and wait for the job that it begins."""
@@ -211,6 +209,7 @@ class _Pilot:
         use = (await show_autopilot(self._context)).days[0]
         self._played.days.append({"number": self._day, **use.model_dump()})
         self._day = day
+        _begin_day(day)
 
     async def close(self) -> None:
         """Let the worker leave."""
@@ -244,6 +243,13 @@ class _Pilot:
     def _mark(self, request: int, what: str, words: str) -> None:
         self._played.marks.append({"request": request, "what": what, "words": words})
         print(f"  {request:>7,}  {what}: {words}", file=sys.stderr, flush=True)
+
+
+def _begin_day(number: int) -> None:
+    """Have autopilots' budgets count by a simulated day, in this process."""
+    from re2llm.knowledge.autopilot import days
+
+    days.TODAY = literal(_START + dt.timedelta(days=number), Date)
 
 
 def _say(run: Run, request: int, played: Played) -> None:

@@ -51,7 +51,6 @@ async def claim_job_call(
     least: float | None = None,
     *,
     free: bool = False,
-    day: dt.date | None = None,
 ) -> JobClaim | JobLimit:
     """Count a call before it is made, and reserve what it may cost.
 
@@ -66,13 +65,12 @@ async def claim_job_call(
         least: What it will cost at least, with an answer of usual length; `None` takes the
             estimate.
         free: Whether it costs nothing for certain: then it reserves nothing, and is not settled.
-        day: The present day, for a job of an autopilot; `None` asks the database for it.
 
     Returns:
         What was reserved, for `settle_job_call`; or the limit that the call would exceed.
     """
     if estimate is None:
-        if (await room_of_job(connection, job_id, day)).usd is not None:
+        if (await room_of_job(connection, job_id)).usd is not None:
             return "price"
         estimate = 0.0
     floor = value(estimate if least is None else least, Float)
@@ -88,7 +86,7 @@ async def claim_job_call(
     if row is None or not row.autopilot:
         return _why_not(row)
     async with connection.begin_nested() as both:
-        of_day = await claim_day_call(connection, row.domain_id, estimate, day, free=free)
+        of_day = await claim_day_call(connection, row.domain_id, estimate, free=free)
         if of_day is None:
             await both.rollback()
             return "day"
@@ -191,19 +189,15 @@ class JobRoom:
     mean: float | None
 
 
-async def room_of_job(connection: AsyncConnection, job_id: str, day: dt.date | None) -> JobRoom:
-    """Return what a job may still spend, by its own limits and by the day of its autopilot.
-
-    Args:
-        day: The present day; `None` asks the database for it.
-    """
+async def room_of_job(connection: AsyncConnection, job_id: str) -> JobRoom:
+    """Return what a job may still spend, by its own limits and by the day of its autopilot."""
     found = await _row(connection, job_id)
     if found is None:
         return JobRoom(0, 0.0, None)
     calls = [] if found.max_calls is None else [found.max_calls - found.calls]
     usd = [] if found.max_cost is None else [found.max_cost - found.spent - found.reserved]
     if found.autopilot:
-        of_day = await room_of_day(connection, found.domain_id, day)
+        of_day = await room_of_day(connection, found.domain_id)
         calls += [] if of_day.calls is None else [of_day.calls]
         usd += [] if of_day.usd is None else [of_day.usd]
     mean = found.spent / found.answered if found.answered else None

@@ -101,8 +101,7 @@ class Claims:
     async def _claim_from_job(self, job: str) -> None:
         costs = (0.0, None) if self._free else (self._cost(), self._cost(ANSWER_TOKENS))
         async with self._counting() as connection:
-            today = self._options.services.today()
-            claim = await claim_job_call(connection, job, *costs, free=self._free, day=today)
+            claim = await claim_job_call(connection, job, *costs, free=self._free)
         if claim == "price":
             raise _priceless("max_cost", self._model)
         if isinstance(claim, str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import weakref
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -53,8 +52,6 @@ class Services:
         answered: Logs what was recommended.
         comparing: Places for comparing words with every title of a catalogue, and encoding them:
             one owner's words leave room for others'.
-        today: The day (UTC) that autopilots' budgets count by; `None` for the database's own.
-            A simulation puts a faster clock here.
     """
 
     settings: Settings
@@ -69,7 +66,6 @@ class Services:
     caches: Caches = field(default_factory=Caches)
     reads: SharedReads = field(default_factory=SharedReads)
     comparing: Limits = field(default_factory=lambda: Limits(_COMPARING, None))
-    today: Callable[[], dt.date | None] = lambda: None
     _asking: weakref.WeakValueDictionary[bytes, asyncio.Lock] = field(
         default_factory=weakref.WeakValueDictionary[bytes, asyncio.Lock]
     )

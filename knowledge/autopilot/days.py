@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Date, Float, and_, func, or_, select, update
+from sqlalchemy import Float, and_, func, or_, select, update
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,7 +45,6 @@ async def claim_day_call(
     connection: AsyncConnection,
     domain_id: int,
     estimate: float,
-    day: dt.date | None,
     *,
     free: bool = False,
 ) -> DayClaim | None:
@@ -57,21 +56,19 @@ async def claim_day_call(
     Args:
         connection: In a transaction.
         estimate: What the call may cost.
-        day: The present day; `None` asks the database for it.
         free: Whether the call costs nothing for certain: then it reserves nothing.
 
     Returns:
         What was reserved of which day, or `None` if the day has no room or the autopilot is not on.
     """
-    today = TODAY if day is None else value(day, Date)
-    first = insert(Day).values(domain_id=domain_id, day=today)
+    first = insert(Day).values(domain_id=domain_id, day=TODAY)
     await connection.execute(first.on_conflict_do_nothing())
     reserve = value(0.0, Float) if free else func.greatest(Day.dearest, estimate)
     claimed = (
         update(Day)
         .where(
             Day.domain_id == domain_id,
-            Day.day == today,
+            Day.day == TODAY,
             Autopilot.domain_id == Day.domain_id,
             Autopilot.state == "on",
             or_(Autopilot.calls_per_day.is_(None), Day.calls < Autopilot.calls_per_day),
@@ -110,19 +107,16 @@ async def settle_day_call(
     )
 
 
-async def used_days(
-    connection: AsyncConnection, domain_id: int, day: dt.date | None, count: int
-) -> list[DayUse]:
+async def used_days(connection: AsyncConnection, domain_id: int, count: int) -> list[DayUse]:
     """Return what was used today and on the last days on which anything was.
 
     Args:
-        day: The present day; `None` asks the database for it.
         count: Days before today at most.
 
     Returns:
         The newest first; today is always there.
     """
-    today = day or await connection.scalar(select(TODAY)) or dt.datetime.now(dt.UTC).date()
+    today = await connection.scalar(select(TODAY)) or dt.datetime.now(dt.UTC).date()
     rows = await connection.execute(
         select(Day.day, Day.calls, Day.spent, Day.reserved)
         .where(Day.domain_id == domain_id, Day.day <= today)
@@ -148,17 +142,13 @@ class DayRoom:
     usd: float | None
 
 
-async def room_of_day(connection: AsyncConnection, domain_id: int, day: dt.date | None) -> DayRoom:
-    """Return what an autopilot's jobs may still spend today.
-
-    Args:
-        day: The present day; `None` asks the database for it.
-    """
+async def room_of_day(connection: AsyncConnection, domain_id: int) -> DayRoom:
+    """Return what an autopilot's jobs may still spend today."""
     limits = select(Autopilot.calls_per_day, Autopilot.usd_per_day)
     plan = (await connection.execute(limits.where(Autopilot.domain_id == domain_id))).one_or_none()
     if plan is None:
         return DayRoom(None, None)
-    (used, *_) = await used_days(connection, domain_id, day, 0)
+    (used, *_) = await used_days(connection, domain_id, 0)
     calls, usd = plan.calls_per_day, plan.usd_per_day
     return DayRoom(
         None if calls is None else max(0, calls - used.calls),

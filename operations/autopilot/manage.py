@@ -139,7 +139,7 @@ async def shown(
                 reserved=round(use.reserved, 6),
                 max_usd=plan.usd_per_day,
             )
-            for use in await used_days(connection, domain.id, options.services.today(), _DAYS)
+            for use in await used_days(connection, domain.id, _DAYS)
         ],
         decisions=decisions,
     )

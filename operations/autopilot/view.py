@@ -32,7 +32,7 @@ async def observe(
 ) -> Observation:
     """Return what an autopilot needs to know for its next decision."""
     domain = autopilot.domain_id
-    left = await room_of_day(connection, domain, options.services.today())
+    left = await room_of_day(connection, domain)
     trained = await last_training(connection, domain, "done")
     # What a person has cancelled waits for something newer.
     ended = await last_training(connection, domain, "done", "cancelled")

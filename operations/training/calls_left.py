@@ -48,8 +48,7 @@ class CallsLeft:
         mean = budget.cost / budget.calls if budget.calls else None
         if budget.job is not None:
             async with connected(self._options) as connection:
-                today = self._options.services.today()
-                room = await room_of_job(connection, budget.job, today)
+                room = await room_of_job(connection, budget.job)
             mean = room.mean
             calls += [] if room.calls is None else [room.calls]
             money += [] if room.usd is None else [room.usd]

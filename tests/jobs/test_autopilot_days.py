@@ -3,13 +3,15 @@
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.autopilot.switch import turn_off, turn_on
 from re2llm.jobs.queue.code_version import code_version
+from re2llm.knowledge.autopilot import days
 from re2llm.knowledge.autopilot.days import used_days
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import JobClaim, claim_job_call, settle_job_call
@@ -19,9 +21,18 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
+from sqlalchemy import Date, literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Load = Callable[..., Any]
+
+
+@contextmanager
+def on_day(day: dt.date) -> Iterator[None]:
+    """Have it be another day."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(days, "TODAY", literal(day, Date))
+        yield
 
 
 async def piloted_job(services: Services, domain: str, name: str, **limits: Any) -> str:
@@ -88,9 +99,10 @@ async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
     # Of the next day it does; what a killed worker set aside stays with the day before.
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     async with services.engine.begin() as connection:
-        claim = await claim_job_call(connection, first, 0.07, day=tomorrow)
+        with on_day(tomorrow):
+            claim = await claim_job_call(connection, first, 0.07)
         assert claim == JobClaim(0.07, tomorrow)
-        today, *_ = await used_days(connection, (await find_domain(connection, domain)).id, None, 0)
+        today, *_ = await used_days(connection, (await find_domain(connection, domain)).id, 0)
     assert today.spent == pytest.approx(shown.days[0].usd)
     # A held autopilot spends nothing, whatever a job of its own may do.
     await turn_off(context)
@@ -159,15 +171,17 @@ async def test_calls_over_midnight_are_settled_on_the_day_of_their_claim(
     tomorrow = today + dt.timedelta(days=1)
     async with services.engine.begin() as connection:
         number = (await find_domain(connection, domain)).id
-        late, first, again, early = [
-            await claim_job_call(connection, job, 0.1, day=day)
-            for day in (today, today, tomorrow, tomorrow)
-        ]
+        with on_day(today):
+            late, first = [await claim_job_call(connection, job, 0.1) for _ in range(2)]
+        with on_day(tomorrow):
+            again, early = [await claim_job_call(connection, job, 0.1) for _ in range(2)]
         await settle(connection, job, [late], 0.05)
         await settle(connection, job, [first, again], 0.04)  # two attempts at one question
-        new, old = await used_days(connection, number, tomorrow, 1)
+        with on_day(tomorrow):
+            new, old = await used_days(connection, number, 1)
         assert (new.reserved, new.spent) == (pytest.approx(0.1), pytest.approx(0.04))
         assert (old.reserved, old.spent) == (pytest.approx(0.0), pytest.approx(0.05))
         await settle(connection, job, [early], 0.1)
-        new, _ = await used_days(connection, number, tomorrow, 1)
+        with on_day(tomorrow):
+            new, _ = await used_days(connection, number, 1)
         assert new.reserved == pytest.approx(0.0)
