@@ -63,14 +63,12 @@ class Judged:
             **spent_on(self.tried.search, self.tried.stopped),
         }
 
-    @property
     def worse(self) -> str:
-        """Why the policy is clearly worse than no hint or the best single one; else empty."""
+        """Say why the policy is clearly worse than no hint or the best single one; else empty."""
         return harmful(self.gains, self.static_gains)
 
-    @property
     def too_little(self) -> str:
-        """Why too little was paid for to trust the policy; else empty."""
+        """Say why too little was paid for to trust the policy; else empty."""
         return too_few_calls(self.metrics()) if self.tried.stopped == "limit" else ""
 
     async def fusions(self, options: RunOptions) -> dict[str, Any]:

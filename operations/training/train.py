@@ -96,12 +96,12 @@ async def train(  # noqa: PLR0913  # what a training can be
     trained = await _train(tried, recipe, config, options, progress)
     judged = await Judged.of(tried, trained, options)
     fusions = await judged.fusions(options)
-    metrics = judged.metrics()
-    of_release = metrics | {"worse": judged.worse} | ({"fusion": fusions} if fusions else {})
+    metrics, worse = judged.metrics(), judged.worse()
+    of_release = metrics | {"worse": worse} | ({"fusion": fusions} if fusions else {})
     release = release_of(trained, recipe, config, of_release, hints, options)
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
-        refusal = refusal or judged.worse or judged.too_little
+        refusal = refusal or worse or judged.too_little()
     number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
     return TrainedRelease(
         domain=options.domain,

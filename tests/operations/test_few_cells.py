@@ -26,7 +26,7 @@ from re2llm.knowledge.releases import fetch_release
 from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, harmful, too_few_calls
-from re2llm.operations.training import few_cells
+from re2llm.operations.training import few_cells, judged
 from re2llm.operations.training import train as operation
 from re2llm.operations.training.calls_left import CallsLeft
 from re2llm.operations.training.own_cells import fair, rows_to_judge
@@ -227,13 +227,13 @@ async def test_a_job_with_little_money_ends_with_a_release(
     assert plan is not None
     for piece in plan["pieces"]:
         await pieces.do_piece(made.id, made.attempt, plan["shared"], piece)
-    validate, before = operation.fully_paid, list[float]()
+    validate, before = judged.fully_paid, list[float]()
 
     async def noting(*given: Any) -> Any:
         before.append((await job(Context(), made.id)).job.spent)
         return await validate(*given)
 
-    monkeypatch.setattr(operation, "fully_paid", noting)
+    monkeypatch.setattr(judged, "fully_paid", noting)
     await pieces.finish(made.id, made.attempt, plan["shared"], {})
     done = (await job(Context(), made.id)).job
     assert (done.state, done.reason) == ("done", "")
@@ -322,7 +322,7 @@ async def test_training_activates_no_policy_that_is_clearly_worse(
         seen.append((round(float(gains.mean()), 5), round(float(static.mean()), 5)))
         return "It is worse."
 
-    monkeypatch.setattr(operation, "harmful", noting)
+    monkeypatch.setattr(judged, "harmful", noting)
     trained = await operation.train(Context(domain=school))
     assert seen == [(trained.gain, trained.static_gain)]
     assert (trained.active, trained.why_not) == (False, "It is worse.")
