@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError
 from ...knowledge.access.keys import hold_key
 from ...knowledge.autopilot.autopilots import (
+    Autopilot,
     find_autopilot,
     let_go_on,
     list_decisions,
@@ -114,18 +115,11 @@ async def shown(
     if autopilot.state != "off":  # it reads the log
         reward = (await live_reward_drift(connection, autopilot, options)).as_dict()
     last = decisions[0] if decisions else None
-    held = autopilot.state == "held" and last is not None
-    says = _OFF if autopilot.state == "off" else "" if last is None else last.words
-    remedy = _REMEDIES.get(last.reason, "`re2llm autopilot resume`") if held and last else ""
-    if autopilot.state == "on" and not await has_cycles(
-        connection, autopilot.domain_id, autopilot.schedule
-    ):
-        says = f"Its schedule {autopilot.schedule!r} is missing, so no cycle runs."
-        remedy = "`re2llm autopilot on` with its plan makes the schedule again."
+    says, remedy = await _says(connection, autopilot, last)
     return AutopilotShown(
         domain=domain.name,
         state=autopilot.state,
-        says=f"Held: {says}" if held else says,
+        says=says,
         remedy=remedy,
         plan=plan.as_dict(),
         schedule=autopilot.schedule if autopilot.state != "off" else None,
@@ -143,3 +137,23 @@ async def shown(
         ],
         decisions=decisions,
     )
+
+
+async def _says(
+    connection: AsyncConnection, autopilot: Autopilot, last: AutopilotDecision | None
+) -> tuple[str, str]:
+    """Return in words how an autopilot is, and what to do about it."""
+    if autopilot.state == "off":
+        return _OFF, ""
+    if autopilot.state == "on" and not await has_cycles(
+        connection, autopilot.domain_id, autopilot.schedule
+    ):
+        return (
+            f"Its schedule {autopilot.schedule!r} is missing, so no cycle runs.",
+            "`re2llm autopilot on` with its plan makes the schedule again.",
+        )
+    if last is None:
+        return "", ""
+    if autopilot.state == "held":
+        return f"Held: {last.words}", _REMEDIES.get(last.reason, "`re2llm autopilot resume`")
+    return last.words, ""

@@ -113,26 +113,38 @@ async def pay_for_few(
             return _enough_to_train(search, None), "all"
         if search.enough:
             return search, "noise"
-        paid, limited = 0, False
-        spent: BudgetSpentError | None = None
-        while paid < len(asked) and not limited:
-            # Again for what is left of a round: the first calls tell what a call costs.
-            rest = asked.part(slice(paid, None))
-            afforded = _afforded(rest, table, await left.count(), budget.calls - spent_before)
-            limited = not len(afforded)
-            paid += len(afforded)
-            try:
-                if len(afforded):
-                    await table.rewards(*_cells(afforded))
-            except BudgetSpentError as error:
-                if error.field == "job":  # it was paused or cancelled
-                    raise
-                limited, spent = True, error
-        visited = asked.part(slice(paid))
-        visited = visited if spent is None else _whole(visited, table)
+        visited, limit = await _pay(asked, table, left, budget, spent_before)
         search.take(visited, table.known(visited.rows.tolist()))
-        if limited:
-            return _enough_to_train(search, spent or _refused(budget)), "limit"
+        if limit is not None:
+            return _enough_to_train(search, limit), "limit"
+
+
+async def _pay(
+    asked: Round, table: RewardTable, left: CallsLeft, budget: Budget, spent_before: int
+) -> tuple[Round, BudgetSpentError | None]:
+    """Pay for a round as far as the budget reaches.
+
+    Args:
+        spent_before: Calls that the budget had counted before the search.
+
+    Returns:
+        What was paid for, and the limit that it ended at, if it did.
+    """
+    paid = 0
+    while paid < len(asked):
+        # Again for what is left of a round: the first calls tell what a call costs.
+        rest = asked.part(slice(paid, None))
+        afforded = _afforded(rest, table, await left.count(), budget.calls - spent_before)
+        if not len(afforded):
+            return asked.part(slice(paid)), _refused(budget)
+        paid += len(afforded)
+        try:
+            await table.rewards(*_cells(afforded))
+        except BudgetSpentError as error:
+            if error.field == "job":  # it was paused or cancelled
+                raise
+            return _whole(asked.part(slice(paid)), table), error
+    return asked, None
 
 
 def spent_on(search: CellSearch | None, stopped: Stopped | None) -> dict[str, Any]:
