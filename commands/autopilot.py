@@ -183,24 +183,24 @@ def _show(told: _Told, as_json: bool) -> None:
     if as_json:
         print_json(shown.model_dump())
         return
-    _line(f"The autopilot of {shown.domain} is {shown.state}. {shown.says}")
+    out.print_line(f"The autopilot of {shown.domain} is {shown.state}. {shown.says}")
     if shown.remedy:
-        _line(f"What to do: {shown.remedy}")
+        out.print_line(f"What to do: {shown.remedy}")
     reward: dict[str, Any] = shown.reward or {}
     if reward.get("high") is not None:
-        _line(
+        out.print_line(
             f"Reward {reward['expected']:.4f} expected, {reward['live']:.4f} live; "
             f"difference {reward['low']:+.4f} to {reward['high']:+.4f}."
         )
     elif shown.plan is not None and shown.reward is not None:
         have, need = reward.get("expected_rewards", 0), shown.plan["reference"]
-        _line(f"Reward is watched after {need:,} rewards; there are {have:,}.")
+        out.print_line(f"Reward is watched after {need:,} rewards; there are {have:,}.")
     for day in shown.days:
-        _line(f"  {day.day}  {_used(day)}")
+        out.print_line(f"  {day.day}  {_used(day)}")
     for one in shown.decisions:
         again = f" ({one.times:,} times)" if one.times > 1 else ""
         job = f" [{one.job}]" if one.job else ""
-        _line(f"  {one.last_at[:16]}  {one.action:<12} {one.words}{job}{again}")
+        out.print_line(f"  {one.last_at[:16]}  {one.action:<12} {one.words}{job}{again}")
     if remark:
         note(remark)
 
@@ -210,7 +210,3 @@ def _used(day: AutopilotDay) -> str:
     money = f", {day.usd:.2f} USD of {day.max_usd:.2f}" if day.max_usd is not None else ""
     waiting = f" ({day.reserved:.2f} in flight)" if day.reserved else ""
     return calls + money + waiting
-
-
-def _line(text: str) -> None:
-    out.print(text, soft_wrap=True)

@@ -67,6 +67,10 @@ class SafeConsole(Console):
         for part in super().render(renderable, options):
             yield part if part.control else Segment(printable(part.text), part.style)
 
+    def print_line(self, text: str) -> None:
+        """Print a text as one line, however long it is."""
+        self.print(text, soft_wrap=True)
+
 
 class _Lines(logging.Formatter):
     """Writes plain lines, with the first one of an error instead of its trace."""
@@ -175,7 +179,7 @@ def fail(error: Re2llmError) -> NoReturn:
 def print_error(error: Re2llmError) -> None:
     """Print an error as one line on standard error."""
     err.print("error: ", style="red", end="")
-    err.print(stated(error), soft_wrap=True)
+    err.print_line(stated(error))
 
 
 @contextmanager
@@ -196,7 +200,7 @@ def print_error_as_json(error: Mapping[str, str]) -> None:
 
 def note(line: str) -> None:
     """Print a remark as one line on standard error, with options for fields in backticks."""
-    err.print(in_options(line), soft_wrap=True)
+    err.print_line(in_options(line))
 
 
 class _Once(logging.Handler):

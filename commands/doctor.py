@@ -59,13 +59,15 @@ async def _examine(model: str | None, domain: str | None, *, calls: bool) -> Dia
 def _print(found: Diagnosis) -> None:
     width = max((len(one.name) for one in found.settings), default=0)
     for one in found.settings:
-        _line(f"{one.name:<{width}}  {one.value}  ({one.source})")
+        out.print_line(f"{one.name:<{width}}  {one.value}  ({one.source})")
     out.print()
     width = max(len(check.name) for check in found.checks)
     for check in found.checks:
-        _line(f"{_MARKS[check.status]:<6}  {check.name:<{width}}  {in_options(check.found)}")
+        out.print_line(
+            f"{_MARKS[check.status]:<6}  {check.name:<{width}}  {in_options(check.found)}"
+        )
         if check.remedy:
-            _line(f"{'':<6}  {'':<{width}}  -> {in_options(check.remedy)}")
+            out.print_line(f"{'':<6}  {'':<{width}}  -> {in_options(check.remedy)}")
     out.print()
     failed = sum(check.status == "failed" for check in found.checks)
     calls = found.llm_calls
@@ -73,8 +75,4 @@ def _print(found: Diagnosis) -> None:
     verdict = (
         "Everything that is needed works." if found.ok else f"{counted(failed, 'check')} failed."
     )
-    _line(f"{verdict} {asked}")
-
-
-def _line(text: str) -> None:
-    out.print(text, soft_wrap=True)
+    out.print_line(f"{verdict} {asked}")

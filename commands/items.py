@@ -90,7 +90,7 @@ def _print(shown: ItemShown) -> None:
     lines += _listed("chosen with it or next to it", shown.goes_with)
     lines += _listed("near in meaning", shown.neighbours)
     for line in lines:
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
 
 
 def _listed(heading: str, related: list[RelatedItem]) -> list[str]:

@@ -79,11 +79,11 @@ def show(job: JobId, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(found.whole())
         return
-    out.print(_line(found), soft_wrap=True)
+    out.print_line(_line(found))
     whole = found.whole()
     for name in ("version", "created_at", "ended_at", "schedule"):
         if whole[name] is not None:
-            out.print(f"{name.replace('_', ' ')}: {whole[name]}", soft_wrap=True)
+            out.print_line(f"{name.replace('_', ' ')}: {whole[name]}")
     if whole["result"] is not None:
         print_json(whole["result"])
     if found.note:
@@ -152,7 +152,7 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
     if as_json:
         print_json(found.as_dict())
     else:
-        out.print(_line(found), soft_wrap=True)
+        out.print_line(_line(found))
         if found.note:
             note(found.note)
 

@@ -146,7 +146,7 @@ def _print(learned: Learned) -> None:
         f"{counted(learned.llm_calls, 'model call')}. Hints: {learned.hints}."
     )
     if learned.advice:
-        out.print(learned.advice, soft_wrap=True)
+        out.print_line(learned.advice)
     if learned.failed:
         out.print(
             f"The model left {counted(learned.failed, 'session')} unanswered; run again to retry."

@@ -137,11 +137,10 @@ def _print(loaded: Loaded) -> None:
         f"{counted(loaded.warnings, 'warning')}."
     )
     if loaded.sessions_unusable:
-        out.print(
+        out.print_line(
             f"{counted(loaded.sessions_unusable, 'session was', 'sessions were')} left out: with "
             "every item of the catalogue in it, nothing is left to rank. Load more items, or give "
-            "candidates.",
-            soft_wrap=True,
+            "candidates."
         )
     if loaded.sessions_recent:
         out.print(
@@ -150,7 +149,7 @@ def _print(loaded: Loaded) -> None:
             "(to prevent that, pass --any-order to the first load)."
         )
     if loaded.advice:
-        out.print(loaded.advice, soft_wrap=True)
+        out.print_line(loaded.advice)
 
 
 def _print_json(loaded: Loaded) -> None:

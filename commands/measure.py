@@ -56,7 +56,7 @@ def measure(
     if as_json:
         print_json(measured.as_dict())
     else:
-        out.print(f"{measured.model}, without a hint: {measured.says}", soft_wrap=True)
+        out.print_line(f"{measured.model}, without a hint: {measured.says}")
         cost = f", cost {measured.cost:.4f}" if measured.cost else ""
         out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.")
     say_stopped(measured.stopped, "")

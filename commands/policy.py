@@ -79,7 +79,7 @@ async def _show(release: int, domain: str | None, as_json: bool) -> None:
         print_json(shown.model_dump())
         return
     for line in _page(shown):
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
 
 
 def _page(shown: ListedRelease) -> list[str]:
@@ -211,7 +211,7 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         f"{document['effective_n']:,}"
     )
     for warning in report.warnings:
-        err.print(f"warning: {warning}", soft_wrap=True)
+        err.print_line(f"warning: {warning}")
 
 
 _ESTIMATES = {"as logged": "logged", "IPS": "ips", "SNIPS": "snips", "doubly robust": "dr"}

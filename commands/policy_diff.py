@@ -70,7 +70,7 @@ def _print(found: ReleaseDiff) -> None:
     for name, hints in (("added", found.hints_added), ("removed", found.hints_removed)):
         out.print(f"{counted(len(hints), 'hint')} {name}")
         for hint in hints:
-            out.print(f"  {_hint(hint)}", soft_wrap=True)
+            out.print_line(f"  {_hint(hint)}")
     headings = ("", f"release {found.first.id}", f"release {found.second.id}")
     differing = [*found.settings, *found.validation, *_estimates(found)]
     rows = [[one.name, _value(one.first), _value(one.second)] for one in differing]
@@ -89,7 +89,7 @@ def _print(found: ReleaseDiff) -> None:
         chosen = [", ".join(map(str, hints)) or "none" for hints in (one.first, one.second)]
         history = ", ".join(one.history[-3:])
         line = f"  session {one.session} ({history}): {chosen[0]} or {chosen[1]}"
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
 
 
 def _hint(hint: DifferingHint) -> str:

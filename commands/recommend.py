@@ -180,10 +180,9 @@ def _print(made: Recommended) -> None:
         out.print(f"hint: {hint.text}")
     print_flags(made.model_dump())
     if made.recommendation_id is not None:
-        out.print(
+        out.print_line(
             f"What was picked? re2llm feedback {made.recommendation_id} ITEM "
-            f"--domain {shlex.quote(made.domain)}  (or --none)",
-            soft_wrap=True,
+            f"--domain {shlex.quote(made.domain)}  (or --none)"
         )
 
 

@@ -78,8 +78,7 @@ def recommend_rows(
 def _print(answers: Path, done: Batch) -> None:
     earlier = f", {done.before:,} of them before" if done.before else ""
     cost = f", cost {done.cost:.4f}" if done.cost else ""
-    out.print(
+    out.print_line(
         f"{answers}: {counted(done.rows, 'row')}{earlier}; {done.bad:,} cannot be used, "
-        f"{done.failed:,} without the model. {counted(done.llm_calls, 'model call')}{cost}.",
-        soft_wrap=True,
+        f"{done.failed:,} without the model. {counted(done.llm_calls, 'model call')}{cost}."
     )

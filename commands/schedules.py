@@ -61,7 +61,7 @@ def schedule(
     if as_json:
         print_json(made.as_dict())
     else:
-        out.print(_line(made), soft_wrap=True)
+        out.print_line(_line(made))
         note("A running `re2llm worker` submits it.")
 
 

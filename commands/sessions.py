@@ -92,7 +92,7 @@ async def _drop(source: str, domain: str | None, as_json: bool) -> None:
         listed = ", ".join(map(str, dropped.hints_pending))
         out.print(f"These hints wait for approval again: {listed}.")
     for line in _forgotten(dropped):
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
 
 
 def _forgotten(dropped: DroppedSessions) -> Iterator[str]:

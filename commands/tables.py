@@ -92,7 +92,7 @@ def print_retired(hints: Sequence[RetiredHint]) -> None:
     """Say which hints were retired for measured harm."""
     for hint in hints:
         line = f"hint {hint.id} retired: {hint.reason} {hint.text}"
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
 
 
 def print_evaluation(document: Mapping[str, Any], title: str) -> None:
@@ -137,23 +137,21 @@ def _print_rows(document: Mapping[str, Any], title: str) -> None:
 def _print_orders(spreads: list[dict[str, Any]]) -> None:
     for spread in spreads:
         thirds = ", ".join("-" if part is None else f"{part:.3f}" for part in spread["by_third"])
-        out.print(
+        out.print_line(
             f"{spread['name']} in {counted(spread['orders'], 'order')}: NDCG@10 "
             f"{spread['mean']:.3f}, standard deviation {spread['sd']:.4f}, range "
             f"{spread['range']:.4f}; Kendall tau "
             f"{spread['kendall_tau']:.2f}, first item unchanged in {spread['same_first']:.0%}; "
-            f"by the target's third of the list: {thirds}",
-            soft_wrap=True,
+            f"by the target's third of the list: {thirds}"
         )
 
 
 def _print_differences(differences: list[dict[str, Any]]) -> None:
     for row in differences:
-        out.print(
+        out.print_line(
             f"session {row['session']}: {row['target']} stands at {row['strict'] or 'no place'} "
             f"by the strict parser, and at {row['repaired'] or 'no place'} by the repaired one. "
-            f"{row['why']}",
-            soft_wrap=True,
+            f"{row['why']}"
         )
 
 

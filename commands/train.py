@@ -108,7 +108,7 @@ def _print(trained: TrainedRelease) -> None:
         f"{'Active now.' if trained.active else 'Not activated: ' + in_options(trained.why_not)}"
     )
     if trained.stopped is not None:
-        out.print(what_more_would_bring(trained), soft_wrap=True)
+        out.print_line(what_more_would_bring(trained))
     for policy, fusion in trained.fusion.items():
-        out.print(f"{_CHOICES[policy]}: {what_it_adds(fusion)}", soft_wrap=True)
+        out.print_line(f"{_CHOICES[policy]}: {what_it_adds(fusion)}")
     print_retired(trained.retired_hints)

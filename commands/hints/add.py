@@ -91,9 +91,9 @@ def _document(added: AddedHint, found: dict[int, Any], *, verify: bool) -> dict[
 
 def _print_added(added: AddedHint) -> None:
     shown = f"{added.outcome:<9} {added.hint_id or '-':>5}  {added.text}"
-    out.print(shown, soft_wrap=True)
+    out.print_line(shown)
     if added.reason:
-        out.print(f"{'':17}{added.reason}", soft_wrap=True)
+        out.print_line(f"{'':17}{added.reason}")
     if added.understood is not None:
         reading = "; ".join(added.understood) or "nothing: it mentions no attribute or evidence"
-        out.print(f"{'':17}the offline model weighs {reading}", soft_wrap=True)
+        out.print_line(f"{'':17}the offline model weighs {reading}")

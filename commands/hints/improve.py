@@ -58,14 +58,13 @@ def _print(found: ImprovedHints) -> None:
     for child in found.tried:
         parents = " and ".join(str(number) for number in child.parents)
         outcome = f"hint {child.hint_id}" if child.hint_id else child.outcome.replace("_", " ")
-        out.print(f"{child.way} {parents}: {outcome}", soft_wrap=True)
+        out.print_line(f"{child.way} {parents}: {outcome}")
         if child.text:
-            out.print(f"  {child.text}", soft_wrap=True)
-        out.print(f"  {child.reason}", soft_wrap=True)
+            out.print_line(f"  {child.text}")
+        out.print_line(f"  {child.reason}")
     if not found.tried:
         note("note: no two hints were tried on the same 24 sessions or more; see `hints verify`.")
-    out.print(
+    out.print_line(
         f"{found.domain}: {counted(found.stored, 'better hint')} stored. "
-        f"{counted(found.llm_calls, 'model call')} on {found.model}.",
-        soft_wrap=True,
+        f"{counted(found.llm_calls, 'model call')} on {found.model}."
     )

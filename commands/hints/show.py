@@ -49,7 +49,7 @@ async def _show(hint: int, domain: str | None, conversation: bool, as_json: bool
         print_json(shown)
         return
     for line in [*_measured(shown), *_origin(shown), *_decisions(shown), *_proposals(shown)]:
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
     _print_trials(shown)
 
 
@@ -137,7 +137,7 @@ def _print_trials(shown: dict[str, Any]) -> None:
     out.print()
     print_table(("model", "prompt", *numbers), rows, right=numbers, title="All its trials")
     for line in _differences(shown):
-        out.print(line, soft_wrap=True)
+        out.print_line(line)
 
 
 def _differences(shown: dict[str, Any]) -> list[str]:

@@ -85,8 +85,8 @@ def print_changed(hints: list[TidiedHint]) -> None:
     """Print what became of each hint, and why."""
     for hint in hints:
         changed = f"{hint.before} -> {hint.status}"
-        out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
-        out.print(f"  {changed}: {hint.reason}", soft_wrap=True)
+        out.print_line(f"hint {hint.id}: {hint.text}")
+        out.print_line(f"  {changed}: {hint.reason}")
 
 
 def _print(found: TidiedHints, *, free: bool) -> None:
@@ -94,13 +94,12 @@ def _print(found: TidiedHints, *, free: bool) -> None:
     counts = Counter(hint.verdict for hint in found.changed if hint.status == "retired")
     retired = ", ".join(f"{verdict} {count:,}" for verdict, count in sorted(counts.items()))
     would = "would be " if found.dry_run else ""
-    out.print(
+    out.print_line(
         f"{found.domain}: {counted(counts.total(), 'hint')} {would}retired"
         f"{f' ({retired})' if retired else ''}; "
         f"{len(found.kept):,} {'stays' if len(found.kept) == 1 else 'stay'}, "
         f"{found.undecided:,} of them undecided. "
-        f"{counted(found.llm_calls, 'model call')} on {found.model}.",
-        soft_wrap=True,
+        f"{counted(found.llm_calls, 'model call')} on {found.model}."
     )
     if not found.undecided or found.stopped is not None or found.trials:
         return

@@ -83,7 +83,7 @@ async def verified(
 def print_verified(found: VerifiedHints) -> None:
     """Print each hint's gain and what was decided on it."""
     for hint in found.hints:
-        out.print(f"hint {hint.id}: {hint.text}", soft_wrap=True)
+        out.print_line(f"hint {hint.id}: {hint.text}")
         out.print(f"  {hint.gain} {_OUTCOMES[hint.outcome]} and {hint.decision}.")
     shown = {hint.id for hint in found.hints}
     print_retired([hint for hint in found.retired if hint.id not in shown])
