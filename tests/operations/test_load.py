@@ -285,8 +285,9 @@ async def test_a_log_alone_renames_no_item_of_the_catalogue(
 
 
 async def test_how_much_is_read_goes_to_the_callback(
-    services: Services, tmp_path: Path, domain: str
+    services: Services, tmp_path: Path, domain: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("re2llm.operations.loading.load._TICK", 600)  # a slow machine ticks more
     told: list[tuple[str, int, int | None]] = []
     items = write(tmp_path / "items.jsonl", GOOD_ITEMS)
     sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], ["i2", "i3"]])
