@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 
 from ..errors import InputError
 from ..settings import OFFLINE_MODEL
+from .message_length import message_length, text_length
 from .usage import Usage, read_usage
 
 _MILLION = 1_000_000
-_CHARACTERS = 4
-"""Of English text in a token, about."""
+_BYTES = 4
+"""Of text in a token, about."""
 
 Prices = Mapping[str, Sequence[float]]
 """By model, of a million tokens in, of a million out, and of a million cached ones in, if less."""
@@ -97,7 +98,12 @@ def require_prices(
 
 def estimated_tokens(*texts: str) -> int:
     """Estimate tokens where a model counts none."""
-    return sum(math.ceil(len(text) / _CHARACTERS) for text in texts)
+    return sum(math.ceil(text_length(text) / _BYTES) for text in texts)
+
+
+def prompt_tokens(messages: Iterable[BaseMessage]) -> int:
+    """Estimate the tokens of all that is sent: text, tool calls, other blocks and fields."""
+    return sum(math.ceil(message_length(message) / _BYTES) for message in messages)
 
 
 def usage_or_estimate(prompt: Sequence[BaseMessage], answer: BaseMessage) -> Usage:
@@ -105,10 +111,7 @@ def usage_or_estimate(prompt: Sequence[BaseMessage], answer: BaseMessage) -> Usa
     usage = read_usage(answer)
     if usage is not None:
         return usage
-    calls = answer.tool_calls if isinstance(answer, AIMessage) else []
-    tokens_in = estimated_tokens(*(message.text for message in prompt))
-    tokens_out = estimated_tokens(answer.text, *(str(call["args"]) for call in calls))
-    return Usage(tokens_in, tokens_out, estimated=True)
+    return Usage(prompt_tokens(prompt), prompt_tokens([answer]), estimated=True)
 
 
 def prompt_key(model: str, server: str | None, messages: Sequence[BaseMessage]) -> bytes:

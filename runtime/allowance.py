@@ -14,7 +14,7 @@ from ..errors import BudgetSpentError, InputError, LimitReachedError
 from ..knowledge.access.allowances import Limit, claim_call, next_day
 from ..knowledge.engine import unreachable
 from ..knowledge.job_budgets import JobLimit, claim_job_call, next_start
-from ..llm.prices import call_cost, estimated_tokens
+from ..llm.prices import call_cost, prompt_tokens
 from ..llm.usage import NOTHING, Usage
 from .caller import Caller
 from .ledger import Reserved
@@ -26,7 +26,7 @@ ANSWER_TOKENS = 500
 
 def presumed_usage(options: RunOptions, messages: Sequence[BaseMessage]) -> Usage:
     """Return what a request may use; so much is charged if its answer was not waited for."""
-    tokens_in = estimated_tokens(*(message.text for message in messages))
+    tokens_in = prompt_tokens(messages)
     return Usage(tokens_in, options.settings.max_answer_tokens or ANSWER_TOKENS, estimated=True)
 
 

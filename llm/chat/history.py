@@ -1,16 +1,24 @@
-"""Makes a chat's history fit to send: every tool call has its answer, right after it."""
+"""Makes a chat's history fit to send: text alone, and every tool call has its answer after it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from ..prompt_data import inert
 from ..text.json_values import is_list, is_object
+from ..text.thoughts import THOUGHT_BLOCKS
 
+NOT_TEXT = "(I sent something that is not text. It cannot be read here.)"
+"""Stands for a person's message that holds no text."""
 _INTERRUPTED = "This call was interrupted before it gave an answer."
+_CALL_BLOCKS = THOUGHT_BLOCKS | {"function_call", "tool_call", "tool_use"}
+"""What some providers have to see again beside a tool call before they take its answer."""
+_NOT_OF_CALLS = frozenset({"audio", "function_call"})
+"""Fields that are no part of a tool call."""
 
 
 def with_calls_answered(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -38,9 +46,11 @@ def with_calls_answered(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 
 
 def with_inert_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Break the control tokens of chat templates in everything that a thread holds.
+    """Leave out what is no text, and break the control tokens of chat templates in the rest.
 
-    People write its messages, and so does a model that has read what people and catalogues wrote.
+    People write a thread's messages, and so does a model that has read what people and catalogues
+    wrote. Servers would open the addresses in other blocks, such as images. A message that calls
+    tools keeps its calls, and its model's thoughts.
 
     Args:
         messages: Of the thread; none of them is changed.
@@ -49,25 +59,40 @@ def with_inert_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 
 
 def _with_inert_text(message: BaseMessage) -> BaseMessage:
-    update: dict[str, Any] = {"content": _inert_content(message.content)}
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    fields = message.additional_kwargs if calls else {}
+    update: dict[str, Any] = {
+        "content": _inert_content(message.content, _CALL_BLOCKS if calls else frozenset()),
+        "additional_kwargs": {k: v for k, v in fields.items() if k not in _NOT_OF_CALLS},
+    }
+    if isinstance(message, HumanMessage) and message.content and not update["content"]:
+        update["content"] = NOT_TEXT
     if isinstance(message, AIMessage):
-        calls = [{**call, "args": _inert_value(call["args"])} for call in message.tool_calls]
-        update["tool_calls"] = calls
+        update["tool_calls"] = [{**call, "args": _inert_value(call["args"])} for call in calls]
     kept = all(getattr(message, name) == value for name, value in update.items())
     return message if kept else message.model_copy(update=update)
 
 
-def _inert_content(content: object) -> object:
-    """Return a message's content with inert text; other blocks, such as images, stay."""
-    if is_list(content):
-        return [_inert_block(block) for block in content]
-    return inert(content) if isinstance(content, str) else content
+def _inert_content(content: str | list[Any], kept: AbstractSet[str]) -> str | list[Any]:
+    """Return a message's content as inert text.
+
+    Args:
+        kept: Types of other blocks that stay.
+    """
+    if isinstance(content, str):
+        return inert(content)
+    blocks = [{"type": "text", "text": one} if isinstance(one, str) else one for one in content]
+    return [clean for block in blocks for clean in _inert_block(block, kept)] or ""
 
 
-def _inert_block(block: object) -> object:
-    if is_object(block) and isinstance(block.get("text"), str):
-        return {**block, "text": inert(block["text"])}
-    return inert(block) if isinstance(block, str) else block
+def _inert_block(block: object, kept: AbstractSet[str]) -> list[dict[str, Any]]:
+    if not is_object(block):
+        return []
+    if (kind := str(block.get("type"))) in THOUGHT_BLOCKS | kept:
+        return [block] if kind in kept else []
+    # Nothing else of the block: servers read fields of media beside its text.
+    text = block.get("text")
+    return [{"type": "text", "text": inert(text)}] if isinstance(text, str) else []
 
 
 def _inert_value(value: object) -> object:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+from ..message_length import message_length
 
 _NOTE = (
     "The earlier messages of this conversation are left out here, because they were too long. If "
@@ -16,8 +17,8 @@ _KEPT = 4
 
 
 def chat_length(messages: Sequence[BaseMessage]) -> int:
-    """Return the characters of a prompt's texts and tool calls."""
-    return sum(map(_length, messages))
+    """Return the bytes of a prompt."""
+    return sum(map(message_length, messages))
 
 
 def shortened_chat(messages: Sequence[BaseMessage], too_long: int) -> list[BaseMessage] | None:
@@ -28,10 +29,10 @@ def shortened_chat(messages: Sequence[BaseMessage], too_long: int) -> list[BaseM
 
     Args:
         messages: The prompt, oldest first; none of them is changed.
-        too_long: Characters that were too long for the model.
+        too_long: Bytes that were too long for the model.
 
     Returns:
-        At most a quarter of the turns' characters and of `too_long`, or the last turn alone if that
+        At most a quarter of the turns' bytes and of `too_long`, or the last turn alone if that
         is longer; `None` if there is only one turn.
     """
     rules = [message for message in messages if isinstance(message, SystemMessage)]
@@ -66,8 +67,3 @@ def _noted(rules: Sequence[BaseMessage]) -> list[BaseMessage]:
         else [*content, {"type": "text", "text": _NOTE}]
     )
     return [rules[0].model_copy(update={"content": noted}), *rules[1:]]
-
-
-def _length(message: BaseMessage) -> int:
-    calls = message.tool_calls if isinstance(message, AIMessage) else []
-    return len(message.text) + sum(len(json.dumps(call["args"], default=str)) for call in calls)

@@ -36,7 +36,7 @@ class ChatTraits:
         takes_tools: Whether its server accepts tools.
         takes_system: Whether its server accepts system messages, and several of one role in a row.
         thinks_aloud: Whether there were thoughts in the text of an answer; `None` before the first.
-        too_long: Characters of the shortest chat that was too long for it, or `None`.
+        too_long: Bytes of the shortest chat that was too long for it, or `None`.
     """
 
     takes_tools: bool = True

@@ -40,9 +40,10 @@ _JSON = re.compile(r"(?<![^\n])[ \t]{0,20}(?:```\w{0,10}[ \t]{0,9}\n\s{0,20})?[\
 """Where JSON may begin that is no part of a sentence."""
 _ALONE = re.compile(r"[ \t]{0,20}(?:\n\s{0,20}```|```)?[ \t]{0,20}(?:\n|\Z)")
 _MOST_FAILURES = 50
-_THOUGHT_BLOCKS = frozenset(
+THOUGHT_BLOCKS = frozenset(
     {"reasoning", "reasoning_content", "thinking", "redacted_thinking", "thought"}
 )
+"""Types of blocks of content that hold thoughts."""
 _THOUGHT_FIELDS = frozenset(
     {"reasoning", "reasoning_content", "reasoning_details", "thinking", "thoughts"}
 )
@@ -118,7 +119,7 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
 
 
 def _is_thought(block: Any) -> bool:
-    return is_object(block) and block.get("type") in _THOUGHT_BLOCKS
+    return is_object(block) and block.get("type") in THOUGHT_BLOCKS
 
 
 def _with_text(blocks: Sequence[Any], text: str) -> list[Any]:

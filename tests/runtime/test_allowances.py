@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from fault_server import FaultServer
 from keyed_runs import asking, own_model, run, sums
+from langchain_core.messages import AIMessage
 from re2llm.graph.recommend import graph
+from re2llm.interfaces.chat import graph as chat
 from re2llm.knowledge.access.allowances import KeyClaim, claim_call, settle_call
 from re2llm.knowledge.access.keys import revoke_key
 from re2llm.knowledge.texts import made_storable
@@ -173,6 +175,42 @@ async def test_leaving_early_does_not_make_a_call_free(
     assert len(server.asked) == 1
     spent, reserved = await used_today(services, caller)
     assert spent > 0.5
+    assert reserved == pytest.approx(0)
+
+
+LONG = "x" * 400_000
+CALL = {"name": "recommend", "args": {"history": [LONG]}, "id": "1", "type": "tool_call"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("user", LONG)],
+        [("user", "A film?"), ("ai", LONG), ("user", "Hi")],
+        [("user", "A film?"), AIMessage("", tool_calls=[CALL]), ("user", "Hi")],
+    ],
+    ids=["words", "answer", "tool call"],
+)
+async def test_all_of_a_chat_counts_before_it_is_sent(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    keyed: Callable[..., Any],
+    said: list[Any],
+) -> None:
+    server.delay = 30.0
+    adjust(prices={model: (10.0, 10.0)})  # 1 and more a chat
+    caller = await keyed(usd_per_day=1.5)
+    for at in range(3):
+        running = asyncio.create_task(run(chat, caller, {"messages": said}))
+        while len(server.asked) <= at and not running.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert len(server.asked) == 1
+    spent, reserved = await used_today(services, caller)
+    assert spent > 1.0
     assert reserved == pytest.approx(0)
 
 
