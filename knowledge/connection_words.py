@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import DatabaseError
 
 GENERAL = "Is the server up, and are user, password and database right?"
 """Where the words are unknown, or in another language."""
@@ -76,6 +79,24 @@ def remedy_of(reason: str) -> str:
     """
     known = (remedy for words, remedy in _KNOWN if words.search(reason))
     return next(known, GENERAL)
+
+
+def read_url(url: str) -> URL:
+    """Read the address of a database as a person wrote it.
+
+    Raises:
+        DatabaseError: It is not one of PostgreSQL, or its parts cannot be told apart.
+    """
+    url = plain_scheme(bare(url))
+    try:
+        parsed = libpq_url(url) or make_url(url)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise DatabaseError("RE2LLM_DATABASE_URL", *malformed(url))
+    if doubt := doubtful(url, parsed):
+        raise DatabaseError("RE2LLM_DATABASE_URL", *doubt)
+    return parsed
 
 
 def plain_scheme(url: str) -> str:
@@ -148,7 +169,8 @@ def doubtful(text: str, parsed: URL) -> tuple[str, str] | None:
         return "It holds a character with the code 0.", "Leave out %00."
     if any(_OPTION_BESIDE.search(value) for value in hosts + databases):
         return "Its options cannot be told apart.", f"{_USUAL} Or as host=… user=…, with blanks."
-    if any("@" in host for host in hosts) or _has_stray_at(text.partition("://")[2]):
+    named = [host for host in hosts if not host.startswith("/")]  # no folder of a socket
+    if any("@" in host for host in named) or _has_stray_at(text.partition("://")[2]):
         return "It holds more than one @, or one that splits a password.", _ENCODE
     if not all(map(_is_host, ",".join(hosts).split(","))):
         return "Its host cannot be read.", f"{_USUAL} {_ENCODE}"

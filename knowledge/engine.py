@@ -14,7 +14,6 @@ import psycopg
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
     DisconnectionError,
     InterfaceError,
@@ -29,15 +28,7 @@ from sqlalchemy.util import await_only
 
 from ..errors import IN_THE_LOG, DatabaseError, StatementError
 from ..settings import Settings
-from .connection_words import (
-    REFUSALS,
-    bare,
-    doubtful,
-    libpq_url,
-    malformed,
-    plain_scheme,
-    remedy_of,
-)
+from .connection_words import REFUSALS, read_url, remedy_of
 from .embedded_postgres.database import start_embedded
 
 _LOST = (
@@ -65,21 +56,11 @@ def database_url(settings: Settings) -> str:
         DatabaseError: The URL is not one of PostgreSQL, or the embedded server does not start.
     """
     if settings.database_url is None:
-        return _with_driver(start_embedded(settings.home))
-    return _with_driver(settings.database_url.get_secret_value())
-
-
-def _with_driver(url: str) -> str:
-    url = plain_scheme(bare(url))
-    try:
-        parsed = libpq_url(url) or make_url(url)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
-        parsed = None
-    if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise DatabaseError("RE2LLM_DATABASE_URL", *malformed(url))
-    if doubt := doubtful(url, parsed):
-        raise DatabaseError("RE2LLM_DATABASE_URL", *doubt)
-    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        # Its folder may hold any sign, which in a person's own URL would be in doubt.
+        url = make_url(start_embedded(settings.home))
+    else:
+        url = read_url(settings.database_url.get_secret_value())
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def make_engine(url: str, settings: Settings) -> AsyncEngine:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, LiteralString
+from typing import Any, Literal, LiteralString
 
 import psycopg
-from sqlalchemy import make_url
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import URL, make_url
 
 from ..settings import Settings
+from .connection_words import read_url
 from .embedded_postgres.database import running_embedded
 
 Kind = Literal["domain", "hint", "release"]
@@ -33,14 +35,24 @@ def stored_names(kind: Kind, domain: str, settings: Settings) -> list[tuple[str,
 
     Raises:
         psycopg.Error: The database does not answer within a moment.
+        DatabaseError: The settings' URL is not one of PostgreSQL.
     """
     given = settings.database_url
-    url = running_embedded(settings.home) if given is None else given.get_secret_value()
-    if url is None:
+    if given is not None:
+        url = read_url(given.get_secret_value())
+    elif running := running_embedded(settings.home):
+        url = make_url(running)
+    else:
         return []
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     options = f"-c statement_timeout={_SECONDS}s -c default_transaction_read_only=on"
-    with psycopg.connect(plain, connect_timeout=_SECONDS, options=options) as connection:
+    told = {**_parts(url), "connect_timeout": _SECONDS, "options": options}
+    with psycopg.connect(make_conninfo("", **told)) as connection:
         if not domain and kind != "domain":
             (domain,) = connection.execute(_ONLY).fetchone() or ("",)
         return connection.execute(_QUERIES[kind], {"domain": domain}).fetchmany(_MOST)
+
+
+def _parts(url: URL) -> Mapping[str, Any]:
+    """Return a URL's parts for libpq, which reads signs such as `+` in URLs in another way."""
+    url = url.set(drivername="postgresql+psycopg")
+    return url.get_dialect()().create_connect_args(url)[1]

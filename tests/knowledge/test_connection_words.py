@@ -107,6 +107,13 @@ def test_a_slash_in_a_password_makes_no_database_of_its_rest(password: str) -> N
     assert (found["host"], found["dbname"]) == ("db", "app")
 
 
+@pytest.mark.parametrize("url", ["postgresql:///app?host=", "host="])
+def test_the_folder_of_a_socket_may_hold_an_at(url: str) -> None:
+    folder = "/home/jane@corp.example/pg"
+    at = "%40" if "//" in url else "@"
+    assert connected(url + folder.replace("@", at))["host"] == folder
+
+
 @pytest.mark.parametrize(
     ("reason", "remedy"),
     [

@@ -13,6 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 from embedded_users import PATIENCE, USER, kill, running, start, visit
+from re2llm.knowledge import engine
+from re2llm.knowledge.embedded_postgres.postmaster import Postmaster
+from re2llm.knowledge.embedded_postgres.server import _url
+from re2llm.knowledge.engine import database_url
+from re2llm.settings import Settings
+from sqlalchemy import make_url
 
 SLOW = """
 import os, signal, sys, threading
@@ -165,3 +171,27 @@ def test_a_mark_of_a_server_that_died_keeps_none_from_starting(home: Path) -> No
     ):
         mark.write_text(left)
         assert visit(home) == before + number, left
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jane@corp.example",
+        "GoogleDrive-jane@gmail.com",
+        "a@b@c",
+        "a; user=b & host=c",
+        "a:5432",
+        "100 %40 + [x] #1?",
+        "Jos\u00e9's \\",
+    ],
+)
+def test_its_address_may_hold_any_sign(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def started(home: Path) -> str:
+        return _url(Postmaster(1, home / "postgres", ready=True))
+
+    monkeypatch.setattr(engine, "start_embedded", started)
+    home = Path("/home") / name / "re2llm"
+    settings = Settings().model_copy(update={"home": home, "database_url": None})
+    url = make_url(database_url(settings))
+    _, parts = url.get_dialect()().create_connect_args(url)
+    assert (parts["host"], parts["port"]) == (str(home / "postgres"), "5432")

@@ -25,7 +25,10 @@ from re2llm.knowledge.embedded_postgres import programs as embedded_programs
 from re2llm.knowledge.embedded_postgres.database import start_embedded
 from re2llm.knowledge.embedded_postgres.program_copy import may_enter
 from re2llm.knowledge.embedded_postgres.programs import Programs
-from sqlalchemy import create_engine, make_url, text
+from re2llm.knowledge.engine import database_url
+from re2llm.knowledge.names import stored_names
+from re2llm.settings import Settings
+from sqlalchemy import create_engine, text
 
 LONG = "x" * 150
 NAMES = [
@@ -88,9 +91,10 @@ def test_any_path_will_do(place: Path, home: Path, name: str) -> None:
         assert visit(place / "link", env=environment) == before + 2
         assert left_in(place / "tmp dir ü") == []
         assert modes(odd / "home") == parents
-        engine = create_engine(
-            make_url(start_embedded(odd / "home")).set(drivername="postgresql+psycopg")
-        )
+        settings = Settings().model_copy(update={"home": odd / "home", "database_url": None})
+        engine = create_engine(database_url(settings))
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            stored_names("domain", "", settings)  # which has found the server
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM visit")) == before + 2
         engine.dispose()
