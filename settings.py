@@ -13,11 +13,13 @@ from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     EnvSettingsSource,
+    PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
 
 from .errors import InputError
+from .setting_texts import expanded, without_wrapping
 
 HintChoice = Literal["none", "random", "similar", "static", "ppo"]
 """How `select_hint` chooses: never, at random, the closest in meaning, the best in its trials, or
@@ -50,30 +52,27 @@ OFFLINE_MODEL = "offline"
 """The model name that stands for the offline ranker, which needs no key."""
 
 
+_PREFIX = "RE2LLM_"
+
+
 def _default_home() -> Path:
     return Path(platformdirs.user_data_dir("re2llm", appauthor=False))
-
-
-def _expand(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as error:  # no such user
-        raise ValueError(str(error)) from error
 
 
 class Settings(BaseSettings):
     """Everything that a user may set; a caller's own arguments take precedence."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RE2LLM_",
+        env_prefix=_PREFIX,
         env_file=".env",
         env_ignore_empty=True,
         extra="ignore",
         allow_inf_nan=False,
     )
 
-    home: Annotated[Path, AfterValidator(_expand), Field(default_factory=_default_home)]
-    """Data directory: the embedded database lives in it; a leading `~` is the user's home."""
+    home: Annotated[Path, AfterValidator(expanded), Field(default_factory=_default_home)]
+    """Data directory: the embedded database lives in it; `~` and `$HOME` stand for what they do in
+    a shell."""
     database_url: SecretStr | None = None
     """Your own PostgreSQL with pgvector ≥ 0.8.4; unset starts the embedded one under `home`."""
     database_timeout: float = Field(default=5.0, gt=0)
@@ -219,6 +218,21 @@ class Settings(BaseSettings):
     seed: int = 0
     """Seed of every shuffle, sample and random hint."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the base class's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, the first of which wins."""
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = without_wrapping(source.env_vars, _PREFIX)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
 
 def setting_sources() -> dict[str, str]:
     """Return where each `RE2LLM_*` variable is set that holds anything: `environment` or `.env`.
@@ -230,8 +244,8 @@ def setting_sources() -> dict[str, str]:
         (DotEnvSettingsSource(Settings), ".env"),
         (EnvSettingsSource(Settings), "environment"),  # beats the file
     ):
-        for name, value in source.env_vars.items():
-            if name.lower().startswith("re2llm_") and value:
+        for name, value in without_wrapping(source.env_vars, _PREFIX).items():
+            if name.lower().startswith(_PREFIX.lower()) and value:
                 found[name.upper()] = place
     return found
 
@@ -251,7 +265,8 @@ def get_settings() -> Settings:
         field, *inside = map(str, first["loc"])
         name = f"RE2LLM_{field.upper()}"
         where = f" at {'.'.join(inside)}" if inside else ""
-        problem = f"{first['msg']}{where}{_said_in(name)}."
+        said = first["msg"].removeprefix("Value error, ")
+        problem = f"{said}{where}{_said_in(name)}."
         raise InputError(name, problem, "See .env.example.") from error
     except SettingsError as error:
         found = re.search(r'field "(\w+)"', str(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from re2llm.errors import InputError
-from re2llm.settings import Settings, get_settings
+from re2llm.settings import Settings, get_settings, setting_sources
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 DOCUMENTED = dict(
@@ -122,6 +122,89 @@ def test_a_tilde_in_home_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(InputError, match="RE2LLM_HOME"):
         get_settings()
     get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("$BASE/re2", "${BASE}/re2", " $BASE/re2 ", '"/base/re2"', "'$BASE/re2'", "/base/re2\r"),
+        *('"/base/re2"\r\n', "\ufeff/base/re2", "~/re2", "'~/re2'", '" ~/re2"'),
+    ],
+)
+def test_home_is_read_as_a_shell_would(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("BASE", "/base")
+    monkeypatch.setenv("HOME", "/base")
+    monkeypatch.setenv("RE2LLM_HOME", written)
+    assert get_settings().home == Path("/base/re2")
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("$NOT_SET/re2", "$NOT_SET"),
+        ("${NOT_SET}/re2", "${NOT_SET}"),
+        ("%APPDATA%/re2", "%APPDATA%"),
+        ("$$BASE/re2", "$"),
+        ("$(pwd)/re2", "$(pwd)"),
+        ("$EMPTY", "$EMPTY"),
+        ("${EMPTY}", "${EMPTY}"),
+    ],
+)
+def test_a_home_with_an_unknown_variable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, written: str, named: str
+) -> None:
+    monkeypatch.setenv("BASE", "/base")
+    monkeypatch.setenv("EMPTY", "")
+    monkeypatch.setenv("RE2LLM_HOME", written)
+    with pytest.raises(InputError) as caught:
+        get_settings()
+    assert caught.value.field == "RE2LLM_HOME"
+    assert named in caught.value.problem
+    assert "Value error" not in caught.value.problem
+
+
+@pytest.mark.parametrize("home", ["/a%20b/100%", "/data/c$", "/data/cash$/x", "/a 'b' c"])
+def test_a_folder_may_have_any_name(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.setenv("RE2LLM_HOME", home)
+    assert get_settings().home == Path(home)
+
+
+@pytest.mark.parametrize("around", ["{} ", " {}", "{}\r", '"{}"', "'{}'\r\n", "\ufeff{}", "' {} '"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", "openai:gpt-4.1-mini"),
+        ("base_url", "http://127.0.0.1:8000/v1"),
+        ("api_key", "sk-1234567890"),
+        ("reflect_api_key", "sk-1234567890"),
+        ("database_url", "postgresql://me@host/db"),
+        ("domain", "films"),
+        ("policy", "none"),
+        ("explore", "true"),
+        ("pool_size", "4"),
+        ("prices", '{"m": [1, 2]}'),
+    ],
+)
+def test_what_files_leave_around_a_value_is_none_of_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, around: str
+) -> None:
+    monkeypatch.setenv(f"RE2LLM_{name.upper()}", value)
+    meant = Settings()
+    monkeypatch.setenv(f"RE2LLM_{name.upper()}", around.format(value))
+    assert Settings() == meant
+
+
+@pytest.mark.parametrize("nothing", [" ", "''", '""\r', "\n"])
+def test_a_value_of_nothing_but_what_is_around_it_is_unset(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nothing: str
+) -> None:
+    for name in ("RE2LLM_HOME", "RE2LLM_DATABASE_URL", "RE2LLM_MODEL", "RE2LLM_POOL_SIZE"):
+        monkeypatch.setenv(name, nothing)
+    (tmp_path / ".env").write_text("RE2LLM_MODEL=openai:x\n")
+    settings = get_settings()
+    assert (settings.database_url, settings.model, settings.pool_size) == (None, "openai:x", 10)
+    assert settings.home != Path()
+    assert setting_sources() == {"RE2LLM_MODEL": ".env"}
 
 
 @pytest.mark.parametrize(
