@@ -9,6 +9,10 @@ from .records import AttributeValue
 
 _DEEPEST = 4
 """Objects within objects that are flattened to attributes."""
+MOST_VALUES = 1_000
+"""Of one item, where each entry of a list counts. Every prompt that shows the item reads them."""
+_MOST_CHARACTERS = 250_000
+"""Of an item's attributes in all, with their names."""
 
 
 def flat_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
@@ -28,6 +32,28 @@ def flat_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeVal
             kept.setdefault(name, entry)
         elif _says_something(value):
             dropped.append(name)
+    return kept, dropped
+
+
+def within_limits(
+    attributes: Mapping[str, AttributeValue],
+) -> tuple[dict[str, AttributeValue], list[str]]:
+    """Return as many attributes as an item may have, and the names of the others.
+
+    Those are left out that do not fit beside the ones before them. None is cut: half a list says
+    something else.
+    """
+    kept: dict[str, AttributeValue] = {}
+    dropped: list[str] = []
+    values = characters = 0
+    for name, value in attributes.items():
+        listed = [value] if isinstance(value, str | int | float) else value
+        more = values + len(listed)
+        longer = characters + len(name) + sum(len(str(one)) for one in listed)
+        if more > MOST_VALUES or longer > _MOST_CHARACTERS:
+            dropped.append(name)
+        else:
+            kept[name], values, characters = value, more, longer
     return kept, dropped
 
 

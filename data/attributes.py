@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from ..flattening import flat_attributes
+from ..flattening import flat_attributes, within_limits
 from ..records import AttributeValue
 from .json_rows import as_object, as_text
 from .malformed import RowError, shown
@@ -29,15 +29,16 @@ def given_attributes(row: Mapping[str, object], own: Collection[str]) -> dict[st
 
 
 def read_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
-    """Return `flat_attributes`, and the names of those that cannot be kept.
+    """Return `flat_attributes` within limits, and the names of those that cannot be kept.
 
     Raises:
         RowError: A name is blank, or a text cannot be stored.
     """
-    kept, dropped = flat_attributes(given)
+    flat, dropped = flat_attributes(given)
+    kept, surplus = within_limits(flat)
     for name, value in kept.items():
         as_text(name, "attribute name")
         for text in [value] if isinstance(value, str | int | float) else value:
             if isinstance(text, str):
                 as_text(text, f"attribute {shown(name)}")
-    return kept, dropped
+    return kept, dropped + surplus

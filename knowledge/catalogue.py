@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..arrays import Floats32
+from ..flattening import within_limits
 from ..records import Item
 from .domains import Domain
 from .schema.tables import SCHEMA, ItemRow
@@ -112,7 +113,7 @@ async def fetch_items(
 ) -> dict[str, Item]:
     """Return the items of the given ids; unknown ids are simply absent."""
     wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
-    return {row[0]: Item(*row) for row in await connection.execute(_ITEMS, wanted)}
+    return {row[0]: _item(row) for row in await connection.execute(_ITEMS, wanted)}
 
 
 async def titles_of(
@@ -128,7 +129,7 @@ async def all_items(connection: AsyncConnection, domain: Domain) -> list[Item]:
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(ItemRow.domain_id == domain.id)
     )
-    return [Item(row.id, row.title, row.attributes) for row in rows]
+    return [_item(row) for row in rows]
 
 
 async def fetch_items_and_embeddings(
@@ -140,7 +141,7 @@ async def fetch_items_and_embeddings(
     """
     wanted = {"domain": domain.id, "ids": list(filter(storable, ids))}
     rows = (await connection.execute(_WITH_EMBEDDINGS, wanted)).all()
-    return {row[0]: Item(*row[:3]) for row in rows}, {row[0]: row[3] for row in rows}
+    return {row[0]: _item(row) for row in rows}, {row[0]: row[3] for row in rows}
 
 
 async def item_place(connection: AsyncConnection, domain: Domain, id_: str) -> tuple[int, Floats32]:
@@ -173,7 +174,7 @@ async def page_of_items(
         .limit(count)
     )
     total = await connection.scalar(select(func.count()).select_from(ItemRow).where(of_domain))
-    found = [(Item(row.id, row.title, row.attributes), row.popularity) for row in rows]
+    found = [(_item(row), row.popularity) for row in rows]
     return found, total or 0
 
 
@@ -208,3 +209,11 @@ async def refresh_popularity(connection: AsyncConnection, domain: Domain) -> Non
         """),
         {"domain": domain.id},
     )
+
+
+def _item(row: Sequence[Any]) -> Item:
+    """Return the item of a row that begins with its id, title and attributes.
+
+    Its attributes may have been stored before there was a limit.
+    """
+    return Item(row[0], row[1], within_limits(row[2])[0])

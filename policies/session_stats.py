@@ -36,11 +36,14 @@ def main_number(items: Attributes) -> str | None:
 
     At least half of the items must have it. Ties go to the first by name.
     """
+    found: dict[str, list[float]] = {}
+    for attributes in items:
+        for name, v in attributes.items():
+            if isinstance(v, _NUMBER) and not isinstance(v, bool):
+                found.setdefault(name, []).append(v)
     variation: dict[str, float] = {}
-    for name in {name for attributes in items for name in attributes}:
-        found = [attributes.get(name) for attributes in items]
-        numbers = [v for v in found if isinstance(v, _NUMBER) and not isinstance(v, bool)]
-        if numbers and 2 * len(numbers) >= len(items):
+    for name, numbers in found.items():
+        if 2 * len(numbers) >= len(items):
             values = np.array(numbers, dtype=np.float64)
             variation[name] = float(values.std()) / (abs(float(values.mean())) + 1e-9)
     return min(variation, key=lambda name: (variation[name], name), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import cast
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -21,6 +22,8 @@ _SHORT_HISTORY = 5
 """Items of the history that a shortened prompt shows."""
 _SHORT_TITLE, _SHORT_TEXT, _SHORT_LIST = 100, 40, 3
 """Characters of a title and of a fact, and entries of a list, in a shortened prompt."""
+_SHORT_FACTS = 100
+"""Attributes of an item that a shortened prompt considers."""
 
 
 def ranking_prompt(
@@ -83,7 +86,7 @@ def asked(state: RecommendState) -> int:
 def _shortened(item: Item) -> Item:
     """Return an item with its short attributes alone, and the first few of their entries."""
     facts: dict[str, AttributeValue] = {}
-    for name, value in item.attributes.items():
+    for name, value in islice(item.attributes.items(), _SHORT_FACTS):
         if isinstance(value, str | int | float):
             fits = len(str(value)) <= _SHORT_TEXT
             facts |= {name: value} if fits else {}

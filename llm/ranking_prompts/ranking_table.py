@@ -113,14 +113,19 @@ def _line(item: Item, cells: Sequence[str]) -> str:
 
 
 def _varying(candidates: Sequence[Item], taken: set[str]) -> list[str]:
-    keys = sorted({key for item in candidates for key in item.attributes})
     names: dict[str, str] = {}
-    for key in keys:
+    for key in sorted({key for item in candidates for key in item.attributes}):
+        if len(names) == _MOST_COLUMNS:
+            break
         name = _name(key)
-        varies = len({str(item.attributes.get(key)) for item in candidates}) > 1
-        if varies and name and name not in taken and name not in names:
+        if name and name not in taken and name not in names and _varies(candidates, key):
             names[name] = key
-    return list(names.values())[:_MOST_COLUMNS]
+    return list(names.values())
+
+
+def _varies(candidates: Sequence[Item], key: str) -> bool:
+    first, *others = (str(item.attributes.get(key)) for item in candidates)
+    return any(other != first for other in others)
 
 
 def _name(key: str) -> str:

@@ -1,7 +1,9 @@
 """Files as spreadsheets, programs and people write them: read right, or refused in one line."""
 
 import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from re2llm.data.cells import cell_value, plain_number
@@ -11,6 +13,7 @@ from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.times import timestamp
 from re2llm.errors import InputError
+from re2llm.flattening import MOST_VALUES
 
 ITEMS = "id,title,kind\n1,Heat,crime\n2,Alien,space\n3,Up,\n"
 LOG = "user,item\na,1\na,2\na,3\n"
@@ -260,3 +263,43 @@ def test_a_first_row_with_a_list_of_objects_is_a_row_among_others(tmp_path: Path
     file.write_text(rows.splitlines()[0])
     with pytest.raises(InputError, match="is one JSON object with a list in 'cast'"):
         list(json_lines(file, ReadReport()))
+
+
+SESSION = '{"history": [1], "target": 1}'
+MANY = 100_000
+HUGE: dict[str, Any] = {
+    "keys": {f"k{n}": n for n in range(MANY)},
+    "attributes": {"attributes": {f"k{n}": "x" for n in range(MANY)}},
+    "nested": {"a": {str(n): {"b": [n]} for n in range(MANY)}},
+    "a list": {"a": list(range(MANY))},
+    "lists": {f"k{n}": ["x"] * 900 for n in range(100)},
+    "names": {f"{n}" * 10_000: n for n in range(100)},
+    "text": {f"k{n}": "x" * 10_000 for n in range(100)},
+}
+
+
+@pytest.mark.parametrize("given", HUGE.values(), ids=HUGE)
+def test_an_item_holds_only_so_much(tmp_path: Path, given: dict[str, Any]) -> None:
+    row = {"id": 1, "title": "Heat", "year": 1995, **given}
+    (item,), _, report = lines(tmp_path, json.dumps(row) + "\n", SESSION)
+    listed = [value for value in item.attributes.values() if isinstance(value, list)]
+    assert item.attributes["year"] == 1995
+    assert len(item.attributes) + sum(map(len, listed)) <= MOST_VALUES + len(listed)
+    assert len(json.dumps(item.attributes)) < 300_000
+    assert report.malformed == 0
+    assert any("ignored" in note.reason for note in report.first_warnings)
+
+
+def test_a_table_of_many_columns_is_held_within_limits(tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(9_000)]
+    table = f"id,title,{','.join(names)}\n1,Heat,{','.join(names)}\n"
+    (item,), _, report = read(tmp_path, table.encode(), b"user,item\na,1\na,1\n")
+    assert list(item.attributes) == names[:MOST_VALUES]
+    assert any("'c1000'" in note.reason for note in report.first_warnings)
+
+
+def test_what_an_item_may_hold_is_kept(tmp_path: Path) -> None:
+    facts = {f"k{n}": n for n in range(400)} | {"tags": [f"tag {n}" for n in range(500)]}
+    (item,), _, report = lines(tmp_path, json.dumps({"id": 1, "title": "Heat", **facts}), SESSION)
+    assert item.attributes == facts
+    assert report.warnings == 0

@@ -187,6 +187,26 @@ async def test_a_file_is_deleted_when_it_is_not_wanted(
     assert uploads(url) == 1
 
 
+HUGE = {
+    "keys": {f"k{n}": n for n in range(200_000)},
+    "a list": {"tags": list(range(200_000))},
+}
+
+
+@pytest.mark.parametrize("facts", HUGE.values(), ids=HUGE)
+async def test_a_row_of_very_many_facts_is_loaded_within_limits(
+    browser: Browser, shop: str, facts: dict[str, Any]
+) -> None:
+    row = json.dumps({"id": "1", "title": "Thing One", "year": 1995, **facts})
+    page = await preview(browser, shop, "items", f"{row}\n".encode())
+    assert "ignored" in text_of(page)
+    assert (await done(browser, page)).state == "done"
+    kept = (await show_item(Context(domain=shop), "id:1")).attributes
+    assert kept["year"] == 1995
+    assert len(kept) <= 1_000
+    assert all(not isinstance(value, list) for value in kept.values())
+
+
 HOSTILE = {
     "a bomb": (gzip.compress(b"\0" * (70 * 2**20)), "Unpacked, it is larger than"),
     "a bomb in a bomb": (gzip.compress(gzip.compress(b"\n" * 2**20)), "compressed twice"),
