@@ -99,6 +99,32 @@ class TitleSearch:
         called = self._called.get(_form(typed), {})
         return [self._items[id_] for id_, likeness in called.items() if likeness == _EXACT]
 
+    def called(self, typed: str) -> list[Item]:
+        """Return the items that this names without a doubt, such as by the part before a colon."""
+        called = self._called.get(_form(typed), {})
+        return [self._items[id_] for id_, likeness in called.items() if likeness >= _PART]
+
+    def is_called(self, id_: str, typed: str) -> bool:
+        """Return whether this is a name of an item, or of its series; a year does not count."""
+        dated = _dated(typed[:_LONGEST])
+        forms = {_form(one) for one in (typed, *dated[:1])} if dated else {_form(typed)}
+        item = self._items.get(id_)
+        same = item is not None and _literal(item.title) == _literal(typed)
+        return same or any(id_ in self._called.get(form, {}) for form in forms)
+
+    def listed(self, typed: str, title: str) -> list[TitleMatch]:
+        """Return what the title in a line of a list means; nothing if that is no title.
+
+        Args:
+            typed: The line. Nothing is returned if a title begins so, since it may be meant.
+            title: What stands behind the line's number.
+        """
+        form = _form(typed)
+        matches = self.find(title)
+        if not matches or matches[0].likeness < _EXACT:
+            return []
+        return [] if any(one.startswith(form) for one in self._forms) else matches
+
     def find(self, typed: str, *, count: int = 5) -> list[TitleMatch]:
         """Return the items that may be meant, likeliest first.
 

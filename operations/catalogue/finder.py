@@ -19,14 +19,13 @@ from ...runtime.domain_cache import items_of, known_items, title_search_of
 from ...runtime.options import RunOptions
 from ...runtime.request_limits import MOST_TITLES
 from ..results import FoundItem, FoundTitle
+from .written import MARK, marked_id, titles_and_ids, without_number
 
 _NEAR = 3
 _SHOWN = 160
 _LONGEST = 80
 _ENCODED = 32
 """Texts encoded in one go: other requests' texts come between."""
-_ID = "id:"
-"""Marks a word as an id, for ids that are also titles of other items."""
 _Exact = Mapping[str, Sequence[Item]]
 """The items of exactly the title that each word is."""
 
@@ -63,7 +62,7 @@ class Finder:
 
         Args:
             typed: Ids or titles. `id:300`, or `[300]` as results show it, is the id 300, whatever
-                the other titles are.
+                the other titles are. `The Matrix [2571]` is the item of that id.
             likely: Ids of items that are probably meant: a word that could be several items is
                 taken for the one among these.
 
@@ -71,10 +70,14 @@ class Finder:
             InputError: A word is unknown or ambiguous; the message lists what it may be.
         """
         words = [*dict.fromkeys(typed)]
-        ids = (await self._titles()).ids_among({*words, *map(_marked_id, words)})
-        known = await self.items(ids)  # what is no id need not be sent to the database
+        titles = await self._titles()
+        ids = titles.ids_among({*words, *map(marked_id, words)})
         exact = await self._exact(words)
-        meant = {word: self._meant(word, known, exact) for word in words}
+        beside = {word: id_ for word in words if (id_ := _id_beside(word, titles, exact))}
+        # What is no id need not be sent to the database.
+        known = await self.items([*ids, *beside.values()])
+        meant = {word: self._meant(word, known, exact, titles) for word in words}
+        meant |= {word: _found(word, known[id_]) for word, id_ in beside.items() if id_ in known}
         loose = [word for word in words if meant[word] is None]
         async with self._turn(loose, field):
             for word in loose:
@@ -87,13 +90,17 @@ class Finder:
         items = await self.items([*only.values()])
         return [items[only[word]] for word in typed]
 
-    def _meant(self, word: str, known: Mapping[str, Item], exact: _Exact) -> FoundTitle | None:
+    def _meant(
+        self, word: str, known: Mapping[str, Item], exact: _Exact, titles: TitleSearch
+    ) -> FoundTitle | None:
         """Return what a word means as an id, as another's title, or both; `None` for neither."""
-        id_ = word if word in known else _marked_id(word)
+        id_ = word if word in known else marked_id(word)
         titled = any(item.title.strip() == word for item in exact[word])
         if id_ not in known or (titled and word.startswith("[")):
             return _as_typed(word, exact)
-        namesakes = [item for item in exact[word] if item.id != id_] if id_ == word else []
+        # People type numbers as titles, and other ids hardly ever.
+        called = titles.called(word) if id_.isdecimal() else exact[word]
+        namesakes = [item for item in called if item.id != id_] if id_ == word else []
         items = [shown(item) for item in (known[id_], *namesakes)]
         return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
 
@@ -109,7 +116,7 @@ class Finder:
         if meant.status == "ambiguous":
             remedy = "Send one of those ids."
             if meant.typed == meant.items[0].id:
-                remedy = f"Send `{_ID}{word}` for the item of that id, or another of those ids."
+                remedy = f"Send `{MARK}{word}` for the item of that id, or another of those ids."
             raise InputError(field, f"{word!r} could be: {listed}.", remedy)
         raise InputError(
             field,
@@ -125,8 +132,11 @@ class Finder:
             InputError: Too many of them are none of the catalogue's titles.
         """
         words = [*dict.fromkeys(typed)]
-        exact = await self._exact(words)
+        titles, exact = await self._titles(), await self._exact(words)
         found = {word: one for word in words if (one := _as_typed(word, exact)) is not None}
+        beside = {word: id_ for word in words if (id_ := _id_beside(word, titles, exact))}
+        known = await self.items([*beside.values()])
+        found |= {word: _found(word, known[id_]) for word, id_ in beside.items() if id_ in known}
         loose = [word for word in words if word not in found]
         async with self._turn(loose, "titles"):
             compared = [await self._compare(word) for word in loose]
@@ -197,10 +207,13 @@ class Finder:
 
     async def _compare(self, typed: str) -> FoundTitle:
         """Return what a title may mean by its letters alone."""
-        matches = await asyncio.to_thread((await self._titles()).find, typed)
+        titles, bare = await self._titles(), without_number(typed)
+        matches = await asyncio.to_thread(titles.find, typed)
+        if bare != typed:
+            matches = await asyncio.to_thread(titles.listed, typed, bare) or matches
         sure = settled(matches)
         if sure is not None:
-            return FoundTitle(typed=typed, status="found", items=[shown(sure)])
+            return _found(typed, sure)
         items = [shown(match.item) for match in matches]
         return FoundTitle(typed=typed, status="ambiguous" if items else "unknown", items=items)
 
@@ -229,19 +242,24 @@ class Finder:
         return found
 
 
-def _marked_id(word: str) -> str:
-    """Return the id that a word marks as one; the word itself if it marks none."""
-    if word.startswith("[") and word.endswith("]"):
-        return word[1:-1].strip(" \"'")
-    return word.removeprefix(_ID)
-
-
 def _as_typed(word: str, exact: _Exact) -> FoundTitle | None:
     """Return the one item of exactly this title: it spares the comparison with every title."""
     items = exact[word]
     if len(items) != 1:
         return None
-    return FoundTitle(typed=word, status="found", items=[shown(items[0])])
+    return _found(word, items[0])
+
+
+def _id_beside(word: str, titles: TitleSearch, exact: _Exact) -> str:
+    """Return the id that stands in brackets beside a title that its item has; empty for none."""
+    if exact[word]:
+        return ""
+    pairs = titles_and_ids(word)
+    return next((id_ for title, id_ in pairs if titles.is_called(id_, title)), "")
+
+
+def _found(word: str, item: Item) -> FoundTitle:
+    return FoundTitle(typed=word, status="found", items=[shown(item)])
 
 
 def shown(item: Item) -> FoundItem:

@@ -30,6 +30,10 @@ ITEMS = [
     Item("71057", "9", {"year": 2009}),
     Item("REC", "Recess", {"year": 2001}),
     Item("8329", "[REC]", {"year": 2007}),
+    Item("2001", "Lethal Weapon 2", {"year": 1989}),
+    Item("924", "2001: A Space Odyssey", {"year": 1968}),
+    Item("10", "1. FC", {"year": 2015}),
+    Item("11", "1. FC Heat", {"year": 2016}),
 ]
 PLAIN = Context(policy="none")
 
@@ -61,6 +65,29 @@ def command(*arguments: str) -> Any:
         ("heat (1995)", "6"),
         ("1408 (2007)", "55363"),
         ("id:1408", "1408"),
+        ("ID: 1408 ", "1408"),
+        ("The Matrix [2571]", "2571"),
+        ("The Matrix (1999) [2571]", "2571"),
+        ("  1. The Matrix (1999)  [2571]  (genres: Action; year: 1999)", "2571"),
+        ("Matrix, The [2571]", "2571"),
+        ("[2571] The Matrix", "2571"),
+        ("Heat [7]", "7"),
+        ("Heat (1995)  [6]", "6"),
+        ("1. Heat (1972) [7]", "7"),
+        ("Quiz Show [300]", "300"),
+        ("300 [51662]", "51662"),
+        ("300 (2007)  [51662]", "51662"),
+        ("[REC] [8329]", "8329"),
+        ("Recess  [REC]", "REC"),
+        ("2001: A Space Odyssey [924]", "924"),
+        ("1. The Matrix", "2571"),
+        ("12) Alien", "1214"),
+        ("#3. The Matrix (1999)", "2571"),
+        ("3 - Quiz Show", "300"),
+        ("2. 2001: A Space Odyssey", "924"),
+        ("id:2001", "2001"),
+        ("[2001]", "2001"),
+        ("Lethal Weapon 2", "2001"),
     ],
 )
 async def test_ids_and_titles_are_resolved(shop: str, typed: str, id_: str) -> None:
@@ -74,6 +101,7 @@ async def test_ids_and_titles_are_resolved(shop: str, typed: str, id_: str) -> N
         ("300", "Quiz Show [300]; 300 [51662]"),
         ("1408", "The Last of the Mohicans [1408]; 1408 [55363]"),
         ("9", "Sudden Death [9]; 9 [71057]"),
+        ("2001", "Lethal Weapon 2 [2001]; 2001: A Space Odyssey [924]"),
     ],
 )
 async def test_a_word_that_is_an_id_and_another_items_title_asks(
@@ -84,6 +112,27 @@ async def test_a_word_that_is_an_id_and_another_items_title_asks(
     assert asked.value.field == "history"
     assert listed in asked.value.problem
     assert f"id:{typed}" in asked.value.remedy
+
+
+@pytest.mark.parametrize(
+    "typed", ["The Matrix [6365]", "Alien [7]", "1. Zzyzx", "Alien [1214] and Heat", "1. Heat"]
+)
+async def test_what_does_not_fit_an_item_is_no_id_of_it(shop: str, typed: str) -> None:
+    with pytest.raises(InputError):
+        await recommend(PLAIN, [typed], domain=shop)
+
+
+async def test_what_is_refused_says_how_to_send_it(shop: str) -> None:
+    for typed in ("heat", "2001", "300"):
+        with pytest.raises(InputError) as asked:
+            await recommend(PLAIN, [typed], domain=shop)
+        listed = asked.value.problem.partition("could be: ")[2].rstrip(".").split("; ")
+        assert len(listed) == 2
+        for one in listed:
+            made = await recommend(PLAIN, [one], domain=shop)
+            assert f"[{made.history[0]}]" in one
+            (found,) = (await find_titles(PLAIN, [one], domain=shop)).titles
+            assert [item.id for item in found.items] == made.history
 
 
 def test_the_command_line_asks_and_finds_too(shop: str) -> None:
