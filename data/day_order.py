@@ -13,7 +13,7 @@ from .malformed import shown
 
 _DATE = re.compile(
     r"\s{0,9}(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"
-    r"(?:,?[ T]\s?(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?:\s?([ap])\.?m\.?)?)?\s{0,9}",
+    r"(?:,?[ T]\s?(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:\s?([ap])\.?m\.?)?)?\s{0,9}",
     re.IGNORECASE,
 )
 _PEEKED = 1_000
@@ -79,11 +79,12 @@ def in_order(value: object, *, day_first: bool | None) -> object:
     one, other, year = int(found[1]), int(found[3]), int(found[4])
     day, month = (one, other) if day_first else (other, one)
     hour, minute, second = (int(part or 0) for part in found.group(5, 6, 7))
-    if found[8]:
+    micros = int(f"{found[8] or 0:0<6}"[:6])
+    if found[9]:
         if not 1 <= hour <= _NOON:
             return value
-        hour = hour % _NOON + (_NOON if found[8] in "pP" else 0)
+        hour = hour % _NOON + (_NOON if found[9] in "pP" else 0)
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second, micros, tzinfo=UTC)
     except ValueError:
         return value

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..records import Session
+from .row_order import RowOrder
 
 SECONDS_A_DAY = 86_400
 LONGER_THAN = 3
@@ -30,14 +31,14 @@ class Rating(NamedTuple):
 
     user: str
     item: str
-    timestamp: int
+    timestamp: float
 
 
 @dataclass(frozen=True, slots=True)
 class DatedSession:
     """A session, and when its target was chosen, in seconds since 1970, UTC."""
 
-    timestamp: int
+    timestamp: float
     session: Session
 
 
@@ -53,38 +54,48 @@ def rated_sessions(
     Raises:
         InputError: A file cannot be read.
     """
-    grouped = users is not None and is_grouped(users)
-    for dated in day_sessions(ratings if grouped else in_user_order(ratings)):
+    if users is not None and is_grouped(users):
+        found = day_sessions(ratings)
+    else:
+        order = RowOrder()
+        found = day_sessions(in_user_order(ratings, order), order=order)
+    for dated in found:
         yield dated.session
 
 
-def user_sessions(ratings: Iterable[Rating]) -> Iterator[Session]:
+def user_sessions(ratings: Iterable[Rating], *, order: RowOrder | None = None) -> Iterator[Session]:
     """Stream one session of each user with two items or more: all of them, in time order.
 
     Args:
         ratings: Grouped by user.
+        order: As of `day_sessions`.
 
     Raises:
         InputError: A user has too many to be one person.
     """
+    order = order or RowOrder()
     for user, rows in groupby(ratings, key=attrgetter("user")):
-        *history, target = [row.item for row in _in_time_order(user, rows)]
+        *history, target = [row.item for row in _in_time_order(user, rows, order)]
         if history:
             yield Session(tuple(history), target)
 
 
 def day_sessions(
-    ratings: Iterable[Rating], *, longer_than: int = LONGER_THAN
+    ratings: Iterable[Rating],
+    *,
+    longer_than: int = LONGER_THAN,
+    order: RowOrder | None = None,
 ) -> Iterator[DatedSession]:
     """Stream the day sessions of users, one user in memory at a time.
 
-    Days are those of UTC. Items rated in the same second keep their order; an item rated twice on a
-    day stays twice.
+    Days are those of UTC. Items rated at the same time keep their order, unless the file is newest
+    first; an item rated twice on a day stays twice.
 
     Args:
         ratings: Grouped by user, as the official files are; within a user in any order.
             `in_user_order` groups others.
         longer_than: How many items a day must exceed to count.
+        order: That of the file, once all its rows were seen; `None` says that it is not known.
 
     Yields:
         Users in the order given, the days of each in time order.
@@ -95,6 +106,7 @@ def day_sessions(
     """
     if longer_than < 1:
         raise InputError("longer_than", f"is {longer_than}.", "It must be at least 1.")
+    order = order or RowOrder()
     seen: set[str] = set()
     for user, rows in groupby(ratings, key=attrgetter("user")):
         if user in seen:
@@ -104,7 +116,7 @@ def day_sessions(
                 "Group them by user with `in_user_order`.",
             )
         seen.add(user)
-        ordered = _in_time_order(user, rows)
+        ordered = _in_time_order(user, rows, order)
         for _, day in groupby(ordered, key=lambda rating: rating.timestamp // SECONDS_A_DAY):
             chosen = list(day)
             if len(chosen) > longer_than:
@@ -112,12 +124,12 @@ def day_sessions(
                 yield DatedSession(chosen[-1].timestamp, Session(tuple(history), target))
 
 
-def _in_time_order(user: str, rows: Iterable[Rating]) -> list[Rating]:
+def _in_time_order(user: str, rows: Iterable[Rating], order: RowOrder) -> list[Rating]:
     few = list(islice(rows, _MOST_OF_A_USER + 1))
     if len(few) > _MOST_OF_A_USER:
         problem = f"the user {user!r:.100} has more than {_MOST_OF_A_USER:,} of them."
         raise InputError("ratings", problem, "Name the column that tells people apart.")
-    return sorted(few, key=attrgetter("timestamp"))
+    return order.sorted(few, attrgetter("timestamp"))
 
 
 def is_grouped(users: Iterable[str]) -> bool:
@@ -130,19 +142,23 @@ def is_grouped(users: Iterable[str]) -> bool:
     return True
 
 
-def in_user_order(ratings: Iterable[Rating]) -> Iterator[Rating]:
+def in_user_order(ratings: Iterable[Rating], order: RowOrder | None = None) -> Iterator[Rating]:
     """Group ratings by user, through a temporary SQLite database, so they may outgrow memory.
 
     Users come in order of first appearance, a user's ratings in the order given; the first rating
-    is yielded after the last one was read.
+    is yielded after the last one was read, and all were shown to `order`.
     """
+    order = order or RowOrder()
+
+    def placed(row: Rating) -> tuple[int, str, str, float]:
+        order.see(row.user, row.timestamp)
+        place = places.setdefault(row.user, len(places))
+        return place, row.user, row.item, row.timestamp
+
     # An empty name is a temporary database; consumers may resume the generator in another thread.
     with closing(sqlite3.connect("", check_same_thread=False)) as database:
-        database.execute("CREATE TABLE rating (place INTEGER, user TEXT, item TEXT, time INTEGER)")
+        database.execute("CREATE TABLE rating (place INTEGER, user TEXT, item TEXT, time REAL)")
         places: dict[str, int] = {}
-        database.executemany(
-            "INSERT INTO rating VALUES (?, ?, ?, ?)",
-            ((places.setdefault(row.user, len(places)), *row) for row in ratings),
-        )
+        database.executemany("INSERT INTO rating VALUES (?, ?, ?, ?)", map(placed, ratings))
         rows = database.execute("SELECT user, item, time FROM rating ORDER BY place, rowid")
         yield from map(Rating._make, rows)

@@ -107,7 +107,7 @@ def _rating(row: list[str], known: Container[str] | None) -> Rating:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
         raise RowError(f"its date does not exist ({error})") from error
-    return Rating(user, item, int(moment.timestamp()))
+    return Rating(user, item, moment.timestamp())
 
 
 def _read_facts(folder: Path, report: ReadReport) -> dict[str, dict[str, AttributeValue]]:

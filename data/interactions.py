@@ -27,6 +27,7 @@ from .day_sessions import (
 from .files import total_bytes
 from .json_rows import as_id, as_text
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows, shown
+from .row_order import RowOrder
 from .table_rows import Row, column_names, read_rows
 from .times import timestamp
 from .titles import clean_title
@@ -96,16 +97,17 @@ class TableReader:
         self, report: ReadReport, known: Container[str] | None = None
     ) -> Iterator[Session]:
         """Stream the sessions."""
-        ratings = in_user_order(self._ratings(report, known))
+        order = RowOrder()
+        ratings = in_user_order(self._ratings(report, known), order)
         dated = "time" in self._columns
         sessions = 0
         if self._options.by_user or not dated:
-            for session in user_sessions(ratings):
+            for session in user_sessions(ratings, order=order):
                 sessions += 1
                 yield session
             needed = "2 or more interactions"
         else:
-            for found in day_sessions(ratings):
+            for found in day_sessions(ratings, order=order):
                 sessions += 1
                 yield found.session
             needed = f"{LONGER_THAN + 1} or more interactions on one day"
@@ -156,7 +158,7 @@ class TableReader:
             return Rating(_id(row.get(user or ""), "user"), key, moment)
 
         rows = read_rows(self._interactions, report, list(self._columns.values()))
-        latest = 0
+        latest = 0.0
         for _, rating in parse_rows(self._interactions, report, rows, parse):
             latest = max(latest, rating.timestamp)
             yield rating

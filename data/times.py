@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import math
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -22,10 +21,10 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?"
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
 """Seconds, milliseconds, microseconds, nanoseconds."""
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_001_231
-_TO_MINUTE, _TO_SECOND = 10_000, 1_000_000
-"""Whole numbers that are written as 20240131, or with a time as 20240131095930.
+_TO_MINUTE, _TO_SECOND, _TO_MILLISECOND = 10_000, 1_000_000, 1_000_000_000
+"""Numbers that are written as 20240131, or with a time as 20240131095930 or 20240131095930.150.
 
-As seconds they would lie in August 1970, and as milliseconds in 1976 or after 2590.
+As seconds they would lie in August 1970, and as smaller units in 1976 or after 2590.
 """
 
 
@@ -41,7 +40,7 @@ def seconds(value: object, name: str) -> float:
     given = value
     if isinstance(value, str):
         text = _COMMA.sub(r"\1.\2", value.strip())
-        value = (float(text) if _NUMBER.fullmatch(text) else _date(text)) if text else None
+        value = (_number(text) if _NUMBER.fullmatch(text) else _date(text)) if text else None
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, date):
@@ -62,13 +61,13 @@ def seconds(value: object, name: str) -> float:
     raise RowError(f"{name} {shown(given)} is not between 1970 and the year 3000")
 
 
-def timestamp(value: object, name: str) -> int:
-    """Return a moment in whole seconds since 1970, UTC.
+def timestamp(value: object, name: str) -> float:
+    """Return a moment in seconds since 1970, UTC, with their fraction: it orders what is chosen.
 
     Raises:
         RowError: It is none, or lies before 1970; the message calls it `name`.
     """
-    found = math.floor(seconds(value, name))
+    found = seconds(value, name)
     if found < 0:
         raise RowError(f"{name} {shown(value)} is not between 1970 and the year 3000")
     return found
@@ -76,11 +75,23 @@ def timestamp(value: object, name: str) -> int:
 
 def _written(value: float) -> datetime | None:
     """Return the date that a number is written as."""
-    for times in (1, _TO_MINUTE, _TO_SECOND):
-        if _FIRST_DATE <= value // times <= _LAST_DATE and value == int(value):
-            digits = f"{value:.0f}"
-            return _date(f"{digits[:8]}T{digits[8:]}" if digits[8:] else digits)
+    whole = int(value)
+    for times in (1, _TO_MINUTE, _TO_SECOND, _TO_MILLISECOND):
+        if _FIRST_DATE <= whole // times <= _LAST_DATE and (whole == value or times == _TO_SECOND):
+            digits = str(whole)
+            clock = f"T{digits[8:14]}" if digits[8:] else ""
+            fraction = digits[14:] or (repr(value).partition(".")[2] if whole != value else "")
+            return _date(f"{digits[:8]}{clock}.{fraction}".rstrip("."))
     return None
+
+
+def _number(text: str) -> float | datetime:
+    # As floats, the longest are whole milliseconds apart.
+    if text.isdigit():
+        return int(text)
+    if text[14:15] == "." and _FIRST_DATE <= int(text[:8]) <= _LAST_DATE:
+        return _date(f"{text[:8]}T{text[8:]}") or float(text)
+    return float(text)
 
 
 def _date(text: str) -> datetime | None:

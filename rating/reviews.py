@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from ..data.json_rows import (
 )
 from ..data.jsonl import OWN_KEYS
 from ..data.malformed import ReadReport, RowError, shown
+from ..data.row_order import RowOrder
 from ..data.times import seconds
 from ..data.titles import clean_title
 from ..errors import InputError
@@ -29,7 +31,6 @@ from ..records import AttributeValue, Item, RatingScale, Review, is_number
 
 UNNAMED = "Unnamed item"
 """The title of an Amazon product without one; its id would say nothing."""
-
 
 _KEYS = {
     "user": ("user", "user_id"),
@@ -88,6 +89,7 @@ def read_histories(
     undated: dict[str, dict[int, Review]] = {}
     places = count()
     day_first = day_first_in(path, _times(path))
+    order = RowOrder()
     for line, value in read_json_lines(path, report):
         try:
             row = _object(value, "row")
@@ -102,12 +104,12 @@ def read_histories(
             report.ignore(path, line, unknown)
             if _by_usual_names(row)[0].get("time") is None:
                 undated.setdefault(review.user, {})[line] = review
+            else:
+                order.see(review.user, review.time)
     _leave_out_undated(by_user, undated, path, report)
     _describe(by_user, path, report)
     plain = [
-        ReviewHistory(
-            user, once_each(sorted(reviews, key=lambda review: review.time), path, report)
-        )
+        ReviewHistory(user, once_each(order.sorted(reviews, attrgetter("time")), path, report))
         for user, reviews in by_user.items()
     ]
     return [history for history in [*whole, *plain] if history.reviews]

@@ -4,7 +4,7 @@ import gzip
 import importlib
 import json
 from array import array
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,59 @@ def test_dates_in_no_clear_order_are_refused(tmp_path: Path) -> None:
     log = csv(tmp_path / "log.csv", [{"user": "ann", "item": "t1", "date": "03/04/2024"}])
     with pytest.raises(InputError, match="no row tells the day from the month"):
         list(TableReader(log).sessions(ReadReport()))
+
+
+MOMENTS = {
+    "float": lambda n: START + n * 0.15,
+    "milliseconds": lambda n: START * 1000 + n * 150,
+    "nanoseconds": lambda n: START * 10**9 + n * 1000,
+    "ISO": lambda n: f"2024-01-31T10:00:00.{n * 150:03}Z",
+    "year last": lambda n: f"31/01/2024 10:00:00.{n * 150:03}",
+    "type": lambda n: datetime(2024, 1, 31, 10, 0, 0, n * 150, UTC),
+    "day": lambda _: "2024-01-31",
+    "seconds of two": lambda n: START + n // 2,
+}
+
+
+@pytest.mark.parametrize("by_user", [False, True])
+@pytest.mark.parametrize("write", [csv, parquet, jsonl])
+@pytest.mark.parametrize("kind", MOMENTS)
+def test_a_log_says_the_same_upside_down(tmp_path: Path, kind: str, write, by_user: bool) -> None:
+    """As a newest-first log is written: parts of a second count, and of equal times the order."""
+    if kind == "type" and write is jsonl:
+        pytest.skip("JSON has no times")
+    table = [
+        {"user": user, "item": item, "time": MOMENTS[kind](place)}
+        for place, item in enumerate("abcde")
+        for user in ("ann", "bob")
+    ]
+    before = START - 86_400 if isinstance(table[0]["time"], int | float) else "30/01/2024"
+    if kind == "nanoseconds":
+        before = (START - 86_400) * 10**9
+    elif kind == "milliseconds":
+        before = (START - 86_400) * 10**3
+    elif kind in {"ISO", "day"}:
+        before = "2024-01-30"
+    elif kind == "type":
+        before = datetime(2024, 1, 30, tzinfo=UTC)
+    table = [{"user": "cid", "item": "z", "time": before}, *table]
+    for log in (table, table[::-1]):
+        read = TableReader(write(tmp_path / "log", log), TableOptions(by_user=by_user))
+        found = list(read.sessions(ReadReport()))
+        assert found == [Session(tuple("abcd"), "e")] * 2
+
+
+def test_a_log_in_no_order_keeps_that_of_equal_times(tmp_path: Path) -> None:
+    times = [3, 3, 1, 2, 9, 9, 8, 9]
+    log = csv(
+        tmp_path / "log.csv",
+        [
+            {"user": "ann", "item": i, "time": START + t}
+            for i, t in zip("abcdefgh", times, strict=True)
+        ],
+    )
+    (found,) = TableReader(log).sessions(ReadReport())
+    assert "".join((*found.history, found.target)) == "cdabgefh"
 
 
 def test_numbers_of_days_are_remarked_upon(tmp_path: Path) -> None:

@@ -41,6 +41,33 @@ def test_every_way_to_write_a_moment_is_the_same_moment(value: object) -> None:
     assert timestamp(value, "time") == NOON
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        lambda n: NOON + n / 1000,
+        lambda n: Decimal(NOON) + Decimal(n) / 1000,
+        lambda n: NOON * 10**3 + n,
+        lambda n: NOON * 10**6 + n,
+        lambda n: NOON * 10**9 + n * 1000,
+        *(lambda n, f=form: f.format(n) for form in (f"{NOON}.{{:03}}", f"{NOON},{{:03}}")),
+        *(lambda n, f=form: f.format(n) for form in (f"{NOON}{{:03}}", f"{NOON}{{:06}}000")),
+        lambda n: dt.datetime(2020, 5, 4, 18, 10, 55, n * 1000, tzinfo=dt.UTC),
+        lambda n: f"2020-05-04T18:10:55.{n:03}Z",
+        lambda n: f"2020-05-04 18:10:55,{n:03}",
+        lambda n: in_order(f"04/05/2020 18:10:55.{n:03}", day_first=True),
+        lambda n: in_order(f"04/05/2020 6:10:55,{n:03} pm", day_first=True),
+        lambda n: 20200504181055000 + n,
+        lambda n: 20200504181055 + n / 100,
+        *(lambda n, p=point: f"20200504181055{p}{n:03}" for point in ("", ".", ",")),
+    ],
+)
+def test_parts_of_a_second_are_kept_in_order(moment) -> None:
+    """Down to microseconds; the second is that of the whole number."""
+    times = [timestamp(moment(n), "time") for n in range(5)]
+    assert sorted(set(times)) == times
+    assert {int(time) for time in times} == {NOON}
+
+
 @pytest.mark.parametrize("value", [20200504, "20200504", "2020-05-04", dt.date(2020, 5, 4)])
 def test_a_date_is_its_first_second(value: object) -> None:
     assert seconds(value, "time") == 1_588_550_400
@@ -130,7 +157,7 @@ def test_a_column_that_may_be_read_in_two_ways_is_refused(column: list[str], sai
     ],
 )
 def test_a_date_that_ends_in_its_year_is_read(written: str, day_first: bool) -> None:
-    assert timestamp(in_order(written, day_first=day_first), "time") == NOON
+    assert int(timestamp(in_order(written, day_first=day_first), "time")) == NOON
     with pytest.raises(RowError, match="year first"):
         timestamp(in_order(written, day_first=None), "time")
 

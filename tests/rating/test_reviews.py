@@ -48,6 +48,16 @@ def test_plain_reviews_are_grouped_by_user_and_put_in_time_order(tmp_path):
     assert second.reviews[0].item.title == "x"
 
 
+@pytest.mark.parametrize(
+    "times", [[f"2024-01-0{day}" for day in (1, 2, 2, 3)], [9.1, 9.2, 9.3, 9.4]]
+)
+def test_reviews_say_the_same_upside_down(tmp_path, times):
+    rows = [{"user": "a", "item": f"i{n}", "rating": n, "time": t} for n, t in enumerate(times)]
+    for name, listed in (("up.jsonl", rows), ("down.jsonl", rows[::-1])):
+        (found,) = read_histories(write(tmp_path / name, listed), ReadReport())
+        assert [review.item.id for review in found.reviews] == ["i0", "i1", "i2", "i3"]
+
+
 def test_dates_of_reviews_are_read_in_the_order_of_their_column(tmp_path):
     def rows(*dates):
         return [{"user": "a", "item": f"i{n}", "rating": n, "time": d} for n, d in enumerate(dates)]
