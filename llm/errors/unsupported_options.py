@@ -83,14 +83,21 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     Part.SYSTEM_ROLE: (
         _words(
             r"\b(?:system|developer)['\"`]?[ _-](?:role|message|prompt|instruction)s?\b"
-            r"|\broles?\b.{0,20}\b(?:system|developer)\b|\broles must alternate\b"
-            r"|\bmessages?(?:\.|\[)\d{1,4}\]?\.role\b|\bonly\b.{0,60}\broles?\b"
+            r"|\broles?\b.{0,20}\b(?:system|developer)\b|\bonly\b.{0,60}\broles?\b"
+            # The way to the field: `messages[0].role`, `'messages', 0, 'role'`, `messages -> 0 …`.
+            r"|\bmessages?\W{1,8}\d{1,4}\W{1,8}(?:\w{1,60}\W{1,8})?role\b"
+            r"|\b(?:roles?|messages?|turns?|conversation)\b.{0,30}\balternat"
+            r"|\balternat(?:e|ing)\b(?: strictly)? between\b|\bsame role\b"
+            r"|\bconsecutive\b.{0,20}\b(?:user|roles?)\b"
             r"|['\"`](?:system|developer)['\"`].{0,80}\b(?:user|assistant|model)\b"
             r"|\brole (?:must|should|has to) be\b.{0,20}\buser\b|\bvalid roles?\b"
             r"|\bfirst message.{0,40}\buser\b|\bstart with\b.{0,12}\buser\b"
             r"|['\"`]system['\"`] (?:field|parameter)\b"
         ),
-        _words(_REFUSED.pattern + r"|\bnot (?:one|in) |\buse a valid role"),
+        _words(
+            _REFUSED.pattern
+            + r"|\bnot (?:one|in|an?) |\buse a valid role|\bpermitted\b|\bexpected\b|\balternat"
+        ),
     ),
     Part.TOOLS: (
         _words(r"\btools?\b(?! (?:roles?|messages?)\b)|\btool.(?:use|choice|call)|\bfunctions?\b"),
@@ -106,7 +113,8 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     ),
 }
 """By part, what names it and what then says that it is refused; `None` where the name says it."""
-_REFUSING = frozenset({400, 404, 405, 406, 415, 422, 500, 501})
+_REFUSING = frozenset({400, 404, 405, 406, 415, 422, 424, 500, 501, 502})
+"""424 and 502 come from servers in front of the model's own, as of SageMaker and OpenRouter."""
 _FORBIDDEN = 403
 _NOT_THE_KEYS = frozenset(Part) - {Part.SYSTEM_ROLE, Part.TOOLS, Part.RESPONSE_FORMAT}
 """What a server may forbid to a key that is good: `logprobs` of OpenAI's reasoning models."""

@@ -103,6 +103,21 @@ WORDS: dict[Part, list[str]] = {
         'Unexpected role "system". Input messages must have role user or assistant',
         "After the optional system message, conversation roles must alternate user/assistant",
         "messages.0.role: Input should be 'user' or 'assistant'",
+        "[{'loc': ['body', 'messages', 0, 'role'], 'msg': \"Input should be 'user'\"}]",
+        '[{"loc":["body","messages",0,"role"],"msg":"not a valid enumeration member"}]',
+        "[{'type': 'literal_error', 'loc': ('body', 'messages', 0, 'role'), 'msg': 'Should be x'}]",
+        "[{'loc': ('body', 'messages', 0, 'ChatMessage', 'role'), 'msg': 'Input should be one'}]",
+        "messages -> 0 -> role: Input should be 'user' or 'assistant'",
+        "At body -> messages -> 0 -> role: value is not a valid enumeration member",
+        "/messages/0/role: must be equal to one of the allowed values",
+        "Invalid enum value 'system' - at `$.messages[0].role`",
+        '[{"path": ["messages", 0, "role"], "message": "Invalid option: expected one of"}]',
+        "{'messages': {'0': {'role': ['Must be one of: user, assistant.']}}}",
+        "messages must alternate between user and assistant",
+        "Please ensure that multiturn requests alternate between user and model.",
+        "user and assistant roles should be alternating",
+        "There cannot be two messages with the same role in a row",
+        "Consecutive user messages are not supported",
         "Unknown role: developer",
         "system prompt is not supported for this model",
         "'system' is not one of ['user','assistant']",
@@ -276,6 +291,12 @@ def test_a_denied_key_is_told_by_the_words(said: str, status: int) -> None:
     failed = read_failure(ServerSaidError(status, said))
     assert failed.failure is Failure.DENIED
     assert not failed.asks_for_less
+
+
+@pytest.mark.parametrize("status", [400, 422, 424, 500, 502])
+def test_a_server_in_front_of_another_may_pass_its_refusal_on(status: int) -> None:
+    said = 'Received client error (400) from primary with message "System role not supported"'
+    assert refused_parts(status, said) == {Part.SYSTEM_ROLE}
 
 
 @pytest.mark.parametrize("said", INNOCENT)

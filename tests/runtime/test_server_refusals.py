@@ -357,6 +357,46 @@ async def test_a_repair_is_folded_too(server: FaultServer, ask: Ask) -> None:
     assert alternating(server.asked[-1].body)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (
+            422,
+            {
+                "detail": [
+                    {
+                        "type": "enum",
+                        "loc": ["body", "messages", 0, "role"],
+                        "msg": "Input should be 'user' or 'assistant'",
+                        "input": "system",
+                        "ctx": {"expected": "'user' or 'assistant'"},
+                    }
+                ]
+            },
+        ),
+        (
+            422,
+            {
+                "detail": [
+                    {
+                        "loc": ["body", "messages", 0, "role"],
+                        "msg": "value is not a valid enumeration member; permitted: 'user'",
+                        "type": "type_error.enum",
+                    }
+                ]
+            },
+        ),
+        (424, {"ErrorCode": "CLIENT_ERROR", "Message": "System role not supported"}),
+    ],
+)
+async def test_rules_are_folded_whatever_the_form_of_the_refusal(
+    server: FaultServer, ask: Ask, status: int, body: Any
+) -> None:
+    server.refuse = where(lambda sent: not alternating(sent), status, body)
+    assert [(await ask(at))["flags"] for at in range(2)] == [[], []]
+    assert [alternating(asked.body) for asked in server.asked] == [False, True, True]
+
+
 @pytest.mark.parametrize("message", NO_SYSTEM)
 async def test_a_chat_is_folded_too(
     server: FaultServer, ask: Ask, films: str, message: str
