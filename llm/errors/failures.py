@@ -36,7 +36,7 @@ _TOO_LARGE = 413
 _UNKNOWN_OPTION = 501
 _FILTERED = re.compile(
     r"content.?(?:filter|policy|moderation)|content.management.policy|safety|refusal"
-    r"|data.?inspection|inappropriate.content|content.exists.risk|sensitive.(?:content|word)"
+    r"|data.?inspection|inappropriate.content|content.exists.risk|sensitive.(?:content|word)|new_sensitive"
     r"|\busage polic|敏感|违规",
     re.IGNORECASE,
 )

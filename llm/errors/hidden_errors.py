@@ -23,13 +23,16 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (status, re.compile(words, re.IGNORECASE))
     for status, words in (
         (400, r"content.?(?:filter|policy|moderation)|data.?inspection|inappropriate.content"),
+        (400, r"\bnew_sensitive\b"),
         (429, r"(?:rate|request).?limit.(?:is |was )?(?:reached|exceed)|too.many.requests"),
         (402, r"insufficient.?(?:quota|credit|balance|funds)|credits?\b|billing|payment|quota"),
         (402, r"\u4f59\u989d|\u6b20\u8d39"),  # "balance", "in arrears"
         (429, r"rate.?limit|too.many.requests|throttl|resource.?exhausted|request.?limit"),
         (429, r"\blimitexceeded|\u9891\u7e41|\u9650\u6d41"),  # "frequent", "limited flow"
-        (401, r"api.?key|unauthori[sz]ed|authenticat|invalid.?(?:token|key)|credential"),
-        (401, r"token.(?:is.)?(?:invalid|expired)"),
+        (401, r"(?:api|access).?(?:secret.?)?key|unauthori[sz]ed|authenticat|credential"),
+        (401, r"invalid.?(?:token|key)|token.(?:is.)?(?:invalid|expired)|secret.?key"),
+        (401, r"\b(?:log|sign).?in.(?:fail|required|expired)|not.(?:logged|signed).in"),
+        (401, r"\u9274\u6743|\u8ba4\u8bc1|\u8eab\u4efd\u9a8c\u8bc1"),  # "authentication"
         (403, r"permission|forbidden|not.authori[sz]ed|not.allowed.to|access.?denied"),
         (404, r"not.?found|(?:no.such|unknown).model|does.not.exist|unexpected.endpoint"),
         (504, r"time.?out|timed.out|deadline"),
