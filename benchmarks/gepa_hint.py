@@ -116,7 +116,7 @@ class _Adapter:
         services = self.options.services
         async with services.engine.connect() as connection:
             domain = await find_domain(connection, self.options.domain)
-            leaks = await leak_filter_of(services, connection, domain)
+        leaks = await leak_filter_of(services, domain)
         return parent if leaks.leak(text) is not None else text
 
     async def _written(self, messages: Sequence[Any]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from langgraph.config import get_stream_writer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..arrays import Floats32
 from ..knowledge.domains import hold_hints
 from ..knowledge.hint_store.hints import Hint, add_hint, count_kept
 from ..knowledge.hint_store.reflections import (
@@ -21,6 +22,9 @@ from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView
 
+Vectors = Mapping[str, Floats32]
+"""The embeddings of the hints that passed, by their texts, shape `[384]` each."""
+
 
 @node
 async def store_hint(state: LearnState, options: RunOptions) -> Update:
@@ -34,13 +38,16 @@ async def store_hint(state: LearnState, options: RunOptions) -> Update:
     """
     proposals = [_copy(proposal) for proposal in state["proposals"]]
     compared: set[tuple[str, int]] = set()
+    # Before the transaction, which others wait for.
+    passed = [one["text"] for one in proposals if one["outcome"] is None]
+    vectors = {text: await embed(text, options) for text in passed}
     while True:
         async with options.services.engine.begin() as connection:
             await hold_hints(connection, state["domain_id"])
-            unseen = await _unseen(connection, state, proposals, compared, options)
+            unseen = await _unseen(connection, state, proposals, compared, vectors)
             if not unseen:
                 await _drop_surplus(connection, state, proposals, options)
-                await _write(connection, state, proposals, options)
+                await _write(connection, state, proposals, vectors, options)
                 break
         # The model is asked outside the transaction, so that others need not wait for it.
         for proposal, hints in unseen:
@@ -67,7 +74,7 @@ async def _unseen(
     state: LearnState,
     proposals: Sequence[ProposalView],
     compared: set[tuple[str, int]],
-    options: RunOptions,
+    vectors: Vectors,
 ) -> list[tuple[ProposalView, list[Hint]]]:
     """Return the proposals with those near hints that they were not compared with."""
     found: list[tuple[ProposalView, list[Hint]]] = []
@@ -75,7 +82,7 @@ async def _unseen(
         if proposal["outcome"] is not None:
             continue
         text = proposal["text"]
-        near = await close_hints(connection, state["domain_id"], await embed(text, options))
+        near = await close_hints(connection, state["domain_id"], vectors[text])
         hints = [hint for hint in near if (text, hint.id) not in compared]
         if hints:
             found.append((proposal, hints))
@@ -104,6 +111,7 @@ async def _write(
     connection: AsyncConnection,
     state: LearnState,
     proposals: Sequence[ProposalView],
+    vectors: Vectors,
     options: RunOptions,
 ) -> None:
     session = state.get("training_session")
@@ -134,7 +142,7 @@ async def _write(
                 connection,
                 state["domain_id"],
                 proposal["text"],
-                await embed(proposal["text"], options),
+                vectors[proposal["text"]],
                 provenance={"source": "reflection", "reflection": reflection, "session": session},
                 status=status,
             )

@@ -147,7 +147,7 @@ async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None
     """Return why a hint must be refused that any of the shown misses may give away, or `None`."""
     async with options.services.engine.connect() as connection:
         domain = await find_domain(connection, state["domain"], among=options.domains)
-        leaks = await leak_filter_of(options.services, connection, domain)
+    leaks = await leak_filter_of(options.services, domain)
     further = [
         await resolve_session(state["domain"], miss["session"], options)
         for miss in state.get("batch") or ()

@@ -120,13 +120,13 @@ async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:
     return await services.caches.vectors.get("vectors", domain.id, domain.revision, build)
 
 
-async def leak_filter_of(
-    services: Services, connection: AsyncConnection, domain: Domain
-) -> LeakFilter:
+async def leak_filter_of(services: Services, domain: Domain) -> LeakFilter:
     """Return the filter that knows all titles of a domain."""
 
     async def build() -> LeakFilter:
-        return await asyncio.to_thread(LeakFilter, await all_items(connection, domain))
+        async with services.autocommit.connect() as connection:
+            items = await all_items(connection, domain)
+        return await asyncio.to_thread(LeakFilter, items)
 
     return await services.caches.versions.get("leaks", domain.id, domain.revision, build)
 

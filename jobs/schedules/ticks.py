@@ -94,7 +94,7 @@ async def _store_refused(
 ) -> None:
     reason = str(error.unquoted() if isinstance(error, ModelDownError) else error)
     _log.warning("the job of schedule %s was refused: %s", given["name"], reason)
-    limits = given["limits"]
+    limits, version = given["limits"], await asyncio.to_thread(code_version)
     async with services.engine.begin() as connection:
         if await find_job(connection, job_id, sessions=False) is not None:
             return
@@ -104,7 +104,7 @@ async def _store_refused(
             id=job_id,
             kind=given["kind"],
             arguments=dict(given["arguments"]),  # unchecked; `retry` needs checked ones
-            version=await asyncio.to_thread(code_version),
+            version=version,
             state="failed",
             reason=made_storable(reason),
             ended_at=dt.datetime.now(dt.UTC),

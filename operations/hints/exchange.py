@@ -123,9 +123,11 @@ async def _import(
     reason: str = "Imported.",
 ) -> ImportedHints:
     imported = ImportedHints(domain=options.domain, stored=[], duplicate=0, refused=[])
+    async with in_domain(options, None) as (_, domain):
+        pass
+    leaks = await leak_filter_of(options.services, domain)
     vectors = [await embed(text, options) for text in texts]
     async with in_domain(options, None, write=True) as (connection, domain):
-        leaks = await leak_filter_of(options.services, connection, domain)
         await hold_hints(connection, domain.id)
         for text, vector in zip(texts, vectors, strict=True):
             leak = leaks.leak(text)

@@ -203,29 +203,29 @@ async def _store(
 ) -> AddedHint:
     cleaned = stored_hints.clean_hint(html.unescape(text))
     options = await resolve_context(context)
-    async with in_domain(options, domain, write=True) as (connection, found):
-        leaks = await leak_filter_of(options.services, connection, found)
-        leak = leaks.leak(cleaned)
-        await hold_hints(connection, found.id)
-        if leak is not None:
-            added = AddedHint(text=cleaned, outcome="leak", reason=leak)
-        else:
-            hint_id, new = await stored_hints.add_hint(
-                connection,
-                found.id,
-                cleaned,
-                await embed(cleaned, options),
-                provenance=provenance,
-                status=status,
-            )
-            added = AddedHint(
-                text=cleaned,
-                outcome="stored" if new else "duplicate",
-                reason="" if new else "The same text is stored already.",
-                hint_id=hint_id,
-            )
-        proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
-        await store_proposal(connection, found.id, None, proposal)
-    if added.outcome != "leak":
-        added.understood = await understanding_of(found.name, cleaned, options)
+    # One at a time, and with no connection in hand while it is checked and embedded: however many
+    # one caller sends, they leave connections to others.
+    async with options.services.one_at_a_time(f"hint of {options.source}".encode()):
+        async with in_domain(options, domain) as (_, found):
+            pass
+        leak = (await leak_filter_of(options.services, found)).leak(cleaned)
+        embedding = None if leak is not None else await embed(cleaned, options)
+        async with in_domain(options, domain, write=True) as (connection, found):
+            await hold_hints(connection, found.id)
+            if embedding is None:
+                added = AddedHint(text=cleaned, outcome="leak", reason=leak or "")
+            else:
+                hint_id, new = await stored_hints.add_hint(
+                    connection, found.id, cleaned, embedding, provenance=provenance, status=status
+                )
+                added = AddedHint(
+                    text=cleaned,
+                    outcome="stored" if new else "duplicate",
+                    reason="" if new else "The same text is stored already.",
+                    hint_id=hint_id,
+                )
+            proposal = Proposal(cleaned, added.outcome, added.reason, added.hint_id)
+            await store_proposal(connection, found.id, None, proposal)
+        if added.outcome != "leak":
+            added.understood = await understanding_of(found.name, cleaned, options)
     return added

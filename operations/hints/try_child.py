@@ -81,10 +81,10 @@ async def try_child(
 async def _refused(text: str, options: RunOptions) -> tuple[Outcome, str] | None:
     """Return why a text need not be tried."""
     async with in_domain(options, None) as (connection, domain):
-        leak = (await leak_filter_of(options.services, connection, domain)).leak(text)
-        if leak is not None:
-            return "leak", leak
         known = await keys_by_hint(connection, domain.id)
+    leak = (await leak_filter_of(options.services, domain)).leak(text)
+    if leak is not None:
+        return "leak", leak
     if any(hint_key(text) in keys for keys in known.values()):
         return "duplicate", "The same text is stored already."
     return None

@@ -47,8 +47,9 @@ async def try_hint(
     _, options, budget = await budgeted(
         context, "verify", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    async with in_domain(options, None) as (connection, domain):
-        leaks = await leak_filter_of(options.services, connection, domain)
+    async with in_domain(options, None) as (_, domain):
+        pass
+    leaks = await leak_filter_of(options.services, domain)
     tried = await drawn_sessions(domain.name, sessions, options)
     done = 0
 
