@@ -59,13 +59,13 @@ def read_usage(message: BaseMessage) -> Usage | None:
         return None
     usage = message.usage_metadata
     raw = _raw(message)
-    read, written = _counted(usage["input_tokens"]), _counted(usage["output_tokens"])
+    read, written = as_count(usage["input_tokens"]), as_count(usage["output_tokens"])
     if not usage["input_tokens"]:  # no prompt has no tokens, so they have another name
         read, written = _named(raw, _READ) or None, _named(raw, _WRITTEN)
     if read is None or written is None:
         return None
     apart, cached = _most([raw.get(name) for name in _CACHED]), _most(_cached(raw, usage))
-    whole = max(_counted(usage.get("total_tokens")) or 0, _named(raw, ("total_tokens",)) or 0)
+    whole = max(as_count(usage.get("total_tokens")) or 0, _named(raw, ("total_tokens",)) or 0)
     if apart > read or (cached and whole == read + written + cached):
         read += cached  # its server counts them apart
     cached = max(cached, min(_most(_hits(message, raw)), read))
@@ -83,14 +83,18 @@ def _raw(message: BaseMessage) -> dict[str, Any]:
 
 
 def _named(raw: Mapping[str, Any], names: Sequence[str]) -> int | None:
-    counts = (_counted(raw.get(name)) for name in names)
+    counts = (as_count(raw.get(name)) for name in names)
     return max((count for count in counts if count is not None), default=None)
 
 
-def _counted(tokens: object) -> int | None:
+def as_count(tokens: object) -> int | None:
     """Return a server's count within bounds: less than nothing would give budgets money back.
 
-    `None` for what is no number: budgets could not be compared with it.
+    Args:
+        tokens: As it was sent.
+
+    Returns:
+        `None` for what is no number: budgets could not be compared with it.
     """
     if isinstance(tokens, float) and math.isfinite(tokens):
         tokens = round(tokens)

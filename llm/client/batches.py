@@ -21,6 +21,7 @@ from .answer import Answered, read_answer
 from .batch_lines import answer_lines
 from .endpoint import Endpoint
 from .oversized import refuse_oversized
+from .usual_form import as_completion
 
 _log = logging.getLogger(__name__)
 _URL = "/v1/chat/completions"
@@ -219,7 +220,7 @@ class BatchClient:
         if is_object(error) and error.get("code") in _NOT_ASKED:
             return Line(key, None)
         status = response.get("status_code") if is_object(response) else None
-        body = response.get("body") if is_object(response) else None
+        body = as_completion(response.get("body")) if is_object(response) else None
         if not is_object(body) or not is_list(body.get("choices")):
             return Line(key, None, self._endpoint.failed(_LineError(status, body or error)).failure)
         try:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 from openai import DefaultAsyncHttpxClient
 
-from ..errors.hidden_errors import ASKS, reveal
+from ..errors.hidden_errors import ASKS, hidden_status, reveal
 from ..errors.stream_errors import with_errors
+from .events import are_events, as_events, encoded, joined, pieces, usual_events
 from .oversized import Events, refuse_oversized
+from .usual_form import as_completion
+from .usual_messages import decoded
 
 LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""
 _CHAT = "/completions"
 _FILE = "/content"
 """Where the answers of a batch come from, which may be as many as are asked for."""
-_PIECE = 4_096
-"""Bytes of a stream between two turns of others."""
+_OK = 200
+_TYPE, _JSON, _EVENTS = "content-type", "application/json", "text/event-stream"
 _PACKED = frozenset({"content-encoding", "content-length"})
 _MOST_STEPS = 5
 _LONGEST_PLACE = 80
@@ -58,11 +60,14 @@ class AnswerClient(DefaultAsyncHttpxClient):
             raise httpx.RemoteProtocolError("The server sends the request in circles.")
         path = request.url.path
         if not path.endswith(_FILE):
-            response = _limited(response)
+            response = _limited(response, in_parts=stream)
         try:
-            if path.endswith(ASKS) and not _is_stream(response):
-                refuse_oversized(await response.aread())
-            await reveal(response)
+            if path.endswith(_CHAT) and response.status_code == _OK:
+                response = await _as_asked(response, in_parts=stream)
+            else:
+                if path.endswith(ASKS) and not _is_stream(response):
+                    refuse_oversized(await response.aread())
+                await reveal(response)
             if not stream:
                 await response.aread()
         except BaseException:
@@ -92,17 +97,67 @@ def _followed(request: Any, response: Any) -> Any:
 
 
 def _is_stream(response: Any) -> bool:
-    return "event-stream" in response.headers.get("content-type", "")
+    return "event-stream" in response.headers.get(_TYPE, "")
 
 
-def _limited(response: Any) -> httpx.Response:
+def _limited(response: Any, *, in_parts: bool) -> httpx.Response:
     # Unpacked here, since a small packed answer may be a large one.
     headers = [item for item in response.headers.multi_items() if item[0] not in _PACKED]
-    told = _is_stream(response) and response.request.url.path.endswith(_CHAT)
+    told = in_parts and _is_stream(response) and response.request.url.path.endswith(_CHAT)
     return httpx.Response(
         response.status_code,
         headers=headers,
         stream=(_Revealed if told else _Limited)(response),
+        request=response.request,
+        extensions=response.extensions,
+    )
+
+
+async def _as_asked(response: httpx.Response, *, in_parts: bool) -> httpx.Response:
+    """Return an answer in the usual form, and in parts or whole as it was asked for.
+
+    Args:
+        response: Not read yet.
+        in_parts: Whether a stream was asked for.
+
+    Raises:
+        RemoteProtocolError: It is too large.
+    """
+    if _is_stream(response) and in_parts:
+        return response  # gets its form while it is read
+    content = await response.aread()
+    told = are_events(content)
+    if told:
+        parts = with_errors(pieces(content, Events()))
+        if in_parts:
+            whole = b"".join([part async for part in usual_events(parts)])
+            return _instead(response, whole, _EVENTS)
+        body = usual = await joined(parts)
+    else:
+        refuse_oversized(content)
+        body = decoded(content)
+        usual = as_completion(body)
+    status = hidden_status(usual)
+    if status is not None:
+        return _instead(response, encoded(usual), _JSON, status)
+    if in_parts and (events := as_events(usual)):
+        return _instead(response, events, _EVENTS)
+    if usual == body and not told:
+        return response
+    whole = encoded(usual)
+    refuse_oversized(whole)
+    return _instead(response, whole, _JSON)
+
+
+def _instead(
+    response: httpx.Response, content: bytes, kind: str, status: int = _OK
+) -> httpx.Response:
+    """Return a response with another body."""
+    headers = [item for item in response.headers.multi_items() if item[0] != _TYPE]
+    return httpx.Response(
+        status,
+        headers=[*headers, (_TYPE, kind)],
+        content=content,
         request=response.request,
         extensions=response.extensions,
     )
@@ -123,12 +178,8 @@ class _Limited(httpx.AsyncByteStream):
             if events is None:
                 yield part
                 continue
-            # Others have their turn between the pieces of a large part.
-            for start in range(0, len(part), _PIECE):
-                piece = part[start : start + _PIECE]
-                events.look(piece)
+            async for piece in pieces(part, events):
                 yield piece
-                await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         await self._response.aclose()
@@ -136,5 +187,5 @@ class _Limited(httpx.AsyncByteStream):
 
 class _Revealed(_Limited):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in with_errors(super().__aiter__()):
+        async for part in usual_events(with_errors(super().__aiter__())):
             yield part

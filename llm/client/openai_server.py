@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -11,10 +10,13 @@ from typing import Any
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 
+from ...errors import Failure
+from ..errors.failures import ModelFailedError
 from ..responses import REASONING
 from ..text.json_values import is_object
-from ..usage import TIMINGS
+from ..usage import TIMINGS, Usage, read_usage
 from .http_client import AnswerClient
+from .usual_form import as_completion
 
 
 def no_warning_of_parts() -> None:
@@ -53,11 +55,10 @@ class OpenAIServer(ChatOpenAI):
         response: Any,
         generation_info: dict[str, Any] | None = None,
     ) -> ChatResult:
-        _write_out(response)
+        raw: Any = response.model_dump(warnings=False) if hasattr(response, "choices") else response
+        if is_object(raw) and raw.get("choices") == []:
+            raise ModelFailedError(Failure.WRONG_SHAPE, usage=self._billed(raw))
         result = super()._create_chat_result(response, generation_info)  # pyright: ignore[reportUnknownMemberType]  # a bare dict
-        raw: dict[str, Any] = (
-            response if is_object(response) else response.model_dump(warnings=False)
-        )
         for generation, choice in zip(result.generations, raw.get("choices") or (), strict=False):
             message: dict[str, Any] = choice.get("message") or {}
             thoughts = message.get(REASONING) or message.get("reasoning")
@@ -67,20 +68,9 @@ class OpenAIServer(ChatOpenAI):
                 generation.message.response_metadata[TIMINGS] = raw[TIMINGS]
         return result
 
-
-def _write_out(response: Any) -> None:
-    """Write what a server sends as an object as the text that it should be.
-
-    TGI sends the arguments of tools so, and some servers the whole answer in JSON.
-    """
-    for choice in getattr(response, "choices", None) or ():
-        message: Any = getattr(choice, "message", None)
-        _as_text(message, "content")
-        for call in getattr(message, "tool_calls", None) or ():
-            _as_text(getattr(call, "function", None), "arguments")
-
-
-def _as_text(holder: Any, name: str) -> None:
-    value: Any = getattr(holder, name, None)
-    if is_object(value):
-        setattr(holder, name, json.dumps(value))
+    def _billed(self, raw: dict[str, Any]) -> Usage | None:
+        """Return the tokens of an answer with nothing in it."""
+        empty = as_completion({**raw, "choices": [{}]})
+        message = super()._create_chat_result(empty).generations[0].message  # pyright: ignore[reportUnknownMemberType]  # as above
+        message.response_metadata["token_usage"] = empty.get("usage")
+        return read_usage(message)

@@ -18,7 +18,7 @@ MOST_PARTS = 5_000
 """Lists and objects in an answer. One with the log-probabilities of 200 tokens has 4,200."""
 LONGEST_WHOLE = 4_000_000
 """Bytes of an answer that comes at once: eight times the longest of models."""
-_MOST_CHOICES = 20
+MOST_CHOICES = 20
 _KEYS = 8
 """Of an object that cost as much as a part."""
 _MOST_BRACKETS, _SHORT = 200_000, 50_000
@@ -37,8 +37,8 @@ def refuse_oversized(content: bytes, *, within: Sequence[str] = ()) -> None:
     """
     brackets = content.count(b"{") + content.count(b"[")
     if brackets > _MOST_BRACKETS or len(content) > LONGEST_WHOLE:
-        raise _oversized()
-    if brackets <= _MOST_CHOICES and len(content) <= _SHORT:
+        raise oversized()
+    if brackets <= MOST_CHOICES and len(content) <= _SHORT:
         return
     try:
         body = orjson.loads(content)
@@ -48,8 +48,8 @@ def refuse_oversized(content: bytes, *, within: Sequence[str] = ()) -> None:
     for key in within:
         answer = answer.get(key) if is_object(answer) else None
     choices: Any = answer.get("choices") if is_object(answer) else None
-    if (is_list(choices) and len(choices) > _MOST_CHOICES) or _has_more_parts(body):
-        raise _oversized()
+    if (is_list(choices) and len(choices) > MOST_CHOICES) or _has_more_parts(body):
+        raise oversized()
 
 
 class Events:
@@ -70,7 +70,7 @@ class Events:
         for place, line in enumerate(part.split(b"\n")):
             self._open = line.count(b"{") + (0 if place else self._open)
             if self._open > MOST_PARTS:
-                raise _oversized()
+                raise oversized()
 
 
 def _has_more_parts(body: object) -> bool:
@@ -84,5 +84,6 @@ def _has_more_parts(body: object) -> bool:
     return found > MOST_PARTS
 
 
-def _oversized() -> httpx.RemoteProtocolError:
+def oversized() -> httpx.RemoteProtocolError:
+    """Return the error over an answer that is too large to be read."""
     return httpx.RemoteProtocolError("The answer is too long, or has too many parts.")

@@ -14,16 +14,19 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
+    InvalidToolCall,
     message_chunk_to_message,
 )
-from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
+from langchain_core.messages.tool import ToolCallChunk, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from ..errors.failures import Failure, ModelFailedError
 from ..errors.unsupported_options import Part
+from ..text.json_values import is_object
 from ..text.thought_marks import safe_length
 from ..text.thoughts import without_thoughts_in
 from .adapting import without_system
+from .usual_messages import arguments_text, decoded
 
 _UNHEARD: Any = {"tags": ["nostream", "langsmith:nostream"]}
 
@@ -164,7 +167,19 @@ def _whole(parts: Sequence[AIMessage]) -> AIMessage:
     if not chunks:
         return parts[-1] if parts else AIMessage("")
     whole = message_chunk_to_message(chunks[0] + chunks[1:])
-    return whole if isinstance(whole, AIMessage) else AIMessage(str(whole.text))
+    return _readable(whole) if isinstance(whole, AIMessage) else AIMessage(str(whole.text))
+
+
+def _readable(message: AIMessage) -> AIMessage:
+    """Return a message whose calls are valid as far as their arguments can be read."""
+    calls, broken = list(message.tool_calls), list[InvalidToolCall]()
+    for call in message.invalid_tool_calls:
+        args: Any = decoded(arguments_text(call.get("args")))
+        if call.get("name") and is_object(args):
+            calls.append(tool_call(name=str(call["name"]), args=args, id=call.get("id")))
+        else:
+            broken.append(call)
+    return message.model_copy(update={"tool_calls": calls, "invalid_tool_calls": broken})
 
 
 def _calls(message: AIMessage) -> list[ToolCallChunk]:

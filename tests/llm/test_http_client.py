@@ -112,6 +112,14 @@ async def test_an_endless_stream_is_ended() -> None:
         assert sent[0] < ENDLESS
 
 
+async def test_an_endless_stream_that_nobody_asked_for_is_ended() -> None:
+    with serving(CHUNK, ENDLESS, head("text/event-stream")) as (url, sent):
+        with pytest.raises(APIConnectionError) as failed:
+            await model(url).ainvoke("Hello")
+        assert sent[0] < ENDLESS
+    assert "larger than" in read_failure(failed.value).said
+
+
 async def test_a_packed_answer_counts_unpacked() -> None:
     packed = gzip.compress(answer("x" * 50 * LIMIT))
     assert len(packed) < LIMIT

@@ -210,6 +210,17 @@ MESSAGES: dict[str, Body] = {
         ],
     },
     "an answer that is an object": {"content": json.loads(ranking)},
+    "a call whose arguments are encoded twice": {
+        "content": None,
+        "tool_calls": [
+            {
+                "id": "1",
+                "type": "function",
+                "function": {"name": "r", "arguments": json.dumps(ranking)},
+            }
+        ],
+    },
+    "no role": {"role": None, "content": ranking},
     "an empty call beside the answer": {
         "content": ranking,
         "tool_calls": [
