@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 
 from .called_tools import arguments_in
 from .errors.error_words import error_body
-from .errors.finish_reasons import is_failure, is_refusal
+from .errors.finish_reasons import is_failure, is_limit, is_refusal
 from .structured import AnswerFormat
 from .text.json_values import is_object, plain_name
 from .text.thoughts import without_thoughts
+from .usage import as_count
 
 REASONING = "reasoning_content"
 """The field in which servers send thoughts, and LangChain's packages keep them."""
@@ -94,32 +96,41 @@ def failed(message: BaseMessage) -> bool:
     return any(is_failure(ended) for ended in _ends(message))
 
 
+def cut_short(message: BaseMessage) -> bool:
+    """Whether an answer ended at the longest length that was asked for, or that its server has."""
+    return any(is_limit(ended) for ended in _ends(message))
+
+
 def _ends(message: BaseMessage) -> Iterator[Any]:
     """Yield why an answer ended, under each name that servers have for that."""
     named = message.response_metadata.items()
     return (reason for key, reason in named if plain_name(key) in {"finishreason", "stopreason"})
 
 
-def cut_short(error: Exception) -> AIMessage | None:
-    """Return the answer that OpenAI's package withholds because it ran into a length limit.
+def withheld(error: Exception) -> AIMessage | None:
+    """Return the answer that OpenAI's package withholds as it ran into a limit, or was filtered.
+
+    It is billed, though it may be empty: a model may have thought until it reached the limit.
 
     Args:
         error: As the model raised it.
     """
     completion: Any = getattr(error, "completion", None)
     try:
-        content, usage = completion.choices[0].message.content, completion.usage
-        raw = {"token_usage": usage.model_dump()} if usage else {}
-    except (AttributeError, LookupError):
+        choice = completion.choices[0]
+        content, ended = choice.message.content, choice.finish_reason
+        raw: dict[str, Any] = completion.model_dump(warnings=False).get("usage") or {}
+    except (AttributeError, LookupError, TypeError):
         return None
-    if not content or "ContentFilter" in type(error).__name__:
-        return None
-    counted = usage and {
-        "input_tokens": usage.prompt_tokens,
-        "output_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-    return AIMessage(content, usage_metadata=counted or None, response_metadata=raw)
+    read, written = (
+        as_count(raw.get(name)) or 0 for name in ("prompt_tokens", "completion_tokens")
+    )
+    counted = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+    return AIMessage(
+        content or "",
+        usage_metadata=cast("UsageMetadata", counted) if raw else None,
+        response_metadata={"token_usage": raw, "finish_reason": ended},
+    )
 
 
 def failed_generation(error: Exception, answer_format: AnswerFormat | None) -> AIMessage | None:

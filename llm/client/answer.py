@@ -10,7 +10,7 @@ from ...errors import Failure
 from ...settings import AnswerMethod
 from ..errors.failures import ModelFailedError
 from ..ranking_prompts.letters import letters_answer
-from ..responses import answer_text, failed, refused
+from ..responses import answer_text, cut_short, failed, refused
 from ..structured import AnswerFormat
 from ..usage import Usage, read_usage
 
@@ -24,12 +24,14 @@ class Answered:
         fits: Whether it has the form that was asked for.
         method: How the form was asked for.
         usage: Its tokens, or `None` if the model does not count them.
+        cut: Whether it was cut off at its longest length, thoughts included.
     """
 
     text: str
     fits: bool
     method: AnswerMethod
     usage: Usage | None
+    cut: bool = False
 
 
 def read_answer(
@@ -47,4 +49,4 @@ def read_answer(
     in_letters = answer_format is not None and answer_format.letters
     text = letters_answer(message) if in_letters else answer_text(message)
     fits = answer_format is None or answer_format.fits(text)
-    return Answered(text, fits, method, read_usage(message))
+    return Answered(text, fits, method, read_usage(message), cut_short(message))

@@ -18,7 +18,7 @@ from ..errors.error_words import shown
 from ..errors.failures import ModelFailedError, read_failure
 from ..errors.unsupported_options import WAYS, Part
 from ..offline import OfflineRanker
-from ..responses import cut_short, failed_generation
+from ..responses import failed_generation, withheld
 from ..structured import AnswerFormat, LetterMemory, MethodMemory, asking, methods_for
 from .adapting import adapted, without_system
 from .answer import Answered, read_answer
@@ -31,8 +31,10 @@ from .spoken import ChatTraits
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
-_SERVER_ERRORS = 2
-"""Server errors in a row, after which the way of asking for JSON comes under suspicion."""
+_CUT = "model %s: an answer reached its longest length: set RE2LLM_MAX_ANSWER_TOKENS to more"
+_SUSPICIOUS = frozenset({Failure.SERVER_ERROR, Failure.WRONG_SHAPE})
+_MOST_SUSPICIOUS = 2
+"""Such failures of one question, after which the way of asking for JSON may be to blame."""
 
 
 class Endpoint:
@@ -73,6 +75,7 @@ class Endpoint:
         self.chat = ChatTraits()
         self.refused: set[Part] = set()
         self.too_long: int | None = None
+        self._told_of_cuts = False
         self._secrets = secrets_of(model)
         self._attempts = Attempts(name, limits, settings)
         self._settings = settings
@@ -116,16 +119,18 @@ class Endpoint:
         turn = Turn(owner, time.monotonic() + within, on_attempt, on_lost)
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
         in_json = answer_format is not None and answer_format.in_json
-        server_errors = 0
+        failures = 0
         async for attempt in tries:
             with attempt:
+                method = self.methods.current
                 try:
                     return await self._any_method(messages, answer_format, turn)
                 except ModelFailedError as error:
-                    server_errors += error.failure is Failure.SERVER_ERROR
+                    # What says itself that it is about the form has been judged already.
+                    failures += error.failure in _SUSPICIOUS and not error.asks_for_less
                     suspect = in_json and not self.methods.proven
-                    if suspect and server_errors >= _SERVER_ERRORS:
-                        self.methods.unsupported(self.methods.current)
+                    if suspect and failures >= _MOST_SUSPICIOUS:
+                        self.methods.unsupported(method)
                     raise
         raise AssertionError  # the last attempt has raised
 
@@ -219,9 +224,13 @@ class Endpoint:
         return self.methods.refused(method, named=bool(error.refuses & WAYS))
 
     def _judge(self, answered: Answered, answer_format: AnswerFormat | None) -> None:
+        letters = answer_format is not None and answer_format.letters
+        if answered.cut and not (answered.fits or letters or self._told_of_cuts):
+            self._told_of_cuts = True
+            _log.warning(_CUT, self.name)
         if answer_format is not None and answer_format.in_json:
             self.methods.judged(answered.method, fits=answered.fits)
-        if answer_format is not None and answer_format.letters:
+        if letters:
             self.letters.judged(fits=answered.fits)
 
     def _respell(
@@ -272,7 +281,7 @@ class Endpoint:
         try:
             message = await asked.ainvoke(list(messages), config)
         except Exception as error:  # noqa: BLE001  # any provider's package raises types of its own
-            message = cut_short(error) or failed_generation(error, answer_format)
+            message = withheld(error) or failed_generation(error, answer_format)
             if message is None:
                 raise self.failed(error) from None
         return read_answer(message, method, answer_format)

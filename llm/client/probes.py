@@ -107,6 +107,7 @@ class Probes:
         recipe = RECIPES["json"]
         films = [Item("1", "Alien"), Item("2", "Heat"), Item("3", "Room")]
         messages = recipe.messages(RankingTask(history=[Item("0", "Aliens")], candidates=films))
+        cut = False
         for _ in METHODS:
             try:
                 answered = await self._asking.answer(messages, recipe.answer_format)
@@ -118,11 +119,14 @@ class Probes:
             if answered.fits:
                 way = f"{_WAYS[answered.method]} ({answered.method})"
                 return Finding("json", "ok", way)
+            cut = cut or answered.cut
         return Finding(
             "json",
             "note",
             "no way of asking brought the JSON that was asked for",
-            "Rankings are read from the text as well as can be; a larger model may do better.",
+            "Answers are cut off at their longest length: set RE2LLM_MAX_ANSWER_TOKENS to more."
+            if cut
+            else "Rankings are read from the text as well as can be; a larger model may do better.",
         )
 
     async def tools(self) -> Finding:

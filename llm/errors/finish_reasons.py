@@ -14,6 +14,9 @@ _REFUSALS = frozenset(
 _FAILURES = frozenset({"error", "networkerror", "insufficientsystemresource"})
 """Of many servers; of GLM; of DeepSeek."""
 
+_LIMITS = frozenset({"length", "maxtokens", "maxoutputtokens", "modellength"})
+"""Of OpenAI, Anthropic and Gemini, Vertex, Mistral."""
+
 
 def is_refusal(reason: object) -> bool:
     """Whether a reason says that the model would not answer, or its provider would not let it."""
@@ -23,6 +26,11 @@ def is_refusal(reason: object) -> bool:
 def is_failure(reason: object) -> bool:
     """Whether a reason says that the server broke off, which may pass."""
     return _bare(reason) in _FAILURES
+
+
+def is_limit(reason: object) -> bool:
+    """Whether a reason says that an answer was cut off at its longest length."""
+    return _bare(reason) in _LIMITS
 
 
 def _bare(reason: object) -> str:

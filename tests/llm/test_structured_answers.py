@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fault_server import FaultServer, backwards
+from fault_server import FaultServer, backwards, completion
 from langchain_core.messages import AIMessage
 from openai.types.chat import ChatCompletionMessage
 from prompts import read_document
@@ -139,6 +139,38 @@ async def test_a_server_error_over_an_unknown_option_is_survived(
     server.play("500", "500")
     assert (await ask())["flags"] == []
     assert await methods(server) == ["json_schema", "json_schema", "function_calling"]
+
+
+@pytest.mark.parametrize("broken", [b"", b"{}", b"[]", completion({}) | {"choices": None}])
+async def test_a_method_that_brings_nothing_readable_is_given_up(
+    server: FaultServer, ask: Ask, broken: Any
+) -> None:
+    server.refuse = lambda asked: (200, broken) if "response_format" in asked else None
+    first, second = await ask(0), await ask(1)
+    assert (first["flags"], second["flags"]) == ([], [])
+    assert await methods(server) == ["json_schema"] * 2 + ["function_calling"] * 2
+
+
+async def test_calls_in_flight_together_skip_no_method(server: FaultServer, ask: Ask) -> None:
+    server.refuse = lambda asked: (500, b"") if "response_format" in asked else None
+    results = await asyncio.gather(*(ask(at) for at in range(3)))
+    assert [result["flags"] for result in results] == [[]] * 3
+    assert set(await methods(server)) == {"json_schema", "function_calling"}
+
+
+@pytest.mark.parametrize("content", ["", None, '{"ranking": [2, 1'])
+async def test_an_answer_that_reached_its_longest_length_is_asked_for_once_more(
+    server: FaultServer, ask: Ask, caplog: pytest.LogCaptureFixture, content: str | None
+) -> None:
+    """A reasoning model may have thought until then."""
+    cut = completion({"role": "assistant", "content": content}, "length")
+    server.refuse = lambda _: (200, cut)
+    result = await ask()
+    assert "model_failed" not in result["flags"]
+    assert {"wrong_format", "repaired", "completed"} <= set(result["flags"])
+    assert await methods(server) == ["json_schema", "function_calling"]
+    await ask(1)
+    assert caplog.text.count("RE2LLM_MAX_ANSWER_TOKENS") == 1
 
 
 async def test_arguments_of_a_tool_that_are_no_json_are_read_tolerantly(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fault_server import FaultServer
+from fault_server import FaultServer, completion
 from keyed_runs import asking, own_model, run, sums
 from langchain_core.messages import AIMessage
 from re2llm.graph.recommend import graph
@@ -23,6 +23,16 @@ from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+UNUSABLE: dict[str, Any] = {
+    "cut off in its thoughts": completion({"role": "assistant", "content": ""}, "length"),
+    "cut off, null": completion({"role": "assistant", "content": None}, "length"),
+    "cut off": completion({"role": "assistant", "content": '{"ranking": [2'}, "length"),
+    "filtered": completion({"role": "assistant", "content": ""}, "content_filter"),
+    "empty": completion({"role": "assistant", "content": ""}),
+    "no choices": {**completion({}), "choices": []},
+    "null choices": {**completion({}), "choices": None},
+}
 
 
 @pytest.fixture
@@ -236,6 +246,25 @@ async def test_an_answer_that_comes_too_late_is_not_free(
     spent, reserved = await used_today(services, caller)
     assert spent > 0.5
     assert reserved == pytest.approx(0)
+
+
+@pytest.mark.parametrize("structured", ["json_schema", "function_calling", "json_mode", "plain"])
+@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE)
+async def test_an_answer_without_an_answer_is_charged_by_its_tokens(
+    server: FaultServer,
+    services: Services,
+    model: str,
+    adjust: Callable[..., None],
+    keyed: Callable[..., Any],
+    body: Any,
+    structured: str,
+) -> None:
+    server.refuse = lambda _: (200, body)
+    adjust(prices={model: (1000.0, 1000.0)}, structured=structured, retry_pause=0.0)
+    caller = await keyed(usd_per_day=50)
+    await run(graph, caller, asking(20))
+    spent, reserved = await used_today(services, caller)
+    assert (spent, reserved) == (pytest.approx(0.12 * len(server.asked)), pytest.approx(0))
 
 
 async def test_a_retry_after_a_late_answer_costs_twice(
