@@ -201,7 +201,8 @@ async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_j
         f"Release {release}, {document['choice']}, on {report.used:,} of "
         f"{counted(report.feedback, 'decision')} "
         f"with feedback (left out: {report.certain:,} chosen with certainty, "
-        f"{report.other_model:,} of another model or prompt):"
+        f"{report.other_model:,} of another model or prompt, "
+        f"{report.other_weight:,} with another weight of the model's opinion):"
     )
     for name, key in _ESTIMATES.items():
         ends = ["?" if end is None else f"{end:.4f}" for end in document[key]["ci95"]]

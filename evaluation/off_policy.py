@@ -2,7 +2,8 @@
 
 The reward of a decision is NDCG@10 of the picked item in the ranking that was shown; "none of
 these" counts 0. Only random decisions say anything about other choices: hints chosen with
-probability 1 are left out, and so are rankings of another model or prompt.
+probability 1 are left out, and so are rankings of another model or prompt, or with another weight
+of the model's opinion.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class OffPolicyReport:
         used: Decisions that the estimates use.
         certain: Left out, because the hint was chosen with probability 1.
         other_model: Left out, because another model or prompt ranked.
+        other_weight: Left out, because the model's opinion had another weight than it would have.
         trained_on: How many of those used are training sessions too.
         logged: Mean reward of those used.
         estimates: `ips`, `snips` and `dr`.
@@ -54,6 +56,7 @@ class OffPolicyReport:
     used: int
     certain: int
     other_model: int
+    other_weight: int
     trained_on: int
     logged: Estimate
     estimates: dict[str, Estimate]
@@ -88,7 +91,11 @@ class OffPolicyReport:
             "choice": "sampled" if self.sampled else "greedy",
             "feedback": self.feedback,
             "used": self.used,
-            "left_out": {"chosen_for_certain": self.certain, "other_model": self.other_model},
+            "left_out": {
+                "chosen_for_certain": self.certain,
+                "other_model": self.other_model,
+                "other_weight": self.other_weight,
+            },
             "trained_on": self.trained_on,
             "logged": _rounded(self.logged),
             **{name: _rounded(estimate) for name, estimate in self.estimates.items()},
@@ -136,6 +143,23 @@ def require_log(
         )
 
 
+def differs_in_weight(number: int, weight: float, tried: int) -> InputError:
+    """Return the refusal of a log of which no ranking had the release's weight.
+
+    Args:
+        number: Of the release.
+        weight: That it gives to the model's opinion.
+        tried: Decisions whose hint was drawn.
+    """
+    why = "it never asks the model, so it gives no hints" if weight == 0 else f"{weight:g}"
+    return InputError(
+        "log",
+        f"None of {counted(tried, 'ranking')} with hints that were drawn has the weight that "
+        f"release {number} gives to the model's opinion ({why}), so they say nothing about it.",
+        "Measure it with `re2llm evaluate`, or by `re2llm canary start`.",
+    )
+
+
 def report(
     number: int,
     used: Sequence[Decision],
@@ -153,7 +177,7 @@ def report(
         target: The probability with which the release makes the logged choice, `[N]`.
         shares: The probability of each choice that it may make, for each decision.
         sampled: Whether it would draw its hints or take the likeliest.
-        counts: `feedback`, `certain`, `other_model` and `trained_on` of the report.
+        counts: `feedback`, `certain`, `other_model`, `other_weight` and `trained_on` of the report.
 
     Raises:
         InputError: The release would have made none of the logged choices.

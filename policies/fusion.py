@@ -22,6 +22,8 @@ _LITTLE = 0.03
 """About a tenth of an answer's deviation. One that differs less from the average answer, if only by
 rounding, says little, and is not scaled up to a full opinion."""
 _CONFIDENT = 1.96
+_BY_CHANCE = 0.05
+"""So much may what a place gets on average differ, which each training measures anew."""
 FEWEST_SESSIONS = 30
 """Sessions below which no weight is learned."""
 
@@ -52,6 +54,13 @@ class Fusion:
     def counts(self) -> bool:
         """Whether the model's answer can change an order."""
         return self.weight > 0
+
+    def ranks_as(self, other: Fusion) -> bool:
+        """Return whether another one gives the same ranking, whatever the model says."""
+        if self.weight != other.weight or len(self.places) != len(other.places):
+            return False
+        pairs = zip(self.places, other.places, strict=True)
+        return not self.counts or all(abs(a - b) <= _BY_CHANCE for a, b in pairs)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for state and database."""

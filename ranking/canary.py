@@ -21,10 +21,6 @@ _log = logging.getLogger(__name__)
 Choose = Callable[[], Awaitable[Chosen]]
 
 
-_BY_CHANCE = 0.05
-"""So much may what a place gets on average differ, which each training measures anew."""
-
-
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """A choice, and how much the model's opinion counts with it.
@@ -43,12 +39,8 @@ class Weighed:
         """Return whether another choice gives the same ranking, whatever the model says."""
         if not (self.asks or other.asks):
             return True
-        mine, others = (
-            (one.asks, one.chosen.choice, one.fusion.weight, len(one.fusion.places))
-            for one in (self, other)
-        )
-        pairs = zip(self.fusion.places, other.fusion.places, strict=False)
-        return mine == others and all(abs(a - b) <= _BY_CHANCE for a, b in pairs)
+        mine, others = ((one.asks, one.chosen.choice) for one in (self, other))
+        return mine == others and self.fusion.ranks_as(other.fusion)
 
 
 async def with_canary(

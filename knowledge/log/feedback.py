@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import Select, exists, func, or_, select, update
+from sqlalchemy import Select, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,10 +15,12 @@ from ...errors import InputError
 from ..bounded_rows import bounded_rows
 from ..domains import Domain
 from ..hint_store.trials import hit_ranks, ndcg
+from ..releases import RELEASE
 from ..rollouts.exposures import note_reward
 from ..schema.autopilot import AutopilotRow
 from ..schema.keys import ApiKeyRow
 from ..schema.log import FeedbackRow, RecommendationRow
+from ..schema.rollouts import ExposureRow, RolloutRow
 from ..schema.tables import DomainRow, ItemRow
 from ..sessions.sources import LOCAL
 from ..texts import storable
@@ -150,6 +152,7 @@ class Decision:
         picked: Id of the chosen item, or `None` for none of these.
         reward: NDCG@10 of the picked item.
         hint_ids: Of several hints, all in the order in which they were picked; else `None`.
+        arms: Of a rollout that drew the release, both policies; else empty.
     """
 
     history: Sequence[str]
@@ -162,6 +165,12 @@ class Decision:
     picked: str | None
     reward: float
     hint_ids: Sequence[int] | None = None
+    arms: tuple[str, ...] = ()
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """All that `probability` is over."""
+        return self.arms or (self.policy,)
 
     @property
     def choice(self) -> HintChosen:
@@ -183,13 +192,29 @@ async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[
             FeedbackRow.picked,
             FeedbackRow.reward,
             RecommendationRow.hint_ids,
+            RolloutRow.release,
+            RolloutRow.control,
         )
         .join(FeedbackRow, FeedbackRow.recommendation_id == RecommendationRow.id)
+        .outerjoin(
+            ExposureRow,
+            and_(
+                ExposureRow.recommendation_id == RecommendationRow.id,
+                ExposureRow.probability < 1,  # else one of the two had served in any case
+            ),
+        )
+        .outerjoin(RolloutRow, RolloutRow.id == ExposureRow.rollout_id)
         .where(RecommendationRow.domain_id == domain_id)
         .order_by(RecommendationRow.created_at.desc(), RecommendationRow.id.desc())
     )
     rows = await bounded_rows(connection, newest, MOST_DECISIONS)
-    return [Decision(*row) for row in reversed(rows)]
+    return [Decision(*row[:-2], arms=_arms(*row[-2:])) for row in reversed(rows)]
+
+
+def _arms(release: int | None, control: int | None) -> tuple[str, ...]:
+    if release is None:
+        return ()
+    return f"{RELEASE}{release}", "static" if control is None else f"{RELEASE}{control}"
 
 
 @dataclass(frozen=True, slots=True)

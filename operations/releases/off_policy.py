@@ -8,7 +8,13 @@ from typing import cast
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...evaluation.off_policy import OffPolicyReport, Shares, report, require_log
+from ...evaluation.off_policy import (
+    OffPolicyReport,
+    Shares,
+    differs_in_weight,
+    report,
+    require_log,
+)
 from ...knowledge.domains import Domain
 from ...knowledge.log.feedback import Decision, logged_decisions
 from ...knowledge.releases import fetch_release
@@ -22,6 +28,7 @@ from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..catalogue.titles import in_catalogue
 from ..database import in_domain
+from .same_weight import of_same_weight
 
 
 async def evaluate_release(
@@ -65,8 +72,11 @@ async def _replayed(
         everything = await logged_decisions(connection, found.id)
         by = (served.release.model, served.release.prompt_version)
         fitting = [one for one in everything if (one.model, one.prompt_version) == by]
-        used = [one for one in fitting if 0 < one.probability < 1]
-        require_log(found.name, everything, fitting, used)
+        tried = [one for one in fitting if 0 < one.probability < 1]
+        used, weight = await of_same_weight(tried, release, options, found.name)
+        require_log(found.name, everything, fitting, tried)
+        if not used:
+            raise differs_in_weight(release, weight.weight, len(tried))
         own = await _own_sessions(connection, found, used)
     shares: list[Shares] = []
     targets: list[float] = []
@@ -99,7 +109,8 @@ async def _replayed(
         shares,
         sampled=drawn,
         feedback=len(everything),
-        certain=len(fitting) - len(used),
+        certain=len(fitting) - len(tried),
+        other_weight=len(tried) - len(used),
         other_model=len(everything) - len(fitting),
         trained_on=sum(known is not None for known in own),
     )

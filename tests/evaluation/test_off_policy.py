@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from prompts import ALONE_VERSION
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.evaluation.off_policy import OffPolicyReport, reward_model
 from re2llm.knowledge.domains import Domain, find_domain
+from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import add_hint, best_hints, clean_hint
 from re2llm.knowledge.hint_store.trials import ndcg
 from re2llm.knowledge.log.feedback import Decision, store_feedback
 from re2llm.knowledge.log.recommendations import Recommendation, log_recommendations
 from re2llm.knowledge.releases import Release, fetch_release, store_release
+from re2llm.knowledge.rollouts.exposures import Exposure, log_exposures
 from re2llm.knowledge.sessions.training_sessions import store_sessions
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.releases.off_policy import evaluate_release
+from re2llm.policies.fusion import Fusion
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
 from re2llm.ranking.gather import gather
@@ -32,6 +34,8 @@ from re2llm.records import Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import RunOptions, resolve_context
 from re2llm.runtime.services import Services
+from re2llm.settings import FuseMode
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 IDS = [film.id for film in load_films()]
@@ -74,7 +78,7 @@ class Log:
                 recipe="content",
                 weights=weights,
                 encoder=ENCODER_ID,
-                prompt_version=ALONE_VERSION,
+                prompt_version=self.options.prompt_version,
                 model=self.options.model,
                 hint_set="",
                 hint_ids=[number for number in self.hints if number],
@@ -105,11 +109,11 @@ class Log:
             history=history(number),
             candidates=ranking,
             ranking=ranking,
-            policy="ppo:7",
+            policy=values.get("policy", "ppo:7"),
             hint_id=self.hints[action],
             probability=probability,
             model=values.get("model", self.options.model),
-            prompt_version=ALONE_VERSION,
+            prompt_version=self.options.prompt_version,
             flags=[],
             latency_ms=1.0,
         )
@@ -117,20 +121,42 @@ class Log:
         async with self.services.engine.begin() as connection:
             await log_recommendations(connection, [made])
             picked = None if rank is None else ranking[rank - 1]
+            if "assigned" in values:
+                shared: Any = {"step": 0, "person": b"ada", "canary": True, "fallback": False}
+                shared |= {"differs": True, "failed": False, "latency": 0.0, "cost": 0.0}
+                one = Exposure(values["rollout"], probability=values["assigned"], **shared)
+                await log_exposures(connection, {made.id: one})
             await store_feedback(connection, self.domain, str(made.id), picked)
+
+    async def weigh(self, **weights: Fusion) -> None:
+        """Give releases, such as `ppo_7`, a weight of the model's opinion."""
+        learned = {name.replace("_", ":"): one.as_dict() for name, one in weights.items()}
+        version = (self.options.model, self.options.prompt_version)
+        async with self.services.engine.begin() as connection:
+            await store_fusions(connection, self.domain.id, *version, learned)
 
     async def evaluate(self, *, sampled: bool = True) -> OffPolicyReport:
         return await evaluate_release(
-            Context(domain=self.domain.name), self.release, sampled=sampled
+            Context(domain=self.domain.name, fuse=self.options.fuse), self.release, sampled=sampled
         )
 
 
 @pytest.fixture
 async def log(services: Services, domain: str) -> Log:
+    return await made(services, domain, "llm")
+
+
+@pytest.fixture
+async def weighed(services: Services, domain: str) -> Log:
+    """Where the first stage ranks, and the model's opinion counts beside it."""
+    return await made(services, domain, "learned")
+
+
+async def made(services: Services, domain: str, fuse: FuseMode) -> Log:
     await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(8, seed=8)])
     async with services.engine.connect() as connection:
         found = await find_domain(connection, domain)
-    log = Log(services, await resolve_context(Context(domain=domain)), found)
+    log = Log(services, await resolve_context(Context(domain=domain, fuse=fuse)), found)
     await log.prepare()
     return log
 
@@ -170,6 +196,54 @@ async def test_what_says_nothing_is_left_out_and_counted(log: Log) -> None:
     report = await log.evaluate()
     assert (report.feedback, report.used, report.certain, report.other_model) == (7, 3, 3, 1)
     assert any("too few" in warning for warning in report.warnings)
+
+
+async def test_rankings_of_another_weight_are_left_out_and_counted(weighed: Log) -> None:
+    """The reward of a hint depends on how much of the model's opinion counted with it."""
+    own = f"ppo_{weighed.release}"
+    await weighed.weigh(ppo_7=Fusion(3.0, (), 50), ppo_8=Fusion(0.5, (), 50))
+    await weighed.weigh(ppo_9=Fusion(0.5, (0.3,), 50), **{own: Fusion(0.5, (0.31,), 50)})
+    for action in (0, 1, 2):
+        for other in (7, 8):  # places were not measured for 8
+            await weighed.decide(0, action, 0.3, policy=f"ppo:{other}")
+    with pytest.raises(InputError, match=r"None of 6 rankings .* \(0.5\).*re2llm evaluate"):
+        await weighed.evaluate()
+    for action in (0, 1, 2):
+        await weighed.decide(0, action, 0.3, policy="ppo:9")
+        await weighed.decide(0, action, 0.3, policy=own.replace("_", ":"))
+    report = await weighed.evaluate()
+    assert (report.feedback, report.used, report.other_weight) == (12, 6, 6)
+    assert report.as_dict()["left_out"]["other_weight"] == 6
+
+
+async def test_a_release_that_never_asks_the_model_is_credited_with_no_hint(weighed: Log) -> None:
+    await weighed.weigh(
+        ppo_7=Fusion(3.0, (), 50), **{f"ppo_{weighed.release}": Fusion(0.0, (), 50)}
+    )
+    for action in (0, 1, 2):
+        await weighed.decide(0, action, 0.3)
+    with pytest.raises(InputError, match="never asks the model"):
+        await weighed.evaluate()
+
+
+async def test_of_a_rollout_both_releases_must_weigh_alike(weighed: Log) -> None:
+    """The probability of a hint is over both, and says nothing of the weight."""
+    fusions = {f"ppo_{weighed.release}": Fusion(0.5, (), 50)}
+    await weighed.weigh(ppo_7=Fusion(0.5, (), 50), ppo_8=Fusion(3.0, (), 50), **fusions)
+    insert = text(
+        "INSERT INTO re2llm.rollout (domain_id, number, release, control, salt, plan, state) "
+        "VALUES (:domain, :number, 7, :control, 'x', '{\"window\": 60}', 'stopped') RETURNING id"
+    )
+    for number, control in enumerate((8, weighed.release, None), 1):
+        asked = {"domain": weighed.domain.id, "number": number, "control": control}
+        async with weighed.services.engine.begin() as connection:
+            rollout = (await connection.execute(insert, asked)).scalar_one()
+        for action in (0, 1, 2):
+            await weighed.decide(0, action, 0.3, rollout=rollout, assigned=0.5)
+            await weighed.decide(0, action, 0.3, rollout=rollout, assigned=1.0)
+    report = await weighed.evaluate()
+    # All that a release served for sure, and of the draws those between two of one weight.
+    assert (report.used, report.other_weight) == (12, 6)
 
 
 async def test_a_choice_that_was_never_tried_is_warned_of(log: Log) -> None:
