@@ -63,13 +63,20 @@ def leave_threads() -> None:
     _end_now()
 
 
-def _end_now() -> NoReturn:
+def end_within(seconds: float) -> None:
+    """End this process after some time, as a success, whatever its threads then wait for."""
+    timer = threading.Timer(seconds, _end_now, [0])
+    timer.daemon = True
+    timer.start()
+
+
+def _end_now(code: int | None = None) -> NoReturn:
     # Python itself runs them only once all threads have ended.
     atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     for stream in (sys.stdout, sys.stderr):
         with suppress(ValueError):  # MCP's server closes what it writes to
             stream.flush()
-    os._exit(exit_code())
+    os._exit(exit_code() if code is None else code)
 
 
 def leave_at_once() -> None:

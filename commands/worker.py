@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .console import log_traces, note, run
+from .interrupts import end_within
 
 
 def worker(
@@ -28,13 +29,19 @@ def worker(
     """
 
     async def serve() -> None:
-        from ..jobs.worker.worker import work
+        from ..jobs.worker.worker import LONGEST_STOP, work
         from ..settings import get_settings
 
         log_traces()
         stop = asyncio.Event()
+
+        def leave() -> None:
+            if not stop.is_set():
+                stop.set()
+                end_within(LONGEST_STOP)
+
         for sign in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+            asyncio.get_running_loop().add_signal_handler(sign, leave)
         at_once = concurrency or get_settings().concurrency
         await work(concurrency=at_once, stop=stop, say=note)
 

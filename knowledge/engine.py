@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as OutOfTimeError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from ..errors import IN_THE_LOG, DatabaseError, StatementError
+from ..errors import IN_THE_LOG, DatabaseError, PoolerError, StatementError
 from ..settings import Settings
 from .connection_words import REFUSALS, read_url, remedy_of
 from .embedded_postgres.database import start_embedded
@@ -41,6 +41,10 @@ _LOST = (
     ResourceClosedError,
 )
 """What a connection that is lost, was never made or is waited for in vain is told by."""
+_PASSES = frozenset({"25006", "53100"})
+"""What tells of a server that takes nothing for now: it is read-only, or its disk is full."""
+_TOO_LONG = "57014"
+"""What tells of a statement that was cancelled, by its `statement_timeout` or by hand."""
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
 _log = logging.getLogger(__name__)
@@ -197,6 +201,19 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
         f"No answer from {shown} ({first_line}).",
         remedy_of(first_line),
     )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether an error of the database passes once that is in order, however often it came.
+
+    A file that is missing, a bug, and a statement that took too long are none.
+    """
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if isinstance(error, DatabaseError):
+        return not isinstance(error, (PoolerError, StatementError))
+    if isinstance(error, OSError):
+        return isinstance(error, (ConnectionError, TimeoutError))
+    return sqlstate in _PASSES or (sqlstate != _TOO_LONG and _is_lost(error))
 
 
 def _is_lost(error: BaseException) -> bool:

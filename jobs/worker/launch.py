@@ -5,36 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, Queue
+from dbos import DBOS, DBOSConfig
+from dbos import _sys_db as sys_db  # pyright: ignore[reportPrivateUsage]
 from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
+from dbos._utils import retriable_postgres_exception
 
-from ...knowledge.engine import database_url, make_sync_engine
+from ...knowledge.engine import database_url, is_outage, make_sync_engine
 from ...knowledge.jobs.schedules import SCHEMA
 from ...runtime.services import Services
 from ..queue.dbos_client import APP, JOBS, JSON, PIECES, POLL
+from . import workflows  # noqa: F401  # pyright: ignore[reportUnusedImport]  # DBOS knows them then
+from .intake import Intake
 
 
-class Limit:
-    """How many pieces this worker takes.
-
-    DBOS keeps one number for all workers in the database, and machines differ.
-    """
-
-    def __init__(self, database: Any, most: int) -> None:
-        self.most = most
-        self._read = database.get_queue
-        database.get_queue = self
-
-    def __call__(self, name: str, **options: Any) -> Queue | None:
-        """Stand in for DBOS's reader of a queue."""
-        queue = self._read(name, **options)
-        if queue is not None and (name == PIECES or not self.most):
-            queue._worker_concurrency = self.most  # noqa: SLF001
-        return queue
-
-
-async def launch(services: Services, name: str, version: str, concurrency: int) -> Limit:
+async def launch(services: Services, name: str, version: str, concurrency: int) -> Intake:
     """Start to take work.
 
     Args:
@@ -60,19 +45,33 @@ async def launch(services: Services, name: str, version: str, concurrency: int) 
     }
     DefaultSerializer.deserialize = _refuse_pickle
     share_ticks()
+    outlast_outages()
     instance = DBOS(config=config)
     DBOS.listen_queues([JOBS, PIECES])
     # From within the loop, so that the workflows run on it, beside its services.
     DBOS.launch()
     await _register(JOBS)
-    await _register(PIECES, worker_concurrency=1)  # until `Limit` says how many
-    return Limit(instance._sys_db, concurrency)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    await _register(PIECES, worker_concurrency=1)  # until `Intake` says how many
+    return Intake(instance, concurrency)
 
 
 async def _register(queue: str, **options: Any) -> None:
     await DBOS.register_queue_async(
         queue, polling_interval_sec=POLL, on_conflict="always_update", **options
     )
+
+
+def outlast_outages() -> None:
+    """Have DBOS wait while a server is read-only or the like, as it does for one that is away.
+
+    By itself, it would take what it cannot note for an error of the job.
+    """
+    module: Any = sys_db
+    module.retriable_postgres_exception = _passes
+
+
+def _passes(error: Exception) -> bool:
+    return retriable_postgres_exception(error) or is_outage(error)
 
 
 def share_ticks() -> None:

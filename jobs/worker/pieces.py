@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,17 +26,15 @@ from ...runtime.outages import OutageGuard
 from ...runtime.sharing import shared_services
 from ..kinds.base import Work
 from ..kinds.registry import job_kind
+from .in_flight import leave_if_told
 
 _AT_ONCE = 32
 """Pieces of one job at the same time, if it names no number."""
-_PAUSES = (0.5, 1, 2, 5, 10, 20, 30, 60, 60, 60)
-"""Seconds between tries while the database is away."""
 _RUNS = 8
 """Attempts whose jobs are remembered: one may have megabytes of sessions."""
 _runs: dict[tuple[str, int], asyncio.Future[Job | None]] = {}
 """The one used last comes last."""
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 
 
 async def plan(job_id: str, attempt: int) -> dict[str, Any] | None:
@@ -113,6 +111,7 @@ async def finish(
     except Re2llmError as error:
         await _end(job, "failed", str(error))
     else:
+        leave_if_told()
         async with services.engine.begin() as connection:
             now = await find_job(connection, job.id, sessions=False) or job
             result = {**finished.result, "llm_calls": now.calls, "cost": round(now.spent, 6)}
@@ -146,18 +145,8 @@ async def fail(job_id: str, attempt: int, reason: str) -> None:
         await _end(job, "failed", reason)
 
 
-async def steadily(step: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Run a step, and again while the database is away."""
-    for pause in _PAUSES:
-        try:
-            return await step()
-        except (DatabaseError, SQLAlchemyError, OSError) as error:
-            _log.warning("the database is away (%s); trying again", type(error).__name__)
-            await asyncio.sleep(pause)
-    return await step()
-
-
 async def _end(job: Job, state: Any, reason: str) -> None:
+    leave_if_told()  # an error may be one of the end of this process
     services = await shared_services()
     async with services.engine.begin() as connection:
         await end_job(connection, job, state, reason=reason)

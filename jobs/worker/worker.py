@@ -7,6 +7,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 from dbos import DBOS
 from sqlalchemy import text
@@ -20,15 +21,24 @@ from ...runtime.sharing import shared_services
 from ..queue.code_version import code_version
 from ..queue.dbos_client import POLL, queue_client
 from ..queue.liveness import Pulse, gone
-from . import workflows
+from . import in_flight
+from .intake import Intake
 from .launch import launch
 
 _LOOK = 2.0
 """Seconds between two looks at the other workers; one that is gone at two of them is given up."""
 _PATIENCE = 20.0
 """Seconds to wait for a second connection."""
+_CLOSE = 5.0
+"""Seconds for which a piece that is just being taken is waited for."""
 _DRAIN = 60.0
-"""Seconds for which pieces in flight may go on when the worker is told to stop."""
+"""Seconds for which steps in flight may go on when the worker is told to stop."""
+LONGEST_STOP = 80.0
+"""Seconds after which a process that was told to stop may be ended by force.
+
+Threads that compute, or wait for the database, cannot be stopped; systemd and others are patient
+for 90 seconds.
+"""
 
 Say = Callable[[str], None]
 
@@ -38,7 +48,7 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
 
     Args:
         concurrency: Pieces at the same time.
-        stop: Set to stop: pieces in flight are finished, and no other is taken.
+        stop: Set to stop: steps in flight are finished if they end soon, and no other is taken.
         say: Called with a line about each event.
 
     Raises:
@@ -59,15 +69,16 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     except BaseException:
         await pulse.stop()
         raise
-    workflows.leaving.clear()
-    limit = await launch(services, name, version, concurrency)
+    in_flight.leaving.clear()
+    intake = await launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
     try:
         await _watch(services, pulse, name, version, stop, say)
-        limit.most = 0
-        await _drain(say)
+        intake.close()
+        await _drain(intake, say)
     finally:
-        workflows.leaving.set()
+        in_flight.leaving.set()
+        await intake.drop()
         await asyncio.shield(pulse.stop())
         await asyncio.to_thread(DBOS.destroy)
 
@@ -140,10 +151,18 @@ async def _missing(services: Services, name: str) -> set[str]:
         return await gone(connection, executors)
 
 
-async def _drain(say: Say) -> None:
-    in_flight = workflows.in_flight
-    if in_flight:
-        say(f"finishes {counted(len(in_flight), 'piece')} in flight")
-    end = asyncio.get_running_loop().time() + _DRAIN
-    while in_flight and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
-        await asyncio.sleep(POLL)
+async def _drain(intake: Intake, say: Say) -> None:
+    """Let steps end and be noted, so that nobody does them again; but not for long."""
+    if in_flight.steps:
+        say(f"finishes {counted(len(in_flight.steps), 'step')} in flight")
+    await _until(lambda: intake.closed, _CLOSE)
+    await _until(lambda: not (in_flight.steps or intake.pieces), _DRAIN)
+    if in_flight.steps:
+        say(f"leaves {counted(len(in_flight.steps), 'step')} to other workers")
+
+
+async def _until(holds: Callable[[], bool], most: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(most):
+            while not holds():  # noqa: ASYNC110
+                await asyncio.sleep(POLL)

@@ -5,7 +5,6 @@ DBOS stores which steps are done, and counts. Everything else is in our own tabl
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
 from collections import Counter
@@ -17,42 +16,38 @@ from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync
 from ..queue.dbos_client import PIECE, PIECES, POLL, RUN, TICK
 from ..schedules.ticks import submit_tick
 from . import pieces
-from .pieces import steadily
+from .in_flight import keep, leave_if_told
 
 _log = logging.getLogger(__name__)
 _PROBES = 3
 """Pieces beyond those in flight that the model may leave unanswered before none is started."""
-in_flight = set[str]()
-"""Pieces that this process is doing."""
-leaving = asyncio.Event()
-"""Set when this process stops; what it has not ended is left to other workers."""
 
 
 @DBOS.step(name="plan")
 async def _plan(job_id: str, attempt: int) -> dict[str, Any] | None:
-    return await steadily(lambda: pieces.plan(job_id, attempt))
+    return await keep(lambda: pieces.plan(job_id, attempt))
 
 
 @DBOS.step(name="do")
 async def _do(job_id: str, attempt: int, shared: Mapping[str, Any], piece: int) -> dict[str, Any]:
-    return await steadily(lambda: pieces.do_piece(job_id, attempt, shared, piece))
+    return await keep(lambda: pieces.do_piece(job_id, attempt, shared, piece))
 
 
 @DBOS.step(name="finish")
 async def _finish(
     job_id: str, attempt: int, shared: Mapping[str, Any], counts: Mapping[str, int]
 ) -> None:
-    await steadily(lambda: pieces.finish(job_id, attempt, shared, counts))
+    await keep(lambda: pieces.finish(job_id, attempt, shared, counts))
 
 
 @DBOS.step(name="fail")
 async def _fail(job_id: str, attempt: int, reason: str) -> None:
-    await steadily(lambda: pieces.fail(job_id, attempt, reason))
+    await keep(lambda: pieces.fail(job_id, attempt, reason))
 
 
 @DBOS.step(name="submit")
 async def _submit(planned: dt.datetime, given: Mapping[str, Any]) -> None:
-    await steadily(lambda: submit_tick(planned, given))
+    await keep(lambda: submit_tick(planned, given))
 
 
 @DBOS.workflow(name=PIECE, max_recovery_attempts=None)
@@ -60,12 +55,7 @@ async def run_piece(
     job_id: str, attempt: int, shared: Mapping[str, Any], piece: int
 ) -> dict[str, Any]:
     """Do one piece, on any worker."""
-    name = f"{job_id}-{attempt}-{piece}"
-    in_flight.add(name)
-    try:
-        return await _do(job_id, attempt, shared, piece)
-    finally:
-        in_flight.discard(name)
+    return await _do(job_id, attempt, shared, piece)
 
 
 @DBOS.workflow(name=RUN, max_recovery_attempts=None)
@@ -83,9 +73,7 @@ async def run_job(job_id: str, attempt: int) -> None:
         counts = await _hand_out(job_id, attempt, plan)
         await _finish(job_id, attempt, plan["shared"], counts)
     except Exception as error:  # a bug, or a piece that was cancelled; the job is told
-        if leaving.is_set():
-            # What DBOS raises now is no outcome of the job: end with the process, as if killed.
-            await asyncio.Event().wait()
+        leave_if_told()  # what DBOS raises then is no outcome of the job
         # Its words may quote statements and prompts, and API keys can read the reason.
         reason = f"An unexpected {type(error).__name__}; the worker's log has its trace."
         _log.exception("%s failed", job_id)

@@ -19,7 +19,7 @@ from re2llm.errors import (
 )
 from re2llm.jobs.queue.control import cancel_job, job, pause, resume, retry
 from re2llm.jobs.queue.submit import submit
-from re2llm.jobs.worker import pieces
+from re2llm.jobs.worker import in_flight, pieces
 from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.jobs.jobs import Job, hold_running
 from re2llm.knowledge.locks import AdvisoryLocks
@@ -110,11 +110,11 @@ async def test_a_pooler_that_keeps_no_claims_ends_a_job_with_its_reason(
 
     monkeypatch.setattr(AdvisoryLocks, "claim_session", refuse)
     run = (submitted.id, submitted.attempt)
-    plan = await pieces.steadily(lambda: pieces.plan(*run))
+    plan = await in_flight.steadily(lambda: pieces.plan(*run))
     assert plan is not None
     first = plan["pieces"][0]
-    assert await pieces.steadily(lambda: pieces.do_piece(*run, {}, first)) == {"over": True}
-    await pieces.steadily(lambda: pieces.finish(*run, {}, {}))
+    assert await in_flight.steadily(lambda: pieces.do_piece(*run, {}, first)) == {"over": True}
+    await in_flight.steadily(lambda: pieces.finish(*run, {}, {}))
     ended = (await job(Context(), submitted.id)).job
     assert ended.state == "failed"
     assert "Pool by session" in ended.reason

@@ -310,3 +310,73 @@ def write_films(folder: Path, viewers: int) -> None:
     ]
     for name, lines in (("items", items), ("sessions", sessions)):
         (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+
+
+_IMPATIENT = """
+import asyncio, time
+from re2llm.cli import app
+from re2llm.errors import InternalError
+from re2llm.jobs.kinds.evaluate import Evaluate
+from re2llm.jobs.worker import in_flight, worker
+
+async def finish(self, work):
+    while not in_flight.leaving.is_set():
+        try:
+            await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            pass  # as what is in the middle of something may do
+    await asyncio.sleep(1)
+    try:
+        await asyncio.to_thread(time.sleep, 0)
+    except RuntimeError as error:
+        raise InternalError("re2llm", "An unexpected RuntimeError.", "") from error
+
+Evaluate.finish = finish
+worker._DRAIN = 1.0
+app()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_a_worker_that_stops_in_a_last_step_leaves_it_to_others(
+    loaded: Load, workers: Workers
+) -> None:
+    domain = await loaded(3)
+    sessions = [one for one in simulate_sessions(2, seed=8) if one.target]
+    given = {"sessions": sessions, "policies": ["none"], "baselines": ["popularity"]}
+    job = (await submit(Context(domain=domain), "evaluate", given)).id
+    first = workers.python(_IMPATIENT, "worker")
+    workers.until(lambda connection: row(connection, job)["pieces"] is not None)
+    await asyncio.sleep(0.5)  # until it is in its last step
+    said = workers.stop(first)
+    assert "leaves 1 step to other workers" in said
+    assert "Traceback" not in said
+    with psycopg.connect(libpq(workers.url)) as connection:
+        assert row(connection, job)["state"] == "running"
+    second = workers.start()
+    ended = workers.until_state(job, "done", "failed", "stopped")
+    assert ended["state"] == "done", ended
+    workers.stop(second)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_database_that_is_read_only_for_a_moment_fails_no_job(
+    adjust: Change, loaded: Load, workers: Workers, url: str
+) -> None:
+    adjust(**RULES["paper"])
+    job = await submit_learning(await loaded(3))
+    worker = workers.start(concurrency=2)
+    workers.until(lambda connection: pieces(connection, job, "SUCCESS") >= 1)
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        try:
+            connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            connection.execute("SELECT pg_reload_conf()")
+            await asyncio.sleep(1.5)
+        finally:
+            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            connection.execute("SELECT pg_reload_conf()")
+    ended = workers.until_state(job, "done", "failed", "stopped")
+    assert ended["state"] == "done", ended
+    workers.stop(worker)

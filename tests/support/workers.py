@@ -39,9 +39,19 @@ class Workers:
         self.running.append(worker)
         return worker
 
+    def python(self, code: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a worker that is changed by some code, in a process group of its own."""
+        worker = self._popen(sys.executable, "-c", code, *arguments)
+        self.running.append(worker)
+        return worker
+
     def popen(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command of ours."""
+        return self._popen(str(RE2LLM), *command)
+
+    def _popen(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [str(RE2LLM), *command],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
