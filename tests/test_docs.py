@@ -251,3 +251,18 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
     assert len(named) > 15
     for path, name in named:
         assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE), name
+
+
+def test_the_compose_file_keeps_its_data_and_starts_again_with_its_machine() -> None:
+    [written] = blocks("serve.md", "yaml")
+    found = yaml.safe_load(written)
+    services = found["services"]
+    assert services.keys() == {"database", "re2llm", "worker"}
+    assert {one["restart"] for one in services.values()} == {"unless-stopped"}
+    [volume] = services["database"]["volumes"]
+    name, place = volume.split(":")
+    assert name in found["volumes"]
+    assert services["database"]["image"].endswith("-pg17")
+    assert place == "/var/lib/postgresql/data"
+    for name in ("re2llm", "worker"):
+        known_to(get_command(app), shlex.split(services[name]["command"])[1:])
