@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rapidfuzz import fuzz, process
-from sqlalchemy import Text, bindparam, delete, func, select, text, update
+from sqlalchemy import Integer, Text, bindparam, cast, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,6 +36,8 @@ DOMAIN = (
 """In the order of the fields of `Domain`."""
 _NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name"))
 
+_SECONDS_TO_2020 = 1_577_836_800
+"""From 1970; those since 2020 fit into the column until 2088."""
 _LIKE = 60.0
 """Likeness, of 100, above which a name is taken for another one with a typing error."""
 _LOAD_ONE = "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`."
@@ -50,7 +52,7 @@ class Domain:
         id: Its key in every table.
         name: What people call it.
         encoder: Id of the text encoder of its embeddings.
-        revision: Counts up with every change of items or training sessions.
+        revision: Goes up with every change of items or training sessions.
         recent_from: Key of the first recent training session, where their order tells time.
         first_stage: Number of the fitted first stage that serves, if there is one.
         indexed: Whether its items have an index by meaning.
@@ -208,11 +210,16 @@ async def _hold(connection: AsyncConnection, name: str) -> None:
 async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
     """Count the revision up, which drops every cache built on the old one.
 
+    It goes with the clock: counted by ones, a database that was restored from a backup would give
+    a number again that servers know another catalogue by.
+
     Args:
         connection: In the transaction that makes the change.
     """
+    seconds = cast(func.extract("epoch", func.clock_timestamp()) - _SECONDS_TO_2020, Integer)
+    revision = func.greatest(DomainRow.revision + 1, seconds)
     await connection.execute(
-        update(DomainRow).where(DomainRow.id == domain.id).values(revision=DomainRow.revision + 1)
+        update(DomainRow).where(DomainRow.id == domain.id).values(revision=revision)
     )
 
 

@@ -9,17 +9,19 @@ import pytest
 import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
+from re2llm.knowledge import domains
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.stats import best_measured
 from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts.rollouts import latest_rollout
-from re2llm.knowledge.schema.tables import HintStatsRow, ReleaseRow
+from re2llm.knowledge.schema.tables import DomainRow, HintStatsRow, ReleaseRow
 from re2llm.knowledge.serving_state import ServingQuery, ServingState, serving_state
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.operations.releases.rollouts import start_canary
 from re2llm.policies.rollout.plan import Plan
+from re2llm.records import Item
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, TwoReleases, two_releases
@@ -128,3 +130,25 @@ async def test_a_request_reads_it_once_and_sees_what_changed_before(
     finally:
         event.remove(services.engine.sync_engine, "before_cursor_execute", note)
     assert (first.hint.policy, second.hint.policy) == ("ppo:1", "static")
+
+
+async def test_a_restored_database_gives_no_revision_again(
+    services: Services, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has read the lost revision must not take the next one for it."""
+    revisions: list[int] = []
+    backup = None
+    for title in ("Alien", "Brazil", "Casablanca"):
+        if title == "Casablanca":  # what loaded Brazil is lost
+            async with services.engine.begin() as connection:
+                restored = update(DomainRow).where(DomainRow.name == domain)
+                await connection.execute(restored.values(revision=backup))
+            # As a restore takes some seconds.
+            since = domains._SECONDS_TO_2020 - 5
+            monkeypatch.setattr(domains, "_SECONDS_TO_2020", since)
+        await load_domain(services, domain, [Item(title.lower(), title)], [])
+        async with services.engine.connect() as connection:
+            revisions.append((await find_domain(connection, domain)).revision)
+        backup = revisions[0]
+    assert len(set(revisions)) == 3
+    assert revisions == sorted(revisions)
