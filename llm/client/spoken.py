@@ -1,4 +1,4 @@
-"""A chat model that streams its answers without its thoughts."""
+"""A chat model that streams its answers without its thoughts, and calls tools as it means to."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import ToolCallChunk, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from ..chat.calls import fit_answer
+from ..chat.text_calls import may_be_calls
 from ..errors.failures import Failure, ModelFailedError
 from ..errors.unsupported_options import Part
 from ..text.json_values import is_object
 from ..text.thought_marks import safe_length
-from ..text.thoughts import without_thoughts_in
+from ..text.thoughts import without_thoughts
 from .adapting import without_system
 from .usual_messages import arguments_text, decoded
 
@@ -66,17 +68,20 @@ class Speech:
 class SpokenModel(BaseChatModel):
     """Passes on what another model says, without its thoughts.
 
-    It streams only what cannot be a thought: up to the first mark of one. The rest comes in one
-    piece at the end. So does the whole answer if the model has shown thoughts before, or is asked
-    for the first time, since some servers mark only the end of a thought.
+    It streams only what can be neither a thought nor a call: up to the first mark of one. The rest
+    comes in one piece at the end, with the calls. So does the whole answer if the model has shown
+    thoughts before, or is asked for the first time, since some servers mark only the end of a
+    thought.
 
     Args:
         inner: The model, or one with tools bound to it. Its tokens are hidden from the stream.
         speech: Where to note what is said.
+        tools: Names of those bound to it.
     """
 
     inner: Any
     speech: Speech
+    tools: frozenset[str] = frozenset()
 
     @property
     def _llm_type(self) -> str:
@@ -95,7 +100,8 @@ class SpokenModel(BaseChatModel):
             bound = self.inner.bind_tools(tools, **kwargs)
         except NotImplementedError as error:
             raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS}) from error
-        return self.model_copy(update={"inner": bound})
+        names = frozenset(str(getattr(tool, "name", "")) for tool in tools) - {""}
+        return self.model_copy(update={"inner": bound, "tools": names})
 
     def _generate(
         self,
@@ -131,15 +137,15 @@ class SpokenModel(BaseChatModel):
                 parts.append(part)
                 waiting += part.text
                 safe = 0
-                if self.speech.traits.thinks_aloud is False:
+                unsure = not shown and may_be_calls(waiting, self.tools)
+                if self.speech.traits.thinks_aloud is False and not unsure:
                     safe = safe_length(waiting, begins=not shown)
                 ready, waiting = waiting[:safe], waiting[safe:]
                 shown += ready
-                calls = part.tool_call_chunks if isinstance(part, AIMessageChunk) else _calls(part)
-                if ready or calls:
-                    yield self._chunk(ready, calls)
+                if ready:
+                    yield self._chunk(ready, [])
         answer = self._note(_whole(parts))
-        yield self._chunk(_rest(answer.text, shown), [])
+        yield self._chunk(_rest(answer.text, shown), _calls(answer))
 
     def _sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         return messages if self.speech.traits.takes_system else without_system(messages)
@@ -155,11 +161,11 @@ class SpokenModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=heard)])
 
     def _note(self, message: AIMessage) -> AIMessage:
-        answer = without_thoughts_in(message)
         traits = self.speech.traits
-        traits.thinks_aloud = bool(traits.thinks_aloud) or answer.text != message.text
-        self.speech.answer = answer
-        return answer
+        thought = without_thoughts(str(message.text)) != message.text
+        traits.thinks_aloud = bool(traits.thinks_aloud) or thought
+        self.speech.answer = fit_answer(message, self.tools)
+        return self.speech.answer
 
 
 def _whole(parts: Sequence[AIMessage]) -> AIMessage:

@@ -1,30 +1,32 @@
-"""The marks that models and servers set around thoughts, and where a stream must wait for one."""
+"""The marks that models and servers set around thoughts, and where a stream must wait."""
 
 from __future__ import annotations
 
 import re
 
-_NAMES = (
-    *("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think"),
-    *("analysis", "scratchpad", "cot", "chain_of_thought", "thinking_process", "thought_process"),
-    *("inner_monologue", "internal_monologue"),
-)
+from .call_marks import CALL, CALL_BEGINNINGS, TOKEN_BEGINNINGS
+
 _IN_BRACKETS = ("think", "thinking", "thought", "thoughts", "reasoning", "scratchpad")
-_ANY = "|".join(sorted(_NAMES, key=len, reverse=True))
+_THOUGHT = r"(?:think(?:ing)?|thoughts?|reasoning|monologue|scratchpad)"
+_ANY = (
+    rf"(?:[\w:-]{{0,24}}?{_THOUGHT}(?:[_:-]\w{{1,20}})?|reflection|analysis|cot|chain_of_thought)"
+)
+"""A tag's name: `think`, or a family's own, such as `seed:think`, `antThinking`, `think_fast`."""
+_TOKEN = rf"(?:{_THOUGHT}|reflection|analysis|cot|chain_of_thought)"
 _PLAIN_OPENING = ("◁think▷", "<unused94>", "<|channel>thought", "<|inner_prefix|>")
 _PLAIN_CLOSING = ("◁/think▷", "<unused95>", "<channel|>", "<|inner_suffix|>")
 """Those of Kimi, MedGemma, Gemma and Apertus."""
 # Fixed words and bounded gaps only, so that a scan takes linear time.
 OPENING = re.compile(
-    rf"(?:<|&lt;)(?:{_ANY})(?:\s{{1,3}}[\w:-]{{1,30}}\s?=[^<>\n]{{0,100}}|\s{{0,3}})(?:>|&gt;)"
+    rf"(?:<|&lt;){_ANY}(?:\s{{1,3}}[\w:-]{{1,30}}\s?=[^<>\n]{{0,100}}|\s{{0,3}})(?:>|&gt;)"
     rf"|\[(?:{'|'.join(_IN_BRACKETS)})\]"
-    rf"|<\|(?:start_|begin_of_)?(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_OPENING))}",
+    rf"|<\|(?:start_|begin_of_)?{_TOKEN}\|>|{'|'.join(map(re.escape, _PLAIN_OPENING))}",
     re.IGNORECASE,
 )
 """An opening tag; between its name and its end are attributes, or nothing."""
 _CLOSING = re.compile(
-    rf"(?:<|&lt;)/(?:{_ANY})\s?(?:>|&gt;)|\[/(?:{'|'.join(_IN_BRACKETS)})\]"
-    rf"|<\|(?:end_of_|end_|/)(?:{_ANY})\|>|{'|'.join(map(re.escape, _PLAIN_CLOSING))}",
+    rf"(?:<|&lt;)/{_ANY}\s?(?:>|&gt;)|\[/(?:{'|'.join(_IN_BRACKETS)})\]"
+    rf"|<\|(?:end_of_|end_|/){_TOKEN}\|>|{'|'.join(map(re.escape, _PLAIN_CLOSING))}",
     re.IGNORECASE,
 )
 TAG = re.compile(f"{OPENING.pattern}|{_CLOSING.pattern}", re.IGNORECASE)
@@ -40,7 +42,7 @@ BLOCKS = (
         re.compile(r"</details\s?>", re.IGNORECASE),
     ),
     (
-        re.compile(rf"<\|im_start\|>\s?(?:{_ANY})\b", re.IGNORECASE),
+        re.compile(rf"<\|im_start\|>\s?{_TOKEN}\b", re.IGNORECASE),
         re.compile(r"<\|im_end\|>\s{0,9}", re.IGNORECASE),
     ),
 )
@@ -70,31 +72,29 @@ RESPONSE = re.compile(r"Here(?: is|'s) my response:\s*", re.IGNORECASE)
 """How Granite writes both."""
 _BEGINNINGS = ("here is my thought process:", "here's my thought process:")
 MARKS = (
-    *(f"{sign}{name}" for name in _NAMES for sign in ("<", "</", "&lt;", "&lt;/", "<|", "<|/")),
     *(f"[{name}]" for name in _IN_BRACKETS),
     *(f"[/{name}]" for name in _IN_BRACKETS),
-    *("<|start", "<|begin_of_", "<|end_", "<|channel", "<details", "```think", "```thought"),
-    *(
-        "<|im_start|>think",
-        "<|im_start|>reasoning",
-        "```reasoning",
-        "<answer>",
-        "<response>",
-        "<final_answer>",
-    ),
+    *("<details", "<answer>", "<response>", "<final_answer>"),
+    *("```think", "```thought", "```reasoning", "</details"),
     *_PLAIN_OPENING,
     *_PLAIN_CLOSING,
+    *CALL_BEGINNINGS,
+    *TOKEN_BEGINNINGS,
 )
-"""How a mark may begin, in lower case; models write them in any."""
-_MARK = re.compile("|".join(map(re.escape, sorted(MARKS))), re.IGNORECASE)
+"""How a mark may begin that is no tag of a thought or call, in lower case; models write any."""
+_MARK = re.compile(
+    rf"{'|'.join(map(re.escape, sorted(MARKS)))}|(?:<|&lt;)/?{_ANY}|{CALL.pattern}", re.IGNORECASE
+)
 _PARTS = frozenset(mark[:length] for mark in MARKS for length in range(1, len(mark)))
 _LONGEST_PART = max(map(len, _PARTS))
+_UNFINISHED = re.compile(r"(?:&(?:l(?:t;?)?)?|&lt;/?[\w:|\uff5c-]{1,50}|</?[\w:|\uff5c-]{0,50})\Z")
+_LONGEST_UNFINISHED = 60
 
 
 def safe_length(text: str, *, begins: bool) -> int:
     """Return how much of an answer's beginning can be shown before the rest is known.
 
-    All before the first mark of a thought, or before what may become one.
+    All before the first mark of a thought, a call or a turn's end, or before what may become one.
 
     Args:
         text: The answer so far, or what of it is not shown yet.
@@ -104,6 +104,8 @@ def safe_length(text: str, *, begins: bool) -> int:
         return 0
     found = _MARK.search(text)
     safe = found.start() if found else len(text)
+    if tail := _UNFINISHED.search(text, max(0, len(text) - _LONGEST_UNFINISHED)):
+        safe = min(safe, tail.start())
     for at in range(max(0, len(text) - _LONGEST_PART), safe):
         if text[at:].lower() in _PARTS:
             return at

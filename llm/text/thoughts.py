@@ -109,7 +109,7 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
         calls = bool(message.tool_calls)
         content = [block for block in content if calls or not _is_thought(block)]
         if said != written:
-            content = _with_text(content, said)
+            content = with_text(content, said)
     fields = {
         name: value
         for name, value in message.additional_kwargs.items()
@@ -122,7 +122,8 @@ def _is_thought(block: Any) -> bool:
     return is_object(block) and block.get("type") in THOUGHT_BLOCKS
 
 
-def _with_text(blocks: Sequence[Any], text: str) -> list[Any]:
+def with_text(blocks: Sequence[Any], text: str) -> list[Any]:
+    """Return a message's blocks of content with this as their only text, at the end."""
     rest = [block for block in blocks if is_object(block) and block.get("type") != "text"]
     return [*rest, {"type": "text", "text": text}] if text else rest
 

@@ -383,3 +383,91 @@ async def test_a_turn_ends_when_its_time_is_over(
     assert time.monotonic() - started < SLACK
     assert 1 <= len(model.asked) <= 3
     assert end["messages"][-1].text.startswith("(The language model")
+
+
+class Calling(BaseChatModel):
+    """A chat model that calls one tool, in its own way, and then answers."""
+
+    name_of_tool: str = "find_titles"
+    id_of_call: Any = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "calling"
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
+        return self
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **_: Any
+    ) -> ChatResult:
+        message = AIMessage(ANSWER)
+        if not isinstance(messages[-1], ToolMessage):
+            call = {"name": self.name_of_tool, "args": {"titles": ["Heat"]}, "id": None}
+            message = AIMessage("", tool_calls=[call])
+            message.tool_calls[0]["id"] = self.id_of_call
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    ("name", "id_"),
+    [
+        *(("find_titles", id_) for id_ in (None, "", 0, 7, "call_1")),
+        *((f"{before}.find_titles", "1") for before in ("functions", "default_api")),
+        ("find_titles<|channel|>commentary", "1"),
+    ],
+)
+async def test_a_call_is_made_whatever_its_id_and_its_names_ornaments(
+    say: Say, services: Services, films: str, name: str, id_: Any, streams: bool
+) -> None:
+    services.models.register("calling", Calling(name_of_tool=name, id_of_call=id_))
+    context = Context(domain=films, model="calling")
+    chat = graph.copy({"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    for turn in (1, 2):
+        said: Any = {"messages": [("user", "Heat?")]}
+        if streams:
+            async for _ in chat.astream(said, thread, context=context, stream_mode="messages"):
+                pass
+        else:
+            await chat.ainvoke(said, thread, context=context)
+        messages = (await chat.aget_state(thread)).values["messages"]
+        answers = [one for one in messages if isinstance(one, ToolMessage)]
+        assert [one.status for one in answers] == ["success"] * turn
+        assert all(isinstance(one.tool_call_id, str) and one.tool_call_id for one in answers)
+        assert messages[-1].text == ANSWER
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '<tool_call>{"name": "find_titles", "arguments": {"titles": ["Heat"]}}</tool_call>',
+        '[TOOL_CALLS][{"name": "find_titles", "arguments": {"titles": ["Heat"]}}]',
+        '<function=find_titles>{"titles": ["Heat"]}</function>',
+        '{"name": "find_titles", "parameters": {"titles": ["Heat"]}}<|eom_id|>',
+    ],
+)
+async def test_a_call_written_as_text_is_made_and_not_heard(
+    server: FaultServer, say: Say, written: str
+) -> None:
+    def speak(body: dict[str, Any]) -> str:
+        return f"{ANSWER}<|im_end|>" if body["messages"][-1]["role"] == "tool" else written
+
+    server.speak = speak
+    for _ in range(2):  # the second one is streamed word by word
+        server.asked.clear()
+        assert await say() == (ANSWER, ANSWER)
+        assert len(server.asked) == 2
+        *_, called, answered = server.asked[1].body["messages"]
+        assert called["tool_calls"][0]["function"]["name"] == "find_titles"
+        assert answered["tool_call_id"] == called["tool_calls"][0]["id"]
+        assert '"Heat"' in answered["content"]
+
+
+async def test_a_call_written_as_text_that_cannot_be_read_is_asked_for_again(
+    server: FaultServer, say: Say
+) -> None:
+    server.play("says <tool_call>{broken")
+    assert await say() == (ANSWER, ANSWER)
+    assert len(server.asked) == 2

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from re2llm.llm.chat.calls import fit_answer
 from re2llm.llm.client.spoken import ChatTraits, Speech, SpokenModel
 from re2llm.llm.ranking_answers.answers import read_ranking
 from re2llm.llm.text.thought_marks import MARKS as ALL_MARKS
@@ -57,6 +58,14 @@ THOUGHTS = {
     "<think>draft</think>\n<answer>Hello</answer>\n": "Hello",
     "<think>draft</think>\n<response>Hello": "Hello",
     "analysisThe person": "",
+    "<longcat_think>draft</longcat_think>Hello": "Hello",
+    "<mm:think>draft</mm:think>Hello": "Hello",
+    "<antThinking>draft</antThinking>Hello": "Hello",
+    "<thinking>draft</thinking>Hello": "Hello",
+    "<internal_thoughts>draft</internal_thoughts>Hello": "Hello",
+    "<model-reasoning>draft</model-reasoning>Hello": "Hello",
+    "<think_fast>draft</think_fast>Hello": "Hello",
+    "Hello\n<internal_thoughts>cut off": "Hello\n",
 }
 RANKING = '{"ranking": [3, 1, 2]}'
 UNMARKED = [
@@ -194,7 +203,7 @@ async def streamed(text: str, aloud: bool | None) -> tuple[list[str], ChatTraits
     model = SpokenModel(inner=inner, speech=speech, cache=False)
     parts = [part.text async for part in model.astream([HumanMessage("Hi")])]
     assert speech.answer is not None
-    assert speech.answer.text == without_thoughts_in(AIMessage(text)).text
+    assert speech.answer.text == fit_answer(AIMessage(text), ()).text
     return [str(part) for part in parts if part], traits
 
 
@@ -221,7 +230,10 @@ def test_a_stream_waits_at_the_first_mark_or_its_beginning(text: str, cut: int) 
         for at in range(len(text))
         if any(ahead.startswith(m, at) or m.startswith(ahead[at:]) for m in ALL_MARKS)
     )
-    assert safe_length(text, begins=False) == next(first, len(text))
+    most = next(first, len(text))
+    safe = safe_length(text, begins=False)
+    # A tag may have any prefix, so that each one is waited for until it is whole.
+    assert safe == most or (safe < most and text[safe] in "<&")
 
 
 @pytest.mark.parametrize("text", ["draft more</think>Hello", "draft more\n</think>\n\nHello you"])
@@ -252,5 +264,5 @@ async def test_an_answer_that_begins_like_its_thought_loses_no_letter(text: str)
 @given(PIECES.map("".join).filter(bool))
 async def test_a_stream_ends_in_the_answer(text: str) -> None:
     parts, _ = await streamed(text, aloud=False)
-    answer = str(without_thoughts_in(AIMessage(text)).text)
+    answer = str(fit_answer(AIMessage(text), ()).text)
     assert "".join(parts).rstrip().endswith(answer.rstrip())
