@@ -72,6 +72,19 @@ def require_visible_vector(connection: Connection) -> None:
         )
 
 
+def grants(schema: str, role: str) -> str:
+    """Return the statements that let a role use a schema of ours.
+
+    Args:
+        role: Quoted where it has to be.
+    """
+    return (
+        f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL "
+        f"TABLES IN SCHEMA {schema} TO {role}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO "
+        f"{role};"
+    )
+
+
 def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
     """Return an error of the server as what an administrator can do about it.
 
@@ -91,11 +104,7 @@ def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
             remedy = "Install pgvector 0.8.4 or later there, and run: CREATE EXTENSION vector;"
         case errors.InsufficientPrivilege() if "schema" in said or "table" in said:
             problem = f"The role {role} may not use the tables in schema {SCHEMA}"
-            remedy = (
-                f"Have their owner run: GRANT USAGE ON SCHEMA {SCHEMA} TO {role}; GRANT SELECT, "
-                f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}; GRANT USAGE "
-                f"ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO {role};"
-            )
+            remedy = f"Have their owner run: {grants(SCHEMA, role)}"
         case errors.InsufficientPrivilege():
             problem = f"The role {role} may not create the schema {SCHEMA} or pgvector"
             remedy = (

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
-from sqlalchemy import Connection, Engine
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ...errors import DatabaseError
 from ...knowledge.engine import database_url, make_sync_engine, unreachable
 from ...knowledge.jobs.schedules import SCHEMA
+from ...knowledge.server_requirements import grants
 from ...runtime.services import Services
 
 APP = "re2llm"
@@ -33,6 +35,11 @@ POLL = 0.2
 JSON = DBOSPortableJSONSerializer()
 """How rows of the queues are written: by default DBOS pickles them."""
 
+_RIGHTS = text(
+    "SELECT quote_ident(current_user), EXISTS (SELECT FROM pg_namespace WHERE nspname = :schema)"
+)
+_OWNERS = "must be owner"
+"""How a refusal begins that no grant undoes: an older schema, which its owner has to migrate."""
 _CONNECTIONS = 2
 """Of a client."""
 
@@ -71,6 +78,9 @@ async def queue_client(services: Services) -> AsyncGenerator[DBOSClient]:
         _, client = await asyncio.shield(shared.opened)
         yield client
     except SQLAlchemyError as error:
+        ours = SCHEMA in str(getattr(error, "statement", ""))
+        if ours and shared.opened.done() and not _failed(shared.opened):
+            await asyncio.to_thread(_require_rights, shared.opened.result()[0], error)
         raise unreachable(services.engine, error) from error
     finally:
         shared.users -= 1
@@ -120,16 +130,41 @@ async def _close(opened: asyncio.Task[tuple[Engine, DBOSClient]]) -> None:
 
 
 def _migrate(client: DBOSClient) -> None:
+    database = client._sys_db  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     try:
         # The public function would make the schema with LISTEN/NOTIFY, which poolers break.
-        client._sys_db.run_migrations()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        database.run_migrations()
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        _require_rights(database.engine, error)
+        said = _said(error)
         raise DatabaseError(
             "RE2LLM_DATABASE_URL",
             f"The schema {SCHEMA}, which holds the jobs' progress, cannot be made ({said}).",
             "Let the role create it, or have its owner run `re2llm worker` once.",
         ) from error
+
+
+def _require_rights(engine: Engine, error: SQLAlchemyError) -> None:
+    """Say what a role lacks where the schema is there, if it is that which an error is about.
+
+    Raises:
+        DatabaseError: It is.
+    """
+    refused = getattr(error, "orig", None)
+    if not isinstance(refused, InsufficientPrivilege):
+        return
+    with engine.connect() as connection:
+        role, there = connection.execute(_RIGHTS, {"schema": SCHEMA}).one()
+    if there and not str(refused).startswith(_OWNERS):
+        raise DatabaseError(
+            "RE2LLM_DATABASE_URL",
+            f"The role {role} may not use the tables in schema {SCHEMA} ({_said(error)}).",
+            f"Have their owner run: {grants(SCHEMA, role)}",
+        ) from error
+
+
+def _said(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 
 
 async def enqueue(

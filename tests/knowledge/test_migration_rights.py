@@ -6,8 +6,9 @@ import logging
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -16,17 +17,21 @@ from re2llm.cli import app
 from re2llm.errors import DatabaseError
 from re2llm.graph.recommend import graph
 from re2llm.interfaces.host import Re2llm
+from re2llm.jobs.queue.control import cancel_job
+from re2llm.jobs.queue.dbos_client import queue_client
+from re2llm.jobs.queue.submit import submit
 from re2llm.knowledge.engine import database_url, make_engine, ping
 from re2llm.knowledge.migrate import downgrade, migrate, upgrade
+from re2llm.knowledge.server_requirements import grants
 from re2llm.operations.doctor.database_checks import database_checks
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Item
 from re2llm.runtime.context import Context
-from re2llm.runtime.services import open_services
+from re2llm.runtime.services import Services, open_services
 from re2llm.runtime.sharing import ServiceSet
 from re2llm.settings import Settings
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from typer.testing import CliRunner
 
 PASSWORDS = [
@@ -369,3 +374,41 @@ async def test_a_role_with_rights_on_our_schema_alone_recommends_and_logs(fresh:
         assert len(made.items) == 2
         assert made.recommendation_id
         await host.afeedback(made.recommendation_id, made.items[0].id)
+
+
+@pytest.mark.long
+async def test_a_role_is_told_what_it_lacks_for_jobs_and_that_is_enough(fresh: URL) -> None:
+    await load_few(fresh)
+    name = fresh.database
+    owner = create_async_engine(fresh)
+    async with services_on(owner) as services, queue_client(services):
+        pass  # as `re2llm worker` does once
+    execute(fresh, *grants("re2llm", str(name)).split("; "))
+    before = (
+        "SELECT 1",
+        f"GRANT USAGE ON SCHEMA re2llm_jobs TO {name}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA re2llm_jobs TO {name}",
+    )
+    role = create_async_engine(as_role(fresh))
+    async with services_on(role) as services:
+        context = Context(domain="few", services=ServiceSet.of(services))
+        for granted in before:
+            execute(fresh, granted)
+            with pytest.raises(DatabaseError, match="GRANT USAGE ON SCHEMA re2llm_jobs") as raised:
+                await submit(context, "tidy", {})
+        remedy = raised.value.remedy.removeprefix("Have their owner run: ")
+        execute(fresh, *remedy.split("; "))
+        made = await submit(context, "tidy", {})
+        assert (await cancel_job(context, made.id)).job.state == "cancelled"
+
+
+@asynccontextmanager
+async def services_on(engine: AsyncEngine) -> AsyncIterator[Services]:
+    """Open services on an engine, and close both."""
+    url = SecretStr(engine.url.render_as_string(hide_password=False))
+    services = await open_services(Settings(database_url=url), engine=engine)
+    try:
+        yield services
+    finally:
+        await services.close()
+        await engine.dispose()
