@@ -90,8 +90,9 @@ async def test_no_connection_is_held_while_hints_are_checked_or_embedded(
     await WAYS[way](Context(domain=domain, policy="none", seed=0))
     assert work.checked == 1
     assert work.embedded or way == "try"
-    # While sessions are learned from, the process has one connection for all its locks.
-    assert work.held == {before + (way == "learn")}
+    # The process has one connection for all its locks, from the first learning on.
+    assert len(work.held) == 1
+    assert work.held <= {before, before + (way == "learn")}
 
 
 async def test_one_keys_hints_leave_room_for_anothers_requests(
