@@ -49,6 +49,8 @@ from .tools import chat_tools
 
 _NO_ANSWER = "(The language model does not answer.)"
 _NO_TOOLS = "(The language model supports no tools here, so it cannot look anything up for you.)"
+_FOR_TOOLS = 0.1
+"""Share of a turn's time that the stand-in must have left to begin with tools."""
 _log = logging.getLogger(__name__)
 
 ChatGraph = CompiledStateGraph[Any, Context, Any, Any]
@@ -116,12 +118,13 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             said = response.result[-1]
             return said if isinstance(said, AIMessage) else AIMessage(str(said.text))
 
-        until = math.inf
+        late = math.inf
         try:
             options = await resolve_context(_context(self._host, request.runtime))
             if options.model == OFFLINE_MODEL:
                 return await handler(request.override(model=OfflineAssistant()))
             until = ends(request.state, options.settings.deadline)
+            late = until - _FOR_TOOLS * options.settings.deadline
             if endless or time.monotonic() >= until:
                 note = ENDLESS if endless else TOO_SLOW
                 return await handler(_stood_in(request, note, tools=False))
@@ -132,7 +135,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
         except ModelFailedError as error:
             _log.warning("the chat model failed: %s", error.failure)
             note = _NO_TOOLS if error.no_tools else _NO_ANSWER
-            return await handler(_stood_in(request, note, tools=time.monotonic() < until))
+            return await handler(_stood_in(request, note, tools=time.monotonic() < late))
 
     async def awrap_tool_call(
         self,
