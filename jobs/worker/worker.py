@@ -24,6 +24,7 @@ from ..queue.liveness import Pulse, gone
 from . import in_flight
 from .intake import Intake
 from .launch import launch
+from .sweep import sweep_hourly
 
 _LOOK = 2.0
 """Seconds between two looks at the other workers; one that is gone at two of them is given up."""
@@ -72,11 +73,13 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     in_flight.leaving.clear()
     intake = await launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
+    sweeping = asyncio.create_task(sweep_hourly(services))
     try:
         await _watch(services, pulse, name, version, stop, say)
         intake.close()
         await _drain(intake, say)
     finally:
+        sweeping.cancel()
         in_flight.leaving.set()
         await intake.drop()
         await asyncio.shield(pulse.stop())

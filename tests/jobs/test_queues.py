@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -12,10 +13,12 @@ from dbos import DBOSClient
 from learnt import libpq
 from re2llm.errors import DatabaseError
 from re2llm.jobs.queue import dbos_client
-from re2llm.jobs.queue.control import cancel_job, jobs
+from re2llm.jobs.queue.control import cancel_job, jobs, pause, resume
 from re2llm.jobs.queue.dbos_client import queue_client
 from re2llm.jobs.queue.submit import submit
 from re2llm.jobs.schedules.schedules import list_schedules
+from re2llm.jobs.worker.sweep import sweep
+from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
@@ -107,3 +110,51 @@ async def test_one_query_counts_the_pieces_of_all_jobs(
     assert len(asked) == 1
     for one in given:
         await cancel_job(context, one.id)
+
+
+async def test_workflows_that_are_over_are_swept_and_no_others(
+    services: Services, films: str, loaded: Callable[..., Any], url: str
+) -> None:
+    domain = await loaded(2)
+    context = Context(domain=domain)
+    ended, paused, left = [await submit(context, "tidy", {}) for _ in range(3)]
+    runs = await submit(Context(domain=films), "tidy", {})
+    tick = f"sched-{domain}-1"
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+
+        def insert(workflow: str, parent: str | None = None, status: str = "SUCCESS") -> None:
+            connection.execute(
+                "INSERT INTO re2llm_jobs.workflow_status "
+                "(workflow_uuid, parent_workflow_id, status, completed_at) VALUES (%s, %s, %s, 0)",
+                [workflow, parent, status],
+            )
+            connection.execute(
+                "INSERT INTO re2llm_jobs.operation_outputs "
+                "(workflow_uuid, function_id, function_name) VALUES (%s, 1, 'do')",
+                [workflow],
+            )
+
+        def there(*workflows: str) -> set[str]:
+            found = connection.execute(
+                "SELECT workflow_uuid FROM re2llm_jobs.workflow_status UNION "
+                "SELECT workflow_uuid FROM re2llm_jobs.operation_outputs"
+            ).fetchall()
+            return set(workflows) & {workflow for (workflow,) in found}
+
+        for one in (ended, paused, left, runs):
+            insert(f"{one.workflow}-0", one.workflow)
+            insert(f"{one.workflow}-1", one.workflow, "ENQUEUED")
+        insert(tick)
+        own = [f"{one.workflow}{end}" for one in (ended, paused, left) for end in ("", "-0", "-1")]
+        kept = [f"{runs.workflow}{end}" for end in ("", "-0", "-1")]
+        await cancel_job(context, ended.id)
+        await pause(context, paused.id)
+        await sweep(services)
+        assert there(*own, *kept) == {*own, *kept}  # those that ended just now, too
+        assert not there(tick)
+        await resume(context, paused.id)
+        again = f"{paused.id}-2"
+        await delete_domain(Context(), domain)
+        await sweep(services, kept=timedelta(seconds=-60))
+        assert there(*own, *kept, again) == set(kept)
+    await cancel_job(Context(), runs.id)
