@@ -108,7 +108,10 @@ class RankedItem(TypedDict):
 
 
 class RecommendResult(TypedDict):
-    """The answer. Either `error` is set, or everything else is."""
+    """The answer. Either `error` is set, or everything else is.
+
+    Beside `error`, lists and maps are empty, and the rest is `None`.
+    """
 
     recommendation_id: str | None
     """Under which feedback may refer to this answer; `None` where nothing was logged."""

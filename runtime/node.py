@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, cast, get_origin, get_type_hints
 
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
@@ -40,12 +42,20 @@ def first_node(
     Args:
         answer: The graph's output, a `TypedDict`. Its `domain` stays: a request may have it, too.
     """
-    keys = answer.__annotations__.keys() - {"error", "domain"}
-    return lambda work: node(work, keys)
+    kinds = get_type_hints(answer)
+    no_answer = {key: _nothing(kinds[key]) for key in kinds.keys() - {"error", "domain"}}
+    return lambda work: node(work, no_answer)
+
+
+def _nothing(kind: object) -> Any:
+    """Return the empty list or map of a key, which a host's reducer can add; else `None`."""
+    empty: dict[Any, Any] = {list: [], dict: {}}
+    return empty.get(get_origin(kind))
 
 
 def node(
-    work: Callable[[_State, RunOptions], Awaitable[Update]], takes_back: Collection[str] = ()
+    work: Callable[[_State, RunOptions], Awaitable[Update]],
+    before: Mapping[str, Any] = MappingProxyType({}),
 ) -> Node[_State]:
     """Make a node of a function over state and options.
 
@@ -54,26 +64,26 @@ def node(
 
     Args:
         work: Returns the keys of the state that change. It may raise.
-        takes_back: Keys that are `None` afterwards if the work does not set them.
+        before: What keys of the state are afterwards if the work does not set them. All are set,
+            also those that this state lacks: of a subgraph's, the host keeps what it does not get.
     """
 
     async def run(state: _State, runtime: Runtime[Context]) -> Update:
-        kept = cast("Mapping[str, Any]", state)
-        old = {key: None for key in takes_back if kept.get(key) is not None}
+        blank = deepcopy(dict(before))  # a host may change the lists that it gets
         try:
             options = await resolve(runtime)
         except Exception as error:  # noqa: BLE001  # a graph never raises
-            return {**old, **_failed(error, None)}
+            return {**blank, **_failed(error, None)}
         try:
             update = await work(state, options)
         except GraphBubbleUp:  # an interrupt is no failure
             raise
         except Exception as error:  # noqa: BLE001
-            return {**old, **_failed(error, options)}
+            return {**blank, **_failed(error, options)}
         if "flags" in update:
             # A checkpoint holds plain text, not the members of an enum.
             update = {**update, "flags": [str(flag) for flag in update["flags"]]}
-        return {"error": None, **old, **update}
+        return {"error": None, **blank, **update}
 
     run.__name__ = run.__qualname__ = getattr(work, "__name__", "node")
     run.__doc__ = work.__doc__

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import operator
 import random
 import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -549,13 +550,13 @@ async def test_a_thread_recovers_from_a_bad_request(films: str) -> None:
     spoilt = await compiled.ainvoke(bad, config, context=context)
     assert spoilt["error"]["field"] == "history"
     old = RecommendResult.__annotations__.keys() - {"error", "domain"}
-    assert {spoilt[key] for key in old} == {None}
+    assert not any(spoilt[key] for key in old)
     assert_valid(await compiled.ainvoke(good, config, context=context))
     # Also where a later node fails.
     lost = replace(context, model="no-such-provider:x")
     spoilt = await compiled.ainvoke(good, config, context=lost)
     assert spoilt["error"]["field"] == "model"
-    assert (spoilt["items"], spoilt["ranking"], spoilt["recommendation_id"]) == (None,) * 3
+    assert (spoilt["items"], spoilt["ranking"], spoilt["recommendation_id"]) == ([], [], None)
 
 
 async def test_an_omitted_key_is_not_taken_from_the_threads_last_request(films: str) -> None:
@@ -596,6 +597,71 @@ async def test_as_a_subgraph_of_a_host_with_another_context(films: str) -> None:
     config: Any = {"configurable": {"thread_id": "host"}}
     result = await host.ainvoke(request, config, context=HostContext())
     assert sorted(result["ranking"]) == sorted(CANDIDATES)
+
+
+class Shelf(HostState, total=False):
+    items: list[dict[str, Any]]
+    hint: dict[str, Any]
+    recommendation_id: str | None
+    faults: Annotated[dict[str, int], operator.or_]
+    seen: Annotated[list[str], operator.add]
+
+
+class Collected(HostState, total=False):
+    items: Annotated[list[dict[str, Any]], operator.add]
+
+
+def host_of(state: type, *, saver: InMemorySaver | None = None) -> Any:
+    builder: Any = StateGraph(state)
+    builder.add_node("recommend", build_graph())
+    builder.add_edge(START, "recommend")
+    builder.add_edge("recommend", END)
+    return builder.compile(checkpointer=saver)
+
+
+@pytest.mark.parametrize("wrong", ["history", "candidates"])
+async def test_a_host_does_not_keep_the_last_answer_beside_an_error(films: str, wrong: str) -> None:
+    host = host_of(Shelf, saver=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    request: Any = {"domain": films, "history": HISTORY, "candidates": CANDIDATES}
+    good = await host.ainvoke(request, config)
+    assert good["items"]
+    assert good["recommendation_id"]
+    bad = await host.ainvoke(request | {wrong: ["no-such"]}, config)
+    assert bad["error"]["field"] == wrong
+    given = {key: bad[key] for key in ("items", "ranking", "hint", "recommendation_id")}
+    assert given == {"items": [], "ranking": [], "hint": None, "recommendation_id": None}
+    assert (await host.ainvoke(request, config))["items"] == good["items"]
+
+
+async def test_a_host_that_loops_does_not_keep_the_last_answer_either(films: str) -> None:
+    wanted = [HISTORY, ["no-such"]]
+
+    def next_one(state: Any) -> Any:
+        return {"history": wanted[len(state.get("seen", []))], "seen": ["one"]}
+
+    builder: Any = StateGraph(Shelf)
+    builder.add_node("next", next_one)
+    builder.add_node("recommend", build_graph())
+    builder.add_edge(START, "next")
+    builder.add_edge("next", "recommend")
+    builder.add_conditional_edges(
+        "recommend", lambda state: "next" if len(state["seen"]) < len(wanted) else END
+    )
+    request: Any = {"domain": films, "candidates": CANDIDATES}
+    state = await builder.compile().ainvoke(request)
+    assert state["error"]["field"] == "history"
+    assert (state["items"], state["recommendation_id"]) == ([], None)
+
+
+async def test_a_host_may_add_up_the_lists_of_all_answers(films: str) -> None:
+    host = host_of(Collected, saver=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    request: Any = {"domain": films, "history": HISTORY, "candidates": CANDIDATES[:2]}
+    await host.ainvoke(request, config)
+    refused = await host.ainvoke(request | {"history": ["no-such"]}, config)
+    assert (len(refused["items"]), refused["error"]["field"]) == (2, "history")
+    assert len((await host.ainvoke(request, config))["items"]) == 4
 
 
 @pytest.mark.parametrize(
