@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import AnyFloats
 from ..errors import InputError
@@ -69,8 +70,8 @@ class OffPolicyReport:
         effective = self.estimates["snips"].effective_n
         if effective < _FEW:
             found.append(
-                f"The log is worth {counted(round(effective), 'decision')} of this release: far "
-                "too few."
+                f"The log is worth {counted(round(effective), 'decision')} of this release, "
+                "repeats counted once: far too few."
             )
         if not self.weight.low <= 1 <= self.weight.high:
             found.append(
@@ -173,7 +174,7 @@ def report(
 
     Args:
         number: Of the release.
-        used: N logged decisions.
+        used: N logged decisions, oldest first.
         target: The probability with which the release makes the logged choice, `[N]`.
         shares: The probability of each choice that it may make, for each decision.
         sampled: Whether it would draw its hints or take the likeliest.
@@ -191,17 +192,19 @@ def report(
             "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for longer.",
         )
     predicted, expected = reward_model(used, shares)
+    groups = _draws(used)
     ones = np.ones(len(used))
     return OffPolicyReport(
         release=number,
         sampled=sampled,
         used=len(used),
-        logged=ips(rewards, ones, ones),
+        logged=ips(rewards, ones, ones, groups=groups),
         estimates={
-            "ips": ips(rewards, logged, target),
-            "snips": snips(rewards, logged, target),
-            "dr": doubly_robust(rewards, logged, target, predicted, expected),
+            "ips": ips(rewards, logged, target, groups=groups),
+            "snips": snips(rewards, logged, target, groups=groups),
+            "dr": doubly_robust(rewards, logged, target, predicted, expected, groups=groups),
         },
+        # Whatever the reason, what was not tried is to be warned of.
         weight=ips(ones, logged, target),
         **counts,
     )
@@ -214,7 +217,11 @@ def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[An
         The predicted reward of each logged choice and, averaged over the new policy's probabilities
         `shares`, of each session; both `[N]`.
     """
-    folds: list[int] = (np.random.default_rng(0).permutation(len(used)) % _FOLDS).tolist()
+    groups = _draws(used)
+    if len(np.unique(groups)) < _FOLDS:
+        groups = np.arange(len(used))
+    drawn = np.random.default_rng(0).permutation(len(used)) % _FOLDS
+    folds: list[int] = drawn[groups].tolist()
     means = [
         _hint_means([d for d, own in zip(used, folds, strict=True) if own != fold])
         for fold in range(_FOLDS)
@@ -225,6 +232,28 @@ def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[An
         for chosen, fold in zip(shares, folds, strict=True)
     ]
     return np.array(predicted), np.array(expected)
+
+
+def _draws(used: Sequence[Decision]) -> NDArray[np.int64]:
+    """Number the draws, `[N]`: the same choice for a session as the time before may be no new one.
+
+    Whoever asks again gets the same hint, and in logs of earlier versions everybody did. The log
+    does not tell who asked; chance repeats itself as well, and makes intervals a little wider.
+
+    Args:
+        used: N decisions, oldest first.
+    """
+    latest: dict[object, tuple[HintChosen, int]] = {}
+    groups: list[int] = []
+    count = 0
+    for one in used:
+        key = one.policy, tuple(one.history), tuple(one.candidates)
+        choice, group = latest.get(key, (one.choice, -1))
+        if group < 0 or choice != one.choice:
+            group, count = count, count + 1
+        latest[key] = one.choice, group
+        groups.append(group)
+    return np.array(groups, dtype=np.int64)
 
 
 def _hint_means(decisions: Sequence[Decision]) -> Callable[[HintChosen], float]:

@@ -5,20 +5,25 @@ that action, and the probability `target` with which the new one would; all have
 The estimators are unbiased (IPS, DR) or consistent (SNIPS) if the logged probabilities are true and
 never 0 for what the new policy does: a log of greedy decisions says nothing about other actions.
 Each raises `ValueError` for an empty log, unequal shapes, invalid probabilities or infinite values.
-`level` is that of the interval.
+`level` is that of the interval. Decisions of one group, such as one session that came again and
+was given the same each time, say little more than one of them; without `groups`, each was drawn for
+itself.
 
 Sources: Horvitz and Thompson, 1952; Swaminathan and Joachims, 2015; Dudík et al., 2011,
-arXiv 1103.4601.
+arXiv 1103.4601; for groups, Liang and Zeger, 1986.
 """
 
 from __future__ import annotations
 
-from statistics import NormalDist
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from ..arrays import AnyFloats
+
+Groups: TypeAlias = NDArray[np.int64]
 
 
 class Estimate(NamedTuple):
@@ -28,7 +33,8 @@ class Estimate(NamedTuple):
         value: The estimate, in units of the reward.
         low: Lower end of the interval.
         high: Upper end of the interval.
-        effective_n: Number of unweighted decisions that are worth as much as the log.
+        effective_n: Number of unweighted decisions, each of a group of its own, that are worth as
+            much as the log.
     """
 
     value: float
@@ -38,7 +44,12 @@ class Estimate(NamedTuple):
 
 
 def ips(
-    rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *, level: float = 0.95
+    rewards: AnyFloats,
+    logged: AnyFloats,
+    target: AnyFloats,
+    *,
+    groups: Groups | None = None,
+    level: float = 0.95,
 ) -> Estimate:
     """Weight each reward by how much likelier the new policy makes its action.
 
@@ -46,17 +57,23 @@ def ips(
         rewards: `[N]`.
         logged: Probability of the logged action when it was taken, `[N]`.
         target: Probability of the same action under the new policy, `[N]`.
+        groups: The group of each decision, `[N]`, from 0.
         level: Of the interval.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target)
-    return _estimate(weights * rewards, weights, level)
+    return _estimate(weights * rewards, weights, groups, level)
 
 
 def snips(
-    rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *, level: float = 0.95
+    rewards: AnyFloats,
+    logged: AnyFloats,
+    target: AnyFloats,
+    *,
+    groups: Groups | None = None,
+    level: float = 0.95,
 ) -> Estimate:
     """Divide IPS by the mean weight: a little bias for much less variance.
 
@@ -68,7 +85,7 @@ def snips(
     if total == 0:
         return Estimate(float("nan"), float("-inf"), float("inf"), 0.0)
     value = float(weights @ rewards / total)
-    return _estimate(value + weights * (rewards - value) / weights.mean(), weights, level)
+    return _estimate(value + weights * (rewards - value) / weights.mean(), weights, groups, level)
 
 
 def doubly_robust(
@@ -78,6 +95,7 @@ def doubly_robust(
     predicted: AnyFloats,
     expected: AnyFloats,
     *,
+    groups: Groups | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """Correct a reward model by its weighted errors on the log.
@@ -91,12 +109,14 @@ def doubly_robust(
         target: Probability of the same action under the new policy, `[N]`.
         predicted: The model's reward of the logged action, `[N]`.
         expected: The model's reward averaged over the new policy's actions, `[N]`.
+        groups: The group of each decision, `[N]`, from 0.
+        level: Of the interval.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target, predicted, expected)
-    return _estimate(expected + weights * (rewards - predicted), weights, level)
+    return _estimate(expected + weights * (rewards - predicted), weights, groups, level)
 
 
 def _weights(
@@ -115,12 +135,20 @@ def _weights(
     return target / logged
 
 
-def _estimate(terms: AnyFloats, weights: AnyFloats, level: float) -> Estimate:
-    """Return the mean of independent terms with its normal interval."""
+def _estimate(
+    terms: AnyFloats, weights: AnyFloats, groups: Groups | None, level: float
+) -> Estimate:
+    """Return the mean of terms, of which those of different groups are independent."""
     count = len(terms)
+    if groups is None:
+        groups = np.arange(count)
     value = float(terms.mean())
-    error = float(terms.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
-    reach = NormalDist().inv_cdf((1 + level) / 2) * error
-    squares = float(np.square(weights).sum())
+    sums = np.bincount(groups, terms - value)
+    worth = count**2 / float(np.square(np.bincount(groups)).sum())  # in groups of one size
+    reach = float("inf")
+    if worth > 1:
+        error = float(np.square(sums).sum() * worth / (worth - 1)) ** 0.5 / count
+        reach = float(stdtrit(worth - 1, (1 + level) / 2)) * error
+    squares = float(np.square(np.bincount(groups, weights)).sum())
     effective = float(weights.sum()) ** 2 / squares if squares else 0.0
     return Estimate(value, value - reach, value + reach, effective)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
@@ -53,7 +54,7 @@ async def _random(state: RecommendState, options: RunOptions) -> Chosen:
         hints = await list_hints(connection, state["domain_id"], status="active")
     if not hints:
         return Chosen(None, 1.0)
-    return Chosen(random.Random(_session_seed(state, options)).choice(hints), 1 / len(hints))
+    return Chosen(random.Random(_drawing_seed(state, options)).choice(hints), 1 / len(hints))
 
 
 async def _similar(state: RecommendState, options: RunOptions) -> Chosen:
@@ -80,8 +81,9 @@ async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
     serving = await serving_state_of(options, state["domain"])
     rollout = serving.rollout
     listed: list[Hint] = []  # both releases of a rollout choose from the same ones
+    seed = _drawing_seed(state, options) if options.settings.explore else None
     try:
-        control = await _by_release(state, options, serving.release, listed)
+        control = await _by_release(state, options, serving.release, listed, seed)
     except ReleaseMisfitError as misfit:
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
         best = await _beyond_doubt(state, options)
@@ -92,7 +94,7 @@ async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
 
     async def canary() -> Chosen:
         release = rollout.release
-        return await _by_release(state, options, release, listed, slot="canary")
+        return await _by_release(state, options, release, listed, seed, slot="canary")
 
     try:
         return await with_canary(rollout, state, control, canary)
@@ -105,6 +107,7 @@ async def _by_release(
     options: RunOptions,
     number: int | None,
     shortlisted: list[Hint],
+    seed: int | None,
     *,
     slot: str = "policy",
 ) -> Chosen:
@@ -112,6 +115,7 @@ async def _by_release(
 
     Args:
         shortlisted: The request's shortlist, filled in by the first release that needs it.
+        seed: Draws from the release's probabilities; `None` takes the likeliest hints.
 
     Raises:
         ReleaseMisfitError: The release was trained for another encoder, prompt or model.
@@ -123,7 +127,6 @@ async def _by_release(
     async with services.autocommit.connect() as connection:
         served = await loaded_release(services, connection, domain, number, *version, slot=slot)
         hints = await release_hints(served, state, options, connection, shortlisted=shortlisted)
-    seed = _session_seed(state, options) if options.settings.explore else None
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)
     first, *further = chosen or [None]
@@ -141,10 +144,18 @@ async def _by_release(
     )
 
 
-def _session_seed(state: RecommendState, options: RunOptions) -> int:
-    content = json.dumps(
-        [options.seed, state["history"], [i["id"] for i in state["candidate_items"]]]
-    )
+def _drawing_seed(state: RecommendState, options: RunOptions) -> int:
+    """Return what a request's random choice is drawn with.
+
+    Whoever asks for the same again gets the same hint. Strangers with the same session each have a
+    draw of their own: else a popular session would be given one hint for ever, and the log of its
+    answers would say nothing about the others.
+    """
+    who = state.get("asked_by")
+    if not who and options.record and not options.seeded:
+        who = secrets.token_hex()
+    items = [item["id"] for item in state["candidate_items"]]
+    content = json.dumps([options.seed, state["history"], items, *([who] if who else [])])
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:6])
 
 

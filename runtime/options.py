@@ -42,6 +42,7 @@ class RunOptions:
         order: Number of the order that comes first.
         reflection_batch: Misses that one reflection is about at most.
         seed: Seed of the candidates' order and of random hints.
+        seeded: Whether the request itself gave it.
         record: Whether the answer is logged.
         in_rollout: Whether a live rollout may serve the answer, and counts it.
         hint_id: The hint to give, or `None` to let the policy choose.
@@ -66,6 +67,7 @@ class RunOptions:
     order: int
     reflection_batch: int
     seed: int
+    seeded: bool
     record: bool
     in_rollout: bool
     hint_id: int | None
@@ -206,6 +208,7 @@ async def resolve_context(context: Context) -> RunOptions:
         order=context.order,
         reflection_batch=context.reflection_batch or settings.reflection_batch,
         seed=settings.seed if context.seed is None else context.seed,
+        seeded=context.seed is not None,
         record=context.record,
         in_rollout=context.in_rollout,
         hint_id=context.hint_id,

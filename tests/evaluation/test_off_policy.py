@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
-from re2llm.evaluation.off_policy import OffPolicyReport, reward_model
+from re2llm.evaluation.off_policy import OffPolicyReport, report, reward_model
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import add_hint, best_hints, clean_hint
@@ -303,6 +304,48 @@ def test_the_reward_model_never_sees_the_reward_that_it_predicts() -> None:
     assert predicted[-1] == 0.0
     assert (predicted[:-1] >= 0).all()
     assert predicted[:-1].max() > 0
+
+
+def test_the_reward_model_sees_no_repeat_of_a_session_that_it_predicts() -> None:
+    """It was given the same hint, and earns much the same."""
+    used = [
+        replace(decision(1, float(session == 0)), history=[str(session)], candidates=["a"])
+        for session in range(10)
+        for _ in range(20)
+    ]
+    predicted, _ = reward_model(used, [{1: 1.0}] * 200)
+    assert (predicted[:20] == 0.0).all()
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_the_intervals_hold_where_a_session_comes_again(fixed: bool) -> None:
+    """Whether all were given the same, as in logs of earlier versions, or each had a draw."""
+    share = 1 / np.arange(1, 101)
+    share /= share.sum()
+    covered: dict[str, list[bool]] = {"ips": [], "snips": [], "dr": []}
+    widths: list[float] = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        means = rng.random((100, 2))
+        truth = float(share @ means @ (0.8, 0.2))
+        sessions = rng.choice(100, size=150, p=share)
+        given = rng.integers(0, 2, size=100)[sessions] if fixed else rng.integers(0, 2, size=150)
+        rewards = rng.random(150) < means[sessions, given]
+        used = [
+            replace(decision(int(hint), float(reward)), history=[str(one)])
+            for one, hint, reward in zip(sessions, given, rewards, strict=True)
+        ]
+        counts = dict.fromkeys(
+            ("feedback", "certain", "other_model", "other_weight", "trained_on"), 0
+        )
+        target = np.where(given == 0, 0.8, 0.2)
+        shares: list[Any] = [{0: 0.8, 1: 0.2}] * len(used)
+        found = report(1, used, target, shares, sampled=True, **counts)
+        for name, estimate in found.estimates.items():
+            covered[name].append(estimate.low <= truth <= estimate.high)
+        widths.append(found.estimates["ips"].high - found.estimates["ips"].low)
+    assert fixed or np.mean(widths) < 0.3  # no more than is needed: 0.21 if repeats were told apart
+    assert all(np.mean(held) >= 0.88 for held in covered.values()), covered
 
 
 def test_the_reward_model_averages_over_the_new_policy() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from re2llm.policies.ope import Estimate, doubly_robust, ips, snips
@@ -62,6 +64,45 @@ def test_unbiased_and_honest_about_its_error(name: str) -> None:
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_consistent(name: str) -> None:
     assert ESTIMATORS[name](Log(200_000, 1)).value == pytest.approx(TRUTH, abs=0.012)
+
+
+@pytest.mark.parametrize("estimator", [ips, snips])
+def test_sessions_that_come_again_are_worth_one(estimator: Callable[..., Estimate]) -> None:
+    """Each session was given the same whenever it came, and few make up most of the traffic."""
+    share = 1 / np.arange(1, 201)
+    share /= share.sum()
+    naive: list[bool] = []
+    grouped: list[bool] = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        means = rng.random((200, 2))
+        truth = float(share @ means @ (0.8, 0.2))
+        sessions = rng.choice(200, size=300, p=share)
+        actions = rng.integers(0, 2, size=200)[sessions]
+        rewards = (rng.random(300) < means[sessions, actions]).astype(float)
+        log = rewards, np.full(300, 0.5), np.where(actions == 0, 0.8, 0.2)
+        for found, covered in (
+            (estimator(*log), naive),
+            (estimator(*log, groups=sessions), grouped),
+        ):
+            covered.append(found.low <= truth <= found.high)
+    assert np.mean(naive) < 0.8
+    assert 0.89 <= np.mean(grouped) <= 0.99
+
+
+def test_groups_count_by_hand() -> None:
+    rewards = np.array([1.0, 1.0, 0.0, 0.5])
+    half, groups = np.full(4, 0.5), np.array([0, 0, 1, 1])
+    found = ips(rewards, half, half, groups=groups)
+    # The sums 0.75 and -0.75 around the mean 0.625, in two groups: t of 97.5 % is 12.706.
+    error = (2 * 0.75**2 * 2) ** 0.5 / 4
+    assert found.high - found.value == pytest.approx(12.7062 * error, rel=1e-4)
+    assert found.effective_n == pytest.approx(2)
+    alone = ips(rewards, half, half, groups=np.zeros(4, dtype=int))
+    assert (alone.low, alone.high) == (-np.inf, np.inf)
+    apart = ips(rewards, half, half, groups=np.arange(4))
+    assert apart == ips(rewards, half, half)
+    assert apart.effective_n == pytest.approx(4)
 
 
 def test_a_right_model_narrows_the_interval_and_ips_is_not_the_plain_mean() -> None:

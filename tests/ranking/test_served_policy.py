@@ -312,6 +312,35 @@ async def test_exploration_draws_and_logs_the_true_probability(
     assert len(seen) > 1
 
 
+@pytest.mark.parametrize("policy", ["random", "ppo"])
+async def test_strangers_with_one_session_each_have_a_draw_of_their_own(
+    services: Services,
+    hinted: dict[str, int],
+    domain: str,
+    adjust: Callable[..., None],
+    policy: str,
+) -> None:
+    """Else a popular session would be given one hint for ever, logged with a chance of all."""
+    if policy == "ppo":
+        await release(services, domain, release_of(policy_of("content")))
+        adjust(explore=True)
+
+    async def hints(*users: str | None, **options: Any) -> list[int | None]:
+        context = Context(**{"policy": policy, "record": True, **options})
+        asked: Any = {"domain": domain, "history": HISTORIES[0]}
+        made = [await graph.ainvoke({**asked, "user": user}, context=context) for user in users]
+        return [answer["hint"]["id"] for answer in made]
+
+    people = [f"viewer-{number}" for number in range(12)]
+    first = await hints(*people)
+    assert len(set(first)) > 1
+    assert await hints(*people) == first  # whoever asks again gets the same
+    assert len(set(await hints(*[None] * 12))) > 1
+    # What is not logged, or has a seed of its own, must come out the same when it is done again.
+    for options in ({"record": False}, {"seed": 7}):
+        assert len(set(await hints(*[None] * 3, **options))) == 1
+
+
 async def test_the_state_of_the_paper_is_that_of_the_whole_history(
     services: Services, hinted: dict[str, int], domain: str
 ) -> None:
