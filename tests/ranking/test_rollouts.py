@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import torch
 from fault_server import FaultServer
 from pydantic import SecretStr
 from re2llm.data.sample import sample_items, simulate_sessions
@@ -31,9 +32,11 @@ from re2llm.operations.releases.rollouts import (
     start_canary,
     stop_canary,
 )
+from re2llm.policies.networks import PaperConfig, PaperPolicy
 from re2llm.policies.rollout.assignment import place_of
 from re2llm.policies.rollout.decision import Action, Verdict
 from re2llm.policies.rollout.plan import Plan
+from re2llm.policies.weights import dump_policy
 from re2llm.ranking import rollouts as watch
 from re2llm.ranking.exposures import ExposureEvent, exposure_of, forget_observer, observe_exposures
 from re2llm.ranking.rollouts import look
@@ -111,6 +114,30 @@ async def test_without_a_user_the_session_decides(services: Services, there: Two
     first = {(await ask(there, None)).hint.policy for _ in range(3)}
     assert len(first) == 1
     assert len({row["person"] for row in await rows(services, there.domain_id)}) == 1
+
+
+async def test_releases_that_choose_alike_do_not_differ_by_their_draws(
+    services: Services, there: TwoReleases, adjust: Callable[..., None]
+) -> None:
+    """Even for strangers, of whom each request has a draw of its own, both have the same one."""
+    even = PaperPolicy(PaperConfig(384, 2))
+    with torch.no_grad():
+        for parameter in even.actor[-1].parameters():
+            parameter.zero_()
+    async with services.engine.begin() as connection:
+        statement = text(
+            "UPDATE re2llm.policy_release SET weights = :weights WHERE domain_id = :domain"
+        )
+        values = {"weights": dump_policy(even)[0], "domain": there.domain_id}
+        await connection.execute(statement, values)
+    adjust(explore=True)
+    await start_canary(Context(), 2, domain=there.domain, plan=Plan(steps=(50, 100)))
+    made = [await ask(there, None) for _ in range(8)]
+    assert len({answer.hint.id for answer in made}) > 1
+    logged = await rows(services, there.domain_id)
+    assert {(row["differs"], round(row["hint_probability"], 6)) for row in logged} == {
+        (False, round(1 / 3, 6))
+    }
 
 
 async def test_a_shadow_step_is_logged_and_not_used(services: Services, there: TwoReleases) -> None:
