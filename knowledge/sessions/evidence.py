@@ -1,10 +1,10 @@
 """What past sessions and the catalogue's order say about a candidate.
 
 Sessions are training sessions alone. For a *training* session its own choices, and those of its
-copies, are left out of every figure: otherwise the evidence would contain the answer, and a hint to
-trust it would look perfect in training and nowhere else. Where the sessions' order tells time
-(`time_order`), a recent session is shown what the earlier ones say, copies included, and nothing
-later.
+copies and continuations, are left out of every figure: otherwise the evidence would contain the
+answer, and a hint to trust it would look perfect in training and nowhere else. Where the sessions'
+order tells time (`time_order`), a recent session is shown what the earlier ones say, copies
+included, and nothing later.
 """
 
 # scipy.sparse has no types of its own.
@@ -15,15 +15,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...records import Session
 from ..catalogue_places import listed_near
 from ..rounding import rounded
-from .session_counts import Counts, SessionCounts, incidence, near_counts, summed
+from .continuations import Continuations, Rows
+from .session_counts import Counts, SessionCounts, incidence, near_items, summed
 from .sources import beyond_share
 
 EVIDENCE: Mapping[str, str] = {
@@ -89,10 +90,7 @@ class EvidenceIndex:
         ignored = {self._rows[key] for key in self._beyond}
         self._counted = len(sequences) - len(ignored)
         self._share = share
-        self._copies: dict[bytes, list[int]] = {}
-        for row, sequence in enumerate(self._sequences):
-            if row not in ignored:
-                self._copies.setdefault(sequence.tobytes(), []).append(row)
+        self._ignored = np.array(sorted(ignored), dtype=np.int64)
         counted = [s[:0] if row in ignored else s for row, s in enumerate(self._sequences)]
         size = (len(sequences), len(self._codes) + 1)  # the last column stands for unknown items
         self._columns = size[1]
@@ -171,7 +169,7 @@ class EvidenceIndex:
             count: How many at most; items that no session holds are left out.
         """
         items = list(self._codes)
-        sessions = self._chosen_by(np.arange(len(items)), [])
+        sessions = self._chosen_by(np.arange(len(items)), self._own(None))
         order = np.argsort(-sessions, kind="stable")
         found = (items[code] for code in order[: np.count_nonzero(sessions > 0)])
         return list(islice((item for item in found if item in self._places), count))
@@ -191,42 +189,52 @@ class EvidenceIndex:
         nearest = np.argsort(-likeness, kind="stable")[:count]
         return [self._keys[row] for row in nearest if likeness[row] > 0]
 
-    def _coded(self, items: Sequence[str]) -> NDArray[np.int64]:
+    def _coded(self, items: Sequence[str]) -> Rows:
         unknown = len(self._codes)
         return np.array([self._codes.get(item, unknown) for item in items], dtype=np.int64)
 
-    def _own(self, key: int | None) -> list[int]:
-        """Return the rows to leave out: those that count of a training session and its copies."""
-        if key is None:
-            return []
-        return self._copies.get(self._sequences[self._rows[key]].tobytes(), [])
+    def left_out(self, key: int) -> list[int]:
+        """Return the keys of all sessions that do not count where a training session is ranked.
 
-    def _capped(
-        self, number: Callable[[SessionCounts, list[int]], Counts], own: list[int]
-    ) -> Counts:
+        They are itself, its copies, and those that continue it; see `Continuations.of`.
+
+        Raises:
+            KeyError: It is no training session of this index.
+        """
+        return [self._keys[row] for row in self._own(key)]
+
+    @cached_property
+    def _continuations(self) -> Continuations:
+        return Continuations(self._sequences)  # only learning needs it
+
+    def _own(self, key: int | None) -> Rows:
+        """Return the rows to leave out, in ascending order: those of them that count."""
+        if key is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.setdiff1d(np.concatenate(self._continuations.of(self._rows[key])), self._ignored)
+
+    def _capped(self, number: Callable[[SessionCounts, Rows], Counts], own: Rows) -> Counts:
         """Return sums over all sessions, in which no key has more than its share."""
         value = number(self._all, own)
         if not self._keyed:
             return value
-        keyed = [number(p, [row for row in own if row in p.rows]) for p in self._keyed]
+        keyed = [number(p, own[np.isin(own, p.listed)]) for p in self._keyed]
         value = trusted = np.maximum(value - sum(keyed), 0.0)
         for _ in range(_ROUNDS):  # what a key may add grows with what the others may add
             value = trusted + sum(np.minimum(its, self._share * value) for its in keyed)
         return value
 
-    def _chosen_by(self, codes: NDArray[np.int64], own: list[int]) -> Counts:
+    def _chosen_by(self, codes: Rows, own: Rows) -> Counts:
         return self._capped(
             lambda part, own: part.popularity[codes] - self._own_choices(own, codes), own
         )
 
-    def _own_choices(self, own: list[int], codes: NDArray[np.int64]) -> Counts:
-        if not own:
+    def _own_choices(self, own: Rows, codes: Rows) -> Counts:
+        if not len(own):
             return np.zeros(len(codes))
-        return len(own) * np.isin(codes, self._sequences[own[0]]).astype(np.float64)
+        return summed(self._chosen, own, np.ones(len(own)))[codes]
 
-    def _similar_sessions(
-        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
-    ) -> Counts:
+    def _similar_sessions(self, past: Rows, codes: Rows, own: Rows) -> Counts:
         likeness = self._likeness(past, own)
         nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
         nearest = nearest[likeness[nearest] > 0]
@@ -234,13 +242,13 @@ class EvidenceIndex:
             return np.zeros(len(codes))
         weights = likeness[nearest]
 
-        def share(part: SessionCounts, _: list[int]) -> Counts:
+        def share(part: SessionCounts, _: Rows) -> Counts:
             mine = weights if part is self._all else weights * np.isin(nearest, part.listed)
             return summed(self._chosen, nearest, mine)[codes] / weights.sum()
 
         return 100 * self._capped(share, own)
 
-    def _likeness(self, past: NDArray[np.int64], own: list[int]) -> Counts:
+    def _likeness(self, past: Rows, own: Rows) -> Counts:
         """Compare with every session as V-SKNN does: recent and rare items count more."""
         recent = past[-_HISTORY_FOR_NEIGHBOURS:]
         recency = np.arange(1, len(recent) + 1) / len(recent)
@@ -254,33 +262,24 @@ class EvidenceIndex:
         likeness[own] = 0.0
         return likeness
 
-    def _with_recent(
-        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
-    ) -> Counts:
+    def _with_recent(self, past: Rows, codes: Rows, own: Rows) -> Counts:
         recent = past[-_RECENT:]
 
-        def count(part: SessionCounts, own: list[int]) -> Counts:
-            together = np.array([part.with_item(item)[codes] for item in recent])
-            together = together.reshape(len(recent), len(codes))
-            own_recent, own_codes = self._own_choices(own, recent), self._own_choices(own, codes)
-            return together - np.outer(own_recent, own_codes) / max(len(own), 1)
+        def count(part: SessionCounts, own: Rows) -> Counts:
+            together = np.array([part.with_item(item, own)[codes] for item in recent])
+            return together.reshape(len(recent), len(codes))
 
         together = self._capped(count, own)
         sizes = np.outer(self._chosen_by(recent, own) + 1, self._chosen_by(codes, own) + 1)
         return 100 * (together / np.sqrt(sizes)).mean(axis=0)
 
-    def _near_recent(
-        self, past: NDArray[np.int64], codes: NDArray[np.int64], own: list[int]
-    ) -> Counts:
+    def _near_recent(self, past: Rows, codes: Rows, own: Rows) -> Counts:
         recent = past[-_RECENT_FOR_STEPS:]
 
-        def count(part: SessionCounts, own: list[int]) -> Counts:
-            once = np.ones(len(recent))
-            counts = summed(part.near, recent, once)[codes]
-            if not own:
-                return counts
-            mine = near_counts([self._sequences[own[0]]], self._columns)
-            return counts - len(own) * summed(mine, recent, once)[codes]
+        def count(part: SessionCounts, own: Rows) -> Counts:
+            counts = summed(part.near, recent, np.ones(len(recent)))
+            mine = near_items([self._sequences[row] for row in own], recent, self._columns)
+            return (counts - mine)[codes]
 
         return self._capped(count, own)
 

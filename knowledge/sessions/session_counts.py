@@ -36,17 +36,21 @@ class SessionCounts:
         columns: int,
     ) -> None:
         self.listed = np.array(rows, dtype=np.int64)
-        self.rows = frozenset(rows)
         self.chosen = chosen[self.listed]
         self._by_item = self.chosen.tocsc()
         self.popularity: Counts = np.asarray(self.chosen.sum(axis=0)).ravel()
         self.near = near_counts([sequences[row] for row in rows], columns)
 
-    def with_item(self, item: int) -> Counts:
-        """Return how many sessions hold each item together with this one, shape `[columns]`."""
+    def with_item(self, item: int, leave_out: NDArray[np.int64]) -> Counts:
+        """Return how many sessions hold each item together with this one, shape `[columns]`.
+
+        Args:
+            leave_out: Rows of sessions that do not count.
+        """
         held = self._by_item
         sessions = held.indices[held.indptr[item] : held.indptr[item + 1]]
-        return summed(self.chosen, sessions, np.ones(len(sessions)))
+        counts = ~np.isin(self.listed[sessions], leave_out)
+        return summed(self.chosen, sessions, counts.astype(np.float64))
 
 
 def incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> sparse.csr_array:
@@ -59,8 +63,7 @@ def incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> 
 
 def near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.csr_array:
     """Count, for each pair of items, how often they were chosen within `STEPS` of each other."""
-    codes = np.concatenate(sequences) if sequences else np.array([], dtype=np.int64)
-    owner = np.repeat(np.arange(len(sequences)), [len(s) for s in sequences])
+    codes, owner = joined_up(sequences)
     earlier, later = [codes[:0]], [codes[:0]]
     for step in range(1, min(STEPS, len(codes) - 1) + 1):
         same = owner[:-step] == owner[step:]
@@ -69,6 +72,38 @@ def near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.cs
     first, second = np.concatenate([*earlier, *later]), np.concatenate([*later, *earlier])
     counts = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(items, items))
     return counts.tocsr()
+
+
+def near_items(
+    sequences: Sequence[NDArray[np.int64]], near: NDArray[np.int64], items: int
+) -> Counts:
+    """Sum the rows of some items in `near_counts`, without counting the other pairs.
+
+    Args:
+        near: The items; one that is there twice counts twice.
+
+    Returns:
+        Shape `[items]`.
+    """
+    codes, owner = joined_up(sequences)
+    weights = np.bincount(near, minlength=items)[codes]
+    places = np.flatnonzero(weights)
+    found = np.zeros(items)
+    for step in (*range(-STEPS, 0), *range(1, STEPS + 1)):
+        others = places + step
+        there = (others >= 0) & (others < len(codes))
+        mine, others = places[there], others[there]
+        same = owner[mine] == owner[others]
+        found += np.bincount(codes[others[same]], weights[mine[same]], items)
+    return found
+
+
+def joined_up(
+    sequences: Sequence[NDArray[np.int64]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the items of all sessions one after the other, and of which session each is."""
+    codes = np.concatenate(sequences) if sequences else np.array([], dtype=np.int64)
+    return codes, np.repeat(np.arange(len(sequences)), [len(s) for s in sequences])
 
 
 def summed(matrix: sparse.csr_array, rows: NDArray[np.integer], weights: Counts) -> Counts:

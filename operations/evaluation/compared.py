@@ -10,6 +10,7 @@ from ...errors import InputError, ReleaseMisfitError
 from ...evaluation.baselines import check_baselines
 from ...knowledge.domains import Domain
 from ...knowledge.hint_store.hints import count_kept
+from ...knowledge.sessions.continuations import Continuations, coded
 from ...ranking.choosers import hint_choice
 from ...ranking.release_cache import served_policy
 from ...records import Session, counted
@@ -88,15 +89,20 @@ def require_training(baselines: Sequence[str], train: Sequence[Session], domain:
 
 
 def seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:
-    """Remark on sessions that are training sessions, too."""
+    """Remark on sessions that are training sessions, too, or that some of these continue."""
     trained_on = {(session.history, session.target) for session in train}
     seen = sum((session.history, session.target) in trained_on for session in sessions)
-    if not seen:
-        return []
-    are = "is a training session" if seen == 1 else "are training sessions"
-    return [
-        (
-            f"{seen:,} of the {counted(len(sessions), 'session')} {are}, "
-            "which favors systems that learned from them."
-        )
-    ]
+    items = coded([*one.history, one.target or ""] for one in (*train, *sessions))
+    index = Continuations(items[: len(train)])
+    continued = sum(index.continued(one) for one in items[len(train) :])
+    all_of_them = counted(len(sessions), "session")
+    notes: list[str] = []
+    if seen:
+        are = "is a training session" if seen == 1 else "are training sessions"
+        learned = "which favors systems that learned from them."
+        notes.append(f"{seen:,} of the {all_of_them} {are}, {learned}")
+    if continued:
+        are = "is" if continued == 1 else "are"
+        shown = "by training sessions, which show what was chosen and favor what learned from them."
+        notes.append(f"{continued:,} of the {all_of_them} {are} continued {shown}")
+    return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -134,7 +135,12 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         rows=comparison.rows,
         document={**summarise(comparison.rows, seed=options.seed), **comparison.more, **cost},
         cells=comparison.cells,
-        notes=[*found, *seen_in_training(ranked, train), *remarks, *comparison.notes],
+        notes=[
+            *found,
+            *await asyncio.to_thread(seen_in_training, ranked, train),
+            *remarks,
+            *comparison.notes,
+        ],
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +14,10 @@ from ...knowledge.hint_store.trials import ndcg
 from ...records import Session
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .fitting import EPOCHS, MEMBERS, Lists, fit
+from .folds import FOLDS, folds_of
 from .item_factors import ItemFactors
 from .model import FirstStage
 
-FOLDS = 5
 FEWEST = 50
 """Sessions below which the plain sum of the evidence is as good as anything that is learned."""
 
@@ -65,12 +63,6 @@ class FirstStageReport:
         }
 
 
-def fold_of(session: Session) -> int:
-    """Return the fold of a session; copies of it share the fold."""
-    content = json.dumps([session.history, session.target])
-    return hashlib.sha256(content.encode()).digest()[0] % FOLDS
-
-
 def fit_first_stage(
     sessions: Sequence[tuple[int, Session]],
     learning: Sequence[LearningSession],
@@ -97,7 +89,7 @@ def fit_first_stage(
         progress(done, total)
 
     sequences = [[*session.history, session.target or ""] for _, session in sessions]
-    folds = {key: fold_of(session) for key, session in sessions}
+    folds = folds_of(sessions)
     whole = ItemFactors.of(sequences)
     advance()
     newest = max((key for key, _ in sessions), default=0)
@@ -109,7 +101,8 @@ def fit_first_stage(
         lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
         held_out = _held_out_scores(lists, groups, seed, advance)
         learned = _mean_ndcg(held_out, chosen)
-        if learned > plain:
+        # All in one chain, they have no model that has not seen it.
+        if learned > plain and len(np.unique(groups)) > 1:
             scores, scorer = held_out, fit(lists, seed=seed, on_epoch=advance)
     kept = "sum" if scorer is None else "learned"
     report = FirstStageReport(len(learning), learned, plain, kept)

@@ -17,6 +17,7 @@ from re2llm.policies.first_stage.features import (
     nearness,
 )
 from re2llm.policies.first_stage.fitting import Lists, fit
+from re2llm.policies.first_stage.folds import FOLDS, fold_of, folds_of
 from re2llm.policies.first_stage.item_factors import FACTOR_NAMES, ItemFactors
 from re2llm.policies.first_stage.learning import LearningSession, fit_first_stage
 from re2llm.policies.first_stage.model import FirstStage
@@ -193,6 +194,53 @@ def test_copies_of_a_session_do_not_teach_its_answer() -> None:
     model, _ = fit_first_stage(shuffled, learning, 0)
     scores = [model.scores(each.task, each.key) for each in learning]
     assert _ndcg(scores, [each.chosen for each in learning]) < CHANCE + 0.12
+
+
+def _chained(count: int, seed: int, items: int = 400) -> list[tuple[int, Session]]:
+    """Sessions that grow by random items, stored at every length."""
+    draw = random.Random(seed)
+    names = [f"r{item}" for item in range(items)]
+    sessions: list[tuple[int, Session]] = []
+    for _ in range(count):
+        chain = draw.sample(names, 6)
+        for end in range(1, 6):
+            others = draw.sample([item for item in names if item not in chain], 49)
+            candidates = draw.sample([chain[end], *others], 50)
+            place = 5 * len(sessions) + 1
+            sessions.append((place, Session(tuple(chain[:end]), chain[end], tuple(candidates))))
+    return sessions
+
+
+@pytest.mark.long
+def test_sessions_that_grow_do_not_teach_what_comes_next() -> None:
+    sessions = _chained(150, 8)
+    _, report = fit_first_stage(sessions, _learning(sessions), 0)
+    assert max(report.learned, report.plain) < 0.09 + 0.03  # 0.09 is chance of 50
+
+
+def test_what_continues_a_session_is_in_its_fold() -> None:
+    sessions = _chained(60, 9)
+    lone = _grouped(100, 9)
+    stored = [*sessions, *((10_000 + key, session) for key, session in lone)]
+    folds = folds_of(stored)
+    for at in range(0, len(sessions), 5):
+        assert len({folds[key] for key, _ in sessions[at : at + 5]}) == 1
+        assert folds[sessions[at][0]] == fold_of(sessions[at][1])
+    assert len({folds[key] for key, _ in sessions}) == FOLDS
+    assert folds_of([*stored[50:], *stored[:50]]) == folds
+    assert all(folds[10_000 + key] == fold_of(session) for key, session in lone)
+
+
+@pytest.mark.long
+def test_of_one_chain_alone_nothing_is_learned() -> None:
+    names = [f"r{item}" for item in range(120)]
+    sessions = [
+        (end, Session(tuple(names[:end]), names[end], tuple(names[end : end + 10])))
+        for end in range(1, 80)
+    ]
+    model, report = fit_first_stage(sessions, _learning(sessions), 0)
+    assert model.scorer is None
+    assert report.kept == "sum"
 
 
 @pytest.mark.long

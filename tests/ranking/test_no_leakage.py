@@ -43,9 +43,11 @@ def keyed(sessions: Sequence[Session]) -> list[tuple[int, Session]]:
 
 
 def without(sessions: Sequence[tuple[int, Session]], key: int) -> EvidenceIndex:
-    """Build the index as if neither the session nor a copy of it had ever been stored."""
+    """Build the index as if neither the session nor what shows its choice had been stored."""
     own = dict(sessions)[key]
-    return EvidenceIndex([(other, session) for other, session in sessions if session != own])
+    left_out = EvidenceIndex(sessions).left_out(key)
+    assert all(other in left_out for other, session in sessions if session == own)
+    return EvidenceIndex([(other, s) for other, s in sessions if other not in left_out])
 
 
 @pytest.mark.long
