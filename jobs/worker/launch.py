@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from dbos import DBOS, DBOSConfig
@@ -39,7 +40,7 @@ async def launch(services: Services, name: str, version: str, concurrency: int) 
         "use_listen_notify": False,  # poolers do not pass them on
         "executor_id": name,
         "application_version": version,
-        "log_level": "ERROR",
+        "log_level": "CRITICAL",  # what keeps it from starting is raised, too
         "enable_otlp": False,
         "scheduler_polling_interval_sec": 5.0,
     }
@@ -50,6 +51,7 @@ async def launch(services: Services, name: str, version: str, concurrency: int) 
     DBOS.listen_queues([JOBS, PIECES])
     # From within the loop, so that the workflows run on it, beside its services.
     DBOS.launch()
+    logging.getLogger("dbos").setLevel(logging.ERROR)
     await _register(JOBS)
     await _register(PIECES, worker_concurrency=1)  # until `Intake` says how many
     return Intake(instance, concurrency)

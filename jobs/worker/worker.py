@@ -65,13 +65,15 @@ async def work(*, concurrency: int, stop: asyncio.Event, say: Say) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     pulse = Pulse(services.engine, name)
     await pulse.beat()
+    in_flight.leaving.clear()
     try:
         await _require_second(services)
+        async with queue_client(services):  # what the role may not do there is a clear error
+            intake = await launch(services, name, version, concurrency)
     except BaseException:
         await pulse.stop()
+        await asyncio.to_thread(DBOS.destroy)
         raise
-    in_flight.leaving.clear()
-    intake = await launch(services, name, version, concurrency)
     say(f"worker {name} takes pieces, {concurrency} at a time (version {version})")
     sweeping = asyncio.create_task(sweep_hourly(services))
     try:

@@ -377,7 +377,9 @@ async def test_a_role_with_rights_on_our_schema_alone_recommends_and_logs(fresh:
 
 
 @pytest.mark.long
-async def test_a_role_is_told_what_it_lacks_for_jobs_and_that_is_enough(fresh: URL) -> None:
+async def test_a_role_is_told_what_it_lacks_for_jobs_and_that_is_enough(
+    fresh: URL, adjust: Callable[..., None]
+) -> None:
     await load_few(fresh)
     name = fresh.database
     owner = create_async_engine(fresh)
@@ -396,6 +398,12 @@ async def test_a_role_is_told_what_it_lacks_for_jobs_and_that_is_enough(fresh: U
             execute(fresh, granted)
             with pytest.raises(DatabaseError, match="GRANT USAGE ON SCHEMA re2llm_jobs") as raised:
                 await submit(context, "tidy", {})
+        adjust(database_url=as_role(fresh).render_as_string(hide_password=False))
+        code, _, said = alone("-m", "re2llm", "worker")
+        assert code == 1
+        [line] = said.strip().splitlines()
+        assert line.startswith("error: RE2LLM_DATABASE_URL: ")
+        assert raised.value.remedy in line
         remedy = raised.value.remedy.removeprefix("Have their owner run: ")
         execute(fresh, *remedy.split("; "))
         made = await submit(context, "tidy", {})
