@@ -95,12 +95,12 @@ def fit_first_stage(
     newest = max((key for key, _ in sessions), default=0)
     sums = [evidence_sum(each.task) for each in learning]
     chosen = [each.chosen for each in learning]
-    plain = _mean_ndcg(sums, chosen)
+    plain = mean_ndcg(sums, chosen)
     learned, scores, scorer = 0.0, sums, None
     if len(learning) >= FEWEST:
         lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
         held_out = _held_out_scores(lists, groups, seed, advance)
-        learned = _mean_ndcg(held_out, chosen)
+        learned = mean_ndcg(held_out, chosen)
         # All in one chain, they have no model that has not seen it.
         if learned > plain and len(np.unique(groups)) > 1:
             scores, scorer = held_out, fit(lists, seed=seed, on_epoch=advance)
@@ -155,10 +155,10 @@ def _by_key(
     return {each.key: row.astype(np.float32) for each, row in zip(learning, scores, strict=True)}
 
 
-def _mean_ndcg(scores: Sequence[Floats], chosen: Sequence[int]) -> float:
-    """Return the mean NDCG@10; equal scores share their mean rank."""
-    gains = [
-        ndcg(round(1 + (row > row[place]).sum() + ((row == row[place]).sum() - 1) / 2))
-        for row, place in zip(scores, chosen, strict=True)
-    ]
+def mean_ndcg(scores: Sequence[Floats], chosen: Sequence[int]) -> float:
+    """Return the mean NDCG@10, of equal scores in any order as likely as any other."""
+    gains: list[float] = []
+    for row, place in zip(scores, chosen, strict=True):
+        better, tied = (row > row[place]).sum(), (row == row[place]).sum()
+        gains.append(sum(ndcg(better + 1 + at) for at in range(tied)) / tied)
     return float(np.mean(gains)) if gains else 0.0

@@ -1,6 +1,7 @@
 """The first stage learns from past sessions, and never from the answer of the session it ranks."""
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from re2llm.policies.first_stage.features import (
 from re2llm.policies.first_stage.fitting import Lists, fit
 from re2llm.policies.first_stage.folds import FOLDS, fold_of, folds_of
 from re2llm.policies.first_stage.item_factors import FACTOR_NAMES, ItemFactors
-from re2llm.policies.first_stage.learning import LearningSession, fit_first_stage
+from re2llm.policies.first_stage.learning import LearningSession, fit_first_stage, mean_ndcg
 from re2llm.policies.first_stage.model import FirstStage
 from re2llm.policies.first_stage.scorer import Scorer, network_inputs
 from re2llm.records import Item, Session
@@ -275,6 +276,16 @@ def test_features_have_their_names_and_no_holes() -> None:
     assert np.isfinite(features).all()
     bare = candidate_features(dataclasses.replace(task, evidence=None), factors)
     assert not bare[:, : len(EVIDENCE)].any()
+
+
+@pytest.mark.parametrize("scores", [[1, 1, 1, 1], [3, 1, 1, 0, 1], [2, 2, 2, 2, 2, 1], [4, 3, 2]])
+def test_equal_scores_are_worth_what_their_orders_are_on_average(scores: list[float]) -> None:
+    for chosen in range(len(scores)):
+        orders = itertools.permutations(range(len(scores)))
+        ranks = [sorted(order, key=lambda at: -scores[at]).index(chosen) for order in orders]
+        expected = np.mean([1 / np.log2(rank + 2) for rank in ranks])
+        assert mean_ndcg([np.array(scores)], [chosen]) == pytest.approx(expected)
+    assert mean_ndcg([np.zeros(50)], [7]) == pytest.approx(0.0909, abs=1e-4)  # cut off at 10
 
 
 def test_nearness_by_hand() -> None:
