@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domains import Domain
 from ..schema.tables import DomainRow, TrialRow
+from .chains import chains_of
 from .training_sessions import training_sessions
 
 RECENT_SHARE = 0.2
@@ -33,6 +34,7 @@ def first_recent(sessions: Sequence[Sequence[str]]) -> int | None:
 
     In time order, many items that were chosen several times were chosen in recent sessions alone.
     In a random order, that happens to an item of `n` sessions with the probability `share ** n`.
+    Sessions that continue one another stand together in any order, so they count as one.
 
     Args:
         sessions: The items of each, in the order they were loaded.
@@ -40,7 +42,10 @@ def first_recent(sessions: Sequence[Sequence[str]]) -> int | None:
     start = round(len(sessions) * (1 - RECENT_SHARE))
     chosen = [set(items) for items in sessions]
     earlier = set(chain.from_iterable(chosen[:start]))
-    counts = Counter(chain.from_iterable(chosen))
+    by_chain: dict[int, set[str]] = {}
+    for number, items in zip(chains_of(sessions), chosen, strict=True):
+        by_chain.setdefault(number, set()).update(items)
+    counts = Counter(chain.from_iterable(by_chain.values()))
     repeated = {item: count for item, count in counts.items() if count > 1}
     by_chance = sum(RECENT_SHARE**count for count in repeated.values())
     new = len(repeated.keys() - earlier)

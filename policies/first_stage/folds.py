@@ -1,20 +1,12 @@
 """Parts the training sessions so that what shows a session's choice is in the same part."""
 
-# scipy.sparse has no types of its own.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-from scipy import sparse
-
-from ...knowledge.sessions.continuations import Continuations, coded
+from ...knowledge.sessions.chains import chains_of
 from ...records import Session
 
 FOLDS = 5
@@ -37,17 +29,7 @@ def folds_of(sessions: Sequence[tuple[int, Session]]) -> dict[int, int]:
     Returns:
         By key, from 0 to `FOLDS` - 1.
     """
-    index = Continuations(coded([*s.history, s.target or ""] for _, s in sessions))
-    rows = np.arange(len(sessions))
-    found = [index.of(row, directly=True) for row in rows.tolist()]
-    alike = [np.append(copies[:1], more) for copies, more in found]
-    mine = np.repeat(rows, [len(others) for others in alike])
-    theirs = np.concatenate([rows[:0], *alike])
-    links = sparse.coo_array((np.ones(len(mine)), (mine, theirs)), shape=(len(rows), len(rows)))
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415  # only a fit needs it
-
-    joined: Any = connected_components(links, directed=False)
-    chains: list[int] = joined[1].tolist()
+    chains = chains_of([*s.history, s.target or ""] for _, s in sessions)
     roots: dict[int, Session] = {}
     for chain, (_, session) in zip(chains, sessions, strict=True):
         root = roots.setdefault(chain, session)

@@ -61,6 +61,22 @@ def test_an_order_by_person_is_no_time_order() -> None:
     assert first_recent(people) is None
 
 
+@pytest.mark.parametrize("size", [2, 3, 20])
+@pytest.mark.parametrize("together", [1, 3])
+def test_sessions_that_grow_are_no_time_order(size: int, together: int) -> None:
+    """Of each the beginnings, or windows; also of several people in turn."""
+    draw = random.Random(size)
+    names = [f"n{number}" for number in range(6000)]
+    rows: list[list[str]] = []
+    for _ in range(300 // together):
+        people = [draw.sample(names, 9) for _ in range(together)]
+        for end in range(size if size < 9 else 5, 10):
+            rows += [person[end - 5 if size > 9 else 0 : end] for person in people]
+    assert first_recent(rows) is None
+    aged = [[*row[:end]] for row in chosen(ageing()) for end in (2, 3, 4)]
+    assert first_recent(aged) == 3 * START
+
+
 @pytest.mark.parametrize("few", [[], [["a", "b"]], [["a", "b"], ["c", "d"]] * 3])
 def test_few_sessions_tell_no_time(few: list[list[str]]) -> None:
     assert first_recent(few) is None
