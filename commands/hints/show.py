@@ -48,12 +48,13 @@ async def _show(hint: int, domain: str | None, conversation: bool, as_json: bool
     if as_json:
         print_json(shown)
         return
-    for line in [*_measured(shown), *_origin(shown), *_decisions(shown), *_proposals(shown)]:
+    for line in [*measured(shown), *_origin(shown), *_decisions(shown), *_proposals(shown)]:
         out.print_line(line)
     _print_trials(shown)
 
 
-def _measured(shown: dict[str, Any]) -> list[str]:
+def measured(shown: dict[str, Any]) -> list[str]:
+    """Say what a hint gains, as its page begins."""
     from ...operations.hints.results import HintGain, MeasuredGain
 
     gain = HintGain.model_validate(shown["measured"])
@@ -63,7 +64,10 @@ def _measured(shown: dict[str, Any]) -> list[str]:
     else:
         domain = shlex.quote(shown["domain"])
         tries = f"`re2llm hints verify {shown['id']} --domain {domain}` tries it"
-        lines.append(f"Not tried with {gain.model} and these settings yet: {tries}.")
+        own = (gain.model, gain.prompt_version)
+        tried = any((one["model"], one["prompt_version"]) == own for one in shown["trials"])
+        where = "on random training sessions" if tried else "yet"
+        lines.append(f"Not tried with {gain.model} and these settings {where}: {tries}.")
     if shown["measured_elsewhere"] is not None:
         last = MeasuredGain.model_validate(shown["measured_elsewhere"])
         lines.append(f"Last measured with another model, RE2LLM_FUSE or prompt: {last}")

@@ -16,7 +16,6 @@ from ...llm.hints.improvement_prompt import ShownSession, improvement_messages
 from ...ranking.hints.gain_table import GainTable
 from ...ranking.hints.improving import NEEDED, next_attempt
 from ...ranking.hints.panels import random_panel, sessions_to_tidy_by
-from ...ranking.hints.stats import update_stats
 from ...records import Item, counted
 from ...runtime.context import Context
 from ...runtime.model_call import ask
@@ -25,6 +24,7 @@ from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..database import in_domain
 from .improve_results import ImprovedHints, TriedChild
+from .summed_up import summed_up
 from .try_child import try_child
 
 _WORDINGS = 2
@@ -71,16 +71,14 @@ async def improve_hints(
     await _require_sessions(options)
     improver = _Improver(options)
     stopped: BudgetSpentError | ModelDownError | None = None
-    try:
-        for done in range(attempts):
-            progress("improving", done, attempts, f"{improver.stored} stored")
-            if not await improver.improve():
-                break
-    except (BudgetSpentError, ModelDownError) as error:
-        stopped = error
-    finally:
-        async with in_domain(options, None, write=True) as (connection, domain):
-            await update_stats(connection, domain.id, options)
+    async with summed_up(options):
+        try:
+            for done in range(attempts):
+                progress("improving", done, attempts, f"{improver.stored} stored")
+                if not await improver.improve():
+                    break
+        except (BudgetSpentError, ModelDownError) as error:
+            stopped = error
     progress("improving", attempts, attempts, f"{improver.stored} stored")
     return ImprovedHints(
         domain=options.domain,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from ...errors import BudgetSpentError, ModelDownError
-from ...ranking.hints.stats import update_stats
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
-from ..database import in_domain
+from .summed_up import summed_up
 from .tidier import Tidier
 from .tidy_results import TidiedHints
 
@@ -46,14 +47,10 @@ async def tidy_hints(
     free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)
     tidier = await Tidier.of(options, dry_run=dry_run, give_up=give_up, progress=progress)
     stopped: BudgetSpentError | ModelDownError | None = None
-    try:
+    async with nullcontext() if dry_run else summed_up(options):
         await tidier.settle(final=free)
         if not free:
             stopped = await tidier.try_all()
-    finally:
-        if not dry_run:
-            async with in_domain(options, None, write=True) as (connection, domain):
-                await update_stats(connection, domain.id, options)
     kept = tidier.kept()
     return TidiedHints(
         domain=options.domain,

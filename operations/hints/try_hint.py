@@ -17,6 +17,7 @@ from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..database import in_domain, with_domain
 from .results import MeasuredGain, TriedHint
+from .summed_up import summed_up
 from .understanding import understanding_of
 
 
@@ -59,9 +60,10 @@ async def try_hint(
         progress("trying", done, len(tried), f"{counted(budget.calls, 'call')}")
 
     progress("trying", 0, len(tried))
-    gains = await panel_gains(
-        cleaned, domain.name, Panel(tried, ()), options, until_settled=False, on_trial=on_trial
-    )
+    async with summed_up(options):  # a stored hint may have this text
+        gains = await panel_gains(
+            cleaned, domain.name, Panel(tried, ()), options, until_settled=False, on_trial=on_trial
+        )
     return TriedHint(
         domain=domain.name,
         text=cleaned,

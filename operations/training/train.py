@@ -23,6 +23,7 @@ from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..hints.harmful import judge_by_trials
+from ..hints.summed_up import summed_up
 from ..releases.store import release_of, store_and_activate
 from ..sessions.selection import selected_sessions
 from .judged import Judged
@@ -86,14 +87,15 @@ async def train(  # noqa: PLR0913  # what a training can be
     seed = options.seed if context.seed is None else context.seed
     selected = await selected_sessions(options, sessions, keys)
     drawn = await draw_training_set(options, selected, progress, panel_hints)
-    tried = await try_hints(
-        drawn, recipe, options, every_cell=every_cell, batch=batch, progress=progress
-    )
-    hints = [hint for hint, _ in tried.hints]
-    limit = options.settings.max_hints if recipe == "content" else 1
-    most = min(limit, len(drawn.hints), len(hints))
-    config = default_config(recipe, seed=seed, most=most)
-    trained = await _train(tried, recipe, config, options, progress)
+    async with summed_up(options):
+        tried = await try_hints(
+            drawn, recipe, options, every_cell=every_cell, batch=batch, progress=progress
+        )
+        hints = [hint for hint, _ in tried.hints]
+        limit = options.settings.max_hints if recipe == "content" else 1
+        most = min(limit, len(drawn.hints), len(hints))
+        config = default_config(recipe, seed=seed, most=most)
+        trained = await _train(tried, recipe, config, options, progress)
     judged = await Judged.of(tried, trained, options)
     fusions = await judged.fusions(options)
     metrics, worse = judged.metrics(), judged.worse()

@@ -13,6 +13,7 @@ import pytest
 import re2llm
 from prompts import ALONE_VERSION, document_of
 from re2llm.cli import app
+from re2llm.commands.hints.show import measured
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph as learn_graph
 from re2llm.graph.recommend import graph as recommend_graph
@@ -191,6 +192,24 @@ async def test_many_people_adding_the_same_hint_store_it_once(
 
 
 # List, approve, retire
+
+
+@pytest.mark.parametrize(("prompt", "said"), [("9", "on random"), ("8", "yet:")])
+def test_a_page_does_not_deny_the_trials_that_it_lists(prompt: str, said: str) -> None:
+    numbers: dict[str, Any] = {"sessions": 0, "mean": 0, "ci90": (0, 0), "helped": 0, "harmed": 0}
+    (_, _, line, _) = measured(
+        {
+            "id": 1,
+            "status": "active",
+            "text": HINT,
+            "domain": "films",
+            "uses": 0,
+            "measured": {**numbers, "model": "offline", "prompt_version": "9"},
+            "measured_elsewhere": None,
+            "trials": [{"model": "offline", "prompt_version": prompt, "sessions": 3}],
+        }
+    )
+    assert line.startswith(f"Not tried with offline and these settings {said}")
 
 
 @pytest.mark.long

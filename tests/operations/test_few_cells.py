@@ -1,5 +1,6 @@
 """Training that chooses which cells to pay for, on the sample films."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,9 +25,10 @@ from re2llm.knowledge.hint_store.reflections import (
 )
 from re2llm.knowledge.releases import fetch_release
 from re2llm.knowledge.sessions.training_sessions import session_keys
+from re2llm.operations.hints.manage import list_hints as listed_hints
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, harmful, too_few_calls
-from re2llm.operations.training import few_cells, judged
+from re2llm.operations.training import few_cells, judged, tried
 from re2llm.operations.training import train as operation
 from re2llm.operations.training.calls_left import CallsLeft
 from re2llm.operations.training.own_cells import fair, rows_to_judge
@@ -266,6 +268,31 @@ async def test_too_small_a_limit_is_told(school: str, url: str) -> None:
         with pytest.raises(BudgetSpentError, match="limit"):
             await operation.train(Context(domain=school), max_llm_calls=limit)
     assert weights(url, school) == []
+
+
+@pytest.mark.parametrize("end", ["limit", "cancelled"])
+async def test_what_an_interrupted_training_has_tried_is_shown(
+    school: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if end == "cancelled":
+
+        async def leave(*_: object) -> None:
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(tried, "try_on_panel", _then(tried.try_on_panel, leave))
+    limit = 3 * (len(HINTS) + 1) if end == "limit" else None
+    with pytest.raises((BudgetSpentError, asyncio.CancelledError)):
+        await operation.train(Context(domain=school), max_llm_calls=limit)
+    listed = await listed_hints(Context(domain=school))
+    assert sum(hint.trials > 0 for hint in listed.hints) >= 2
+
+
+def _then(first: Callable[..., Any], second: Callable[..., Any]) -> Callable[..., Any]:
+    async def both(*arguments: object) -> None:
+        await first(*arguments)
+        await second()
+
+    return both
 
 
 @pytest.mark.long
