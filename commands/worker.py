@@ -23,7 +23,8 @@ def worker(
     """Run jobs that were submitted with --detach, until stopped.
 
     Start any number of workers, on any machines; they share the work. After
-    Ctrl-C or SIGTERM, it finishes what is in flight.
+    Ctrl-C or SIGTERM, it finishes what is in flight, for a minute at most,
+    and leaves the rest to other workers.
 
     Example: re2llm worker --concurrency 8
     """

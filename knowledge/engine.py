@@ -41,10 +41,9 @@ _LOST = (
     ResourceClosedError,
 )
 """What a connection that is lost, was never made or is waited for in vain is told by."""
-_PASSES = frozenset({"25006", "53100"})
-"""What tells of a server that takes nothing for now: it is read-only, or its disk is full."""
-_TOO_LONG = "57014"
-"""What tells of a statement that was cancelled, by its `statement_timeout` or by hand."""
+_PASSES = ("08", "53", "57P", "40", "25006", "55P03")
+"""How the SQLSTATE begins of what passes: no connection, no room (a full disk, too many clients), a
+server that stops or starts, a conflict between transactions, a read-only server, a held lock."""
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""
 _log = logging.getLogger(__name__)
@@ -206,14 +205,21 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
 def is_outage(error: BaseException) -> bool:
     """Return whether an error of the database passes once that is in order, however often it came.
 
-    A file that is missing, a bug, and a statement that took too long are none.
+    A missing file or right, a bug, and a statement that took too long are none.
     """
-    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
     if isinstance(error, DatabaseError):
+        cause = error.__cause__
+        if isinstance(cause, (SQLAlchemyError, OSError)):
+            return is_outage(cause)
         return not isinstance(error, (PoolerError, StatementError))
     if isinstance(error, OSError):
         return isinstance(error, (ConnectionError, TimeoutError))
-    return sqlstate in _PASSES or (sqlstate != _TOO_LONG and _is_lost(error))
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, (OutOfTimeError, DisconnectionError))
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate.startswith(_PASSES)
+    return error.connection_invalidated or error.statement is None
 
 
 def _is_lost(error: BaseException) -> bool:

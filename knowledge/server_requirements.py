@@ -85,6 +85,30 @@ def grants(schema: str, role: str) -> str:
     )
 
 
+def may_read(connection: Connection, schema: str) -> bool | None:
+    """Return whether the current role may read all tables of a schema; `None` if there is none."""
+    return connection.scalar(
+        text(
+            "SELECT has_schema_privilege(current_user, s.oid, 'USAGE') AND NOT EXISTS (SELECT FROM "
+            "pg_class c WHERE c.relnamespace = s.oid AND c.relkind = 'r' AND NOT "
+            "has_table_privilege(current_user, c.oid, 'SELECT')) "
+            "FROM pg_namespace s WHERE s.nspname = :schema"
+        ),
+        {"schema": schema},
+    )
+
+
+def wants_owner(said: str, *, may_read: bool | None) -> bool:
+    """Return whether a refused migration needs the schema's owner, for no grant allows it.
+
+    Args:
+        said: The server's words.
+        may_read: From the function of that name.
+    """
+    changes_schema = said.startswith("permission denied for schema") and bool(may_read)
+    return said.startswith("must be owner") or changes_schema
+
+
 def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
     """Return an error of the server as what an administrator can do about it.
 
@@ -98,10 +122,14 @@ def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
         text("SELECT quote_ident(current_database()), quote_ident(current_user)")
     ).one()
     said = str(error.orig).strip().splitlines()[0]
+    owners = wants_owner(said, may_read=may_read(connection, SCHEMA))
     match error.orig:
         case errors.FeatureNotSupported() | errors.UndefinedFile():
             problem = "The server has no pgvector"
             remedy = "Install pgvector 0.8.4 or later there, and run: CREATE EXTENSION vector;"
+        case errors.InsufficientPrivilege() if owners:
+            problem = f"The schema {SCHEMA} is not up to date, and the role {role} does not own it"
+            remedy = "Have its owner run this version once, such as `re2llm hints list`."
         case errors.InsufficientPrivilege() if "schema" in said or "table" in said:
             problem = f"The role {role} may not use the tables in schema {SCHEMA}"
             remedy = f"Have their owner run: {grants(SCHEMA, role)}"

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ...errors import DatabaseError
 from ...knowledge.engine import database_url, make_sync_engine, unreachable
 from ...knowledge.jobs.schedules import SCHEMA
-from ...knowledge.server_requirements import grants
+from ...knowledge.server_requirements import grants, may_read, wants_owner
 from ...runtime.services import Services
 
 APP = "re2llm"
@@ -35,11 +35,6 @@ POLL = 0.2
 JSON = DBOSPortableJSONSerializer()
 """How rows of the queues are written: by default DBOS pickles them."""
 
-_RIGHTS = text(
-    "SELECT quote_ident(current_user), EXISTS (SELECT FROM pg_namespace WHERE nspname = :schema)"
-)
-_OWNERS = "must be owner"
-"""How a refusal begins that no grant undoes: an older schema, which its owner has to migrate."""
 _CONNECTIONS = 2
 """Of a client."""
 
@@ -154,8 +149,9 @@ def _require_rights(engine: Engine, error: SQLAlchemyError) -> None:
     if not isinstance(refused, InsufficientPrivilege):
         return
     with engine.connect() as connection:
-        role, there = connection.execute(_RIGHTS, {"schema": SCHEMA}).one()
-    if there and not str(refused).startswith(_OWNERS):
+        role = connection.scalar(text("SELECT quote_ident(current_user)"))
+        readable = may_read(connection, SCHEMA)
+    if readable is not None and not wants_owner(str(refused), may_read=readable):
         raise DatabaseError(
             "RE2LLM_DATABASE_URL",
             f"The role {role} may not use the tables in schema {SCHEMA} ({_said(error)}).",

@@ -63,6 +63,13 @@ async def steadily(step: Callable[[], Awaitable[_Result]]) -> _Result:
         except (DatabaseError, SQLAlchemyError, OSError) as error:
             if tried > _TRIES and not is_outage(error):
                 raise
-            _log.warning("the database is away (%s); trying again", type(error).__name__)
+            _log.warning("the database took no statement (%s); trying again", _brief(error))
         await asyncio.sleep(PAUSES[min(tried, len(PAUSES)) - 1])
     raise AssertionError
+
+
+def _brief(error: Exception) -> str:
+    """Return an error's kind and its SQLSTATE; its words may hold values."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    code = getattr(getattr(cause, "orig", None), "sqlstate", None)
+    return " ".join(filter(None, [type(error).__name__, code]))

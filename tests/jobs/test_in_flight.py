@@ -32,6 +32,13 @@ def refused(kind: type[psycopg.Error]) -> exc.DBAPIError:
     return made
 
 
+def reported(kind: type[psycopg.Error]) -> DatabaseError:
+    """Return what our own statements make of an error of the server."""
+    made = DatabaseError("RE2LLM_DATABASE_URL", "No answer.", "")
+    made.__cause__ = refused(kind)
+    return made
+
+
 OUTAGES = [
     refused(psycopg.errors.ReadOnlySqlTransaction),
     refused(psycopg.errors.AdminShutdown),
@@ -39,12 +46,18 @@ OUTAGES = [
     exc.TimeoutError("QueuePool limit"),
     ConnectionResetError(),
     DatabaseError("RE2LLM_DATABASE_URL", "No answer.", ""),
+    reported(psycopg.errors.AdminShutdown),
+    reported(psycopg.errors.TooManyConnections),
 ]
 OTHERS = [
     refused(psycopg.errors.UndefinedColumn),
     refused(psycopg.errors.UniqueViolation),
     refused(psycopg.errors.InsufficientPrivilege),
     refused(psycopg.errors.QueryCanceled),
+    refused(psycopg.errors.ProgramLimitExceeded),
+    refused(psycopg.OperationalError),  # psycopg's own, such as of too many parameters
+    reported(psycopg.errors.QueryCanceled),
+    reported(psycopg.errors.InsufficientPrivilege),
     FileNotFoundError(),
     PoolerError("RE2LLM_DATABASE_URL", "It pools by transaction.", ""),
 ]
