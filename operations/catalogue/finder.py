@@ -76,7 +76,10 @@ class Finder:
         beside = {word: id_ for word in words if (id_ := _id_beside(word, titles, exact))}
         # What is no id need not be sent to the database.
         known = await self.items([*ids, *beside.values()])
-        meant = {word: self._meant(word, known, exact, titles) for word in words}
+        # A list of nothing but ids names no titles, unless one is exactly such a number.
+        listed = len(words) > 1 and all(w in known or marked_id(w) in known for w in words)
+        begun = {} if listed else {word: titles.called(word) for word in words}
+        meant = {word: _meant(word, known, exact, begun.get(word, ())) for word in words}
         meant |= {word: _found(word, known[id_]) for word, id_ in beside.items() if id_ in known}
         loose = [word for word in words if meant[word] is None]
         async with self._turn(loose, field):
@@ -89,20 +92,6 @@ class Finder:
         only = {word: self._only(one, field, likely) for word, one in meant.items() if one}
         items = await self.items([*only.values()])
         return [items[only[word]] for word in typed]
-
-    def _meant(
-        self, word: str, known: Mapping[str, Item], exact: _Exact, titles: TitleSearch
-    ) -> FoundTitle | None:
-        """Return what a word means as an id, as another's title, or both; `None` for neither."""
-        id_ = word if word in known else marked_id(word)
-        titled = any(item.title.strip() == word for item in exact[word])
-        if id_ not in known or (titled and word.startswith("[")):
-            return _as_typed(word, exact)
-        # People type numbers as titles, and other ids hardly ever.
-        called = titles.called(word) if id_.isdecimal() else exact[word]
-        namesakes = [item for item in called if item.id != id_] if id_ == word else []
-        items = [shown(item) for item in (known[id_], *namesakes)]
-        return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
 
     def _only(self, meant: FoundTitle, field: str, likely: Collection[str]) -> str:
         """Return the id of the one item that is meant."""
@@ -240,6 +229,33 @@ class Finder:
                     )
                 found.append(near)
         return found
+
+
+def _meant(
+    word: str, known: Mapping[str, Item], exact: _Exact, called: Sequence[Item]
+) -> FoundTitle | None:
+    """Return what a word means as an id, as another's title, or both; `None` for neither.
+
+    Args:
+        called: Items that have the word for a name. Those count whose title begins with it:
+            people type numbers as titles, such as 2001, and other ids hardly ever.
+    """
+    id_ = word if word in known else marked_id(word)
+    titled = any(item.title.strip() == word for item in exact[word])
+    if id_ not in known or (titled and word.startswith("[")):
+        return _as_typed(word, exact)
+    named = {item.id: item for item in exact[word]}
+    if id_.isdecimal():
+        named |= {item.id: item for item in called if _begins(item.title, word)}
+    namesakes = [item for item in named.values() if item.id != id_] if id_ == word else []
+    items = [shown(item) for item in (known[id_], *namesakes)]
+    return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
+
+
+def _begins(title: str, word: str) -> bool:
+    """Return whether a title begins with a word as it is written."""
+    begun = title.lstrip()
+    return begun.startswith(word) and not begun[len(word) : len(word) + 1].isalnum()
 
 
 def _as_typed(word: str, exact: _Exact) -> FoundTitle | None:

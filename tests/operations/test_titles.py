@@ -34,6 +34,10 @@ ITEMS = [
     Item("924", "2001: A Space Odyssey", {"year": 1968}),
     Item("10", "1. FC", {"year": 2015}),
     Item("11", "1. FC Heat", {"year": 2016}),
+    Item("2", "Jumanji", {"year": 1995}),
+    Item("12", "[REC]²", {"year": 2009}),
+    Item("4", "Waiting to Exhale", {"year": 1995}),
+    Item("13", "[REC] 4: Apocalypse", {"year": 2014}),
 ]
 PLAIN = Context(policy="none")
 
@@ -112,6 +116,26 @@ async def test_a_word_that_is_an_id_and_another_items_title_asks(
     assert asked.value.field == "history"
     assert listed in asked.value.problem
     assert f"id:{typed}" in asked.value.remedy
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(["2"], ["4"], ["2", "4"], ["6", "2"], ["2001", "924"], ["2001", "2", "10"]),
+        *(["6", "id:2001"], ["[2]", "2001"]),
+    ],
+)
+async def test_a_list_of_ids_means_those_items(shop: str, typed: list[str]) -> None:
+    ids = [word.removeprefix("id:").strip("[]") for word in typed]
+    assert (await recommend(PLAIN, typed, domain=shop)).history == ids
+    offered = [*typed, "1214", "2571"]
+    made = await recommend(PLAIN, ["Alien"], candidates=offered, domain=shop)
+    assert {item.id for item in made.items} == {*ids, "1214", "2571"}
+
+
+async def test_a_list_of_ids_asks_for_what_is_exactly_a_title(shop: str) -> None:
+    with pytest.raises(InputError, match=r"Quiz Show \[300\]; 300 \[51662\]"):
+        await recommend(PLAIN, ["1214", "300"], domain=shop)
 
 
 @pytest.mark.parametrize(
