@@ -6,11 +6,12 @@ an answer that any person could read would be asked for again, and paid for agai
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from ..text.json_values import is_list, is_object
 from ..usage import as_count
-from .usual_messages import is_text, usual_message
+from .usual_messages import decoded, is_text, usual_message
 
 _TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier")
 _MESSAGES = ("message", "delta", "text")
@@ -45,7 +46,8 @@ class Chunks:
     def __init__(self) -> None:
         self.tokens: dict[str, Any] = {}
         self._said = False
-        self._calls = 0
+        self._held: dict[tuple[str, int | None], _Place] = {}
+        self._free: dict[str, int] = {}
 
     def usual(self, body: Any) -> Any:
         """Return a part in the usual form; what is no part of an answer stays as it is.
@@ -70,15 +72,65 @@ class Chunks:
             return {}
         made = usual_message(delta, whole=False)
         if made.get("tool_calls"):
-            made["tool_calls"] = [self._placed(call) for call in made["tool_calls"]]
+            said_by = choice.get("index")
+            made["tool_calls"] = [self._placed(call, str(said_by)) for call in made["tool_calls"]]
         self._said = self._said or bool(made.get("content") or made.get("tool_calls"))
         return made
 
-    def _placed(self, call: dict[str, Any]) -> dict[str, Any]:
-        self._calls += bool(call.get("function", {}).get("name"))
-        place = call.get("index")
-        whole = isinstance(place, int) and not isinstance(place, bool)
-        return call if whole else {**call, "index": max(0, self._calls - 1)}
+    def _placed(self, call: dict[str, Any], choice: str) -> dict[str, Any]:
+        """Return a part of a call with an index of that call alone: some servers give all the same.
+
+        Args:
+            call: In the usual form.
+            choice: What it is a part of.
+        """
+        given = call.get("index")
+        given = given if isinstance(given, int) and not isinstance(given, bool) else None
+        held = self._held.get((choice, given))
+        if held is None or held.is_other(call, numbered=given is not None):
+            free = self._free.get(choice, 0)
+            at = free if given is None else max(free, given)
+            self._free[choice] = at + 1
+            held = self._held[choice, given] = _Place.of(call, at)
+        return call if call.get("index") == held.at else {**call, "index": held.at}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a call stands among those of its answer.
+
+    Attributes:
+        at: Its index.
+        id: Empty if its server gave none.
+        whole: Whether its first part held all of its arguments.
+    """
+
+    at: int
+    id: str
+    whole: bool
+
+    @classmethod
+    def of(cls, call: dict[str, Any], at: int) -> Self:
+        return cls(at, str(call.get("id") or ""), whole=_is_whole(call))
+
+    def is_other(self, call: dict[str, Any], *, numbered: bool) -> bool:
+        """Return whether another call begins with a part that has the same index, or none."""
+        named = bool(_asked(call).get("name"))
+        if not (named and numbered):
+            return named
+        if (id_ := call.get("id")) and self.id:
+            return id_ != self.id
+        return self.whole and _is_whole(call)
+
+
+def _is_whole(call: dict[str, Any]) -> bool:
+    written = _asked(call).get("arguments")
+    return isinstance(written, str) and is_object(decoded(written))
+
+
+def _asked(call: dict[str, Any]) -> dict[str, Any]:
+    function: Any = call.get("function")
+    return function if is_object(function) else {}
 
 
 def _choice(choice: dict[str, Any], name: str, said: dict[str, Any], place: int) -> dict[str, Any]:

@@ -107,7 +107,9 @@ def _call(call: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     made = {**call, "function": _function(function, whole=whole)}
     if whole or function.get("name"):
         made["type"] = "function"
-        made["id"] = str(call.get("id") or "") or f"call_{uuid.uuid4().hex[:12]}"
+        made["id"] = str(call.get("id") or "") or (
+            f"call_{uuid.uuid4().hex[:12]}" if whole else None
+        )
     return made
 
 

@@ -246,6 +246,37 @@ async def test_calls_without_an_index_are_told_apart() -> None:
     assert [one["args"] for one in said.tool_calls] == [{"n": 0}, {"n": 1}]
 
 
+@pytest.mark.parametrize("ids", [tuple("abcd"), ("",) * 4, ("a", "b", None, "d")], ids=str)
+@pytest.mark.parametrize("indexes", [(0, 0, 0, 0), (0, 0, 0, 1), (0, 1, 1, 3)], ids=str)
+async def test_calls_that_share_an_index_are_told_apart(
+    ids: tuple[Any, ...], indexes: tuple[int, ...]
+) -> None:
+    """As Gemini and older Ollama send them."""
+    deltas = [
+        call(json.dumps({"n": n}), id=id_, index=index)
+        for n, (id_, index) in enumerate(zip(ids, indexes, strict=True))
+    ]
+    together = {"tool_calls": [one for delta in deltas for one in delta["tool_calls"]]}
+    for parts in (deltas, [together]):
+        answer = events(*map(part, parts), part({}, "tool_calls"))
+        for said in (await streamed(answer), await whole(answer, "text/event-stream")):
+            assert [one["args"] for one in said.tool_calls] == [{"n": n} for n in range(4)]
+            assert len({one["id"] for one in said.tool_calls}) == 4
+
+
+async def test_calls_that_share_an_index_may_come_in_pieces() -> None:
+    deltas: list[Body] = []
+    for n in range(2):
+        deltas.append(call("", id=str(n), index=0))
+        deltas += [
+            {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
+            for piece in ('{"n"', f": {n}}}")
+        ]
+    answer = events(*map(part, deltas), part({}, "tool_calls"))
+    for said in (await streamed(answer), await whole(answer, "text/event-stream")):
+        assert [one["args"] for one in said.tool_calls] == [{"n": 0}, {"n": 1}]
+
+
 # In parts where the whole was asked for, and the reverse
 
 
