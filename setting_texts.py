@@ -37,15 +37,22 @@ def without_wrapping(variables: Mapping[str, str | None], prefix: str) -> dict[s
 def expanded(path: Path) -> Path:
     """Return a path with its variables and its `~` resolved.
 
+    A folder that is there may be called as an unknown variable is.
+
     Raises:
         ValueError: There is no such variable or user.
     """
     written = os.path.expandvars(path)
     if not written:
         raise ValueError(f"{path} is empty here")
-    if unknown := _VARIABLE.search(written):
-        raise ValueError(f"There is no variable {unknown[0]} here: write the folder itself")
     try:
-        return Path(written).expanduser()
+        folder = Path(written).expanduser()
     except RuntimeError as error:  # no such user
         raise ValueError(str(error)) from error
+    unknown = _VARIABLE.search(written)
+    if unknown and not os.path.exists(folder):  # noqa: PTH110  # `Path`'s raises if it may not look
+        raise ValueError(
+            f"There is no variable {unknown[0]} here: write the folder itself. "
+            "If it is called so, make it first"
+        )
+    return folder

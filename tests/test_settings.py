@@ -169,6 +169,25 @@ def test_a_folder_may_have_any_name(monkeypatch: pytest.MonkeyPatch, home: str) 
     assert get_settings().home == Path(home)
 
 
+@pytest.mark.parametrize(
+    "name", ["cash$flow", "$name", "%name%/data", "a$(b)", "$NOT_SET/$EMPTY_TOO", "pay$$me"]
+)
+def test_a_folder_that_is_there_may_be_called_as_a_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("BASE", str(tmp_path))
+    for written in (str(tmp_path / name), f"$BASE/{name}", name):
+        monkeypatch.setenv("RE2LLM_HOME", written)
+        get_settings.cache_clear()
+        with pytest.raises(InputError, match="make it first"):
+            get_settings()
+    (tmp_path / name).mkdir(parents=True)
+    for written in (str(tmp_path / name), f"$BASE/{name}", name):
+        monkeypatch.setenv("RE2LLM_HOME", written)
+        get_settings.cache_clear()
+        assert get_settings().home.samefile(tmp_path / name)
+
+
 @pytest.mark.parametrize("around", ["{} ", " {}", "{}\r", '"{}"', "'{}'\r\n", "\ufeff{}", "' {} '"])
 @pytest.mark.parametrize(
     ("name", "value"),
