@@ -33,6 +33,10 @@ _ARGUMENT = re.compile(
     r"|<arg_key>\s{0,3}([\w-]{1,60})\s{0,3}</arg_key>\s{0,3}<arg_value>"
 )
 _ARGUMENT_END = re.compile(r"</(?:\uff5c\w{1,9}\uff5c)?(?:parameter|param|arg|arg_value)>")
+_PREFIX = f"(?:{'|'.join(map(re.escape, _BEFORE[1:]))})?"
+_BETWEEN = r"[\s:(]{0,9}(?:```\w{0,10}\s{0,9})?"
+"""What may stand between a name without a mark and its arguments."""
+_GAP = re.compile(r"(?:[\s,;)]|```\w{0,10}){0,20}")
 _ESCAPED_QUOTE = re.compile(r"<escape>|<\|\"\|>")
 """Gemma's quotation marks."""
 
@@ -74,18 +78,48 @@ def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
         return text, []
     if marked := CALL.search(text):
         said = text[: marked.start()]
-        calls = [*_calls_in(text[marked.start() :], tools, marked=True)]
+        calls = [*_calls_in(text[marked.start() :], tools)]
         begins_line = not said.strip() or said.rstrip(" \t`").endswith("\n")
         return (said.rstrip(" \t\n`"), calls) if calls or begins_line else (text, [])
     starts = [0] if may_be_calls(text, tools) else []
-    starts += [found.start() for found in BARE.finditer(text)][-_MOST_STARTS:]
+    found = [one.start() for one in BARE.finditer(text)]
+    starts += found[:_MOST_STARTS] + found[_MOST_STARTS:][-_MOST_STARTS:]
     for start in starts:
-        if calls := [*_calls_in(text[start:], tools, marked=False)]:
+        if calls := [*_calls_from(text[start:], tools)]:
             return text[:start].rstrip(), calls
     return text, []
 
 
-def _calls_in(text: str, tools: Collection[str], *, marked: bool) -> Iterator[Call]:
+def _calls_from(text: str, tools: Collection[str]) -> Iterator[Call]:
+    """Yield the calls with which a text without a mark begins, up to the first other word.
+
+    Names of tools are words: one counts only where its arguments follow at once.
+    """
+    text = _ESCAPED_QUOTE.sub('"', text[:_LONGEST])
+    if python := _python_calls(text, tools, at_once=True):
+        yield from python
+        return
+    named = re.compile(rf"{_PREFIX}({_any(tools)})(?::\d{{1,3}})?{_BETWEEN}(?=[{{<])")
+    at = 0
+    for _ in range(_MOST):
+        at = _begin(text, at)
+        if name := named.match(text, at):
+            at = name.end()
+        if name and _ARGUMENT.match(text, at):
+            yield from _calls_in(text[name.start() :], tools)
+            return
+        if text[at : at + 1] not in {"[", "{"}:
+            return
+        value, at = _decoded(text, at)
+        calls = [*_named_calls(value, tools, known=True)]
+        if not calls and name and is_object(value):
+            calls = [(name[1], value)]
+        if not calls:
+            return
+        yield from calls
+
+
+def _calls_in(text: str, tools: Collection[str]) -> Iterator[Call]:
     """Yield the calls of a text that is nothing but calls and their marks."""
     text = _ESCAPED_QUOTE.sub('"', text[:_LONGEST])
     if python := _python_calls(text, tools):
@@ -102,7 +136,7 @@ def _calls_in(text: str, tools: Collection[str], *, marked: bool) -> Iterator[Ca
         at = found.end()
         if found[0] in {"[", "{"}:
             value, at = _decoded(text, found.start())
-            held = [*_named_calls(value, tools, known=not marked)]
+            held = [*_named_calls(value, tools, known=False)]
             yield from held or ([(name, value)] if name and is_object(value) else ())
         elif key := found[1] or found[2]:
             end = _ARGUMENT_END.search(text, at)
@@ -171,19 +205,31 @@ def _value(written: str) -> Any:
     return _decoded(text, 0)[0] or text if text.startswith(("[", "{")) else text
 
 
-def _python_calls(text: str, tools: Collection[str]) -> list[Call]:
-    """Return calls such as `[find_titles(titles=["Heat"])]`."""
-    begins = re.search(rf"[\w.(\[]{{0,60}}?{_any(tools)}\(", text)
+def _python_calls(text: str, tools: Collection[str], *, at_once: bool = False) -> list[Call]:
+    """Return calls such as `[find_titles(titles=["Heat"])]`.
+
+    Args:
+        at_once: Whether the text must begin with them, and no other word follow in their line.
+    """
+    code = re.compile(rf"[\w.(\[]{{0,60}}?{_any(tools)}\(")
+    begins = code.match(text, _begin(text)) if at_once else code.search(text)
     if begins is None:
         return []
     lines = text[begins.start() :].split("\n```", maxsplit=1)[0]
     end = max(lines.rfind(")"), lines.rfind(")]") + 1) + 1
+    if at_once and lines[end:].split("\n", maxsplit=1)[0].strip(" \t`;"):
+        return []
     try:
         found = ast.walk(ast.parse(lines[:end]))
         made = (_python_call(node, tools) for node in found if isinstance(node, ast.Call))
         return [call for call in made if call is not None]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
+
+
+def _begin(text: str, at: int = 0) -> int:
+    """Return where something begins at or after a place."""
+    return found.end() if (found := _GAP.match(text, at)) else at
 
 
 def _python_call(node: ast.Call, tools: Collection[str]) -> Call | None:

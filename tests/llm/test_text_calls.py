@@ -76,6 +76,9 @@ DIALECTS = [
         f"<|tool_call_argument_begin|>{GIVEN}<|tool_call_end|>"
     ),
     f"functions.find_titles:0{GIVEN}",
+    f"find_titles: {GIVEN}",
+    f"find_titles\n```json\n{GIVEN}\n```",
+    'find_titles\n<arg_key>titles</arg_key>\n<arg_value>["Heat"]</arg_value>',
     f'<|START_ACTION|>[{{"tool_name": "find_titles", "parameters": {GIVEN}}}]<|END_ACTION|>',
     f"\u273fFUNCTION\u273f: find_titles\n\u273fARGS\u273f: {GIVEN}",
     (
@@ -95,6 +98,15 @@ WORDS = [
     "```\nHeat\n```",
     "recommend: Heat",
     "1. Heat [6]",
+    '`Heat` (1995): I would rate it 5/5.\n\n```json\n{"rating": 5}\n```',
+    '[Heat](http://x) is what I recommend. Its data: {"title": "Heat"}',
+    '{"title": "Heat"} is what I recommend: {"year": 1995}',
+    '[1] Heat\n[2] Ronin\nThese I rate {"high": 5}',
+    'I recommend\n{"title": "Heat"}',
+    'recommend it, they said: {"title": "Heat"}',
+    "`rate` takes rate(rating=5), say",
+    "rate(rating=5) would be my verdict.",
+    '`{"name": "rate", "arguments": {"rating": 5}}` is how one calls it.',
 ]
 
 
