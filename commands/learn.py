@@ -11,6 +11,7 @@ import typer
 from ..records import counted
 from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, submit_job
+from .forgotten import print_forgotten
 from .hints.tidy import print_changed
 from .options import DomainOption, Fuse, MaxCalls, MaxCost, MaxTokens, SeedOption
 from .stopped import say_stopped
@@ -151,5 +152,6 @@ def _print(learned: Learned) -> None:
         out.print(
             f"The model left {counted(learned.failed, 'session')} unanswered; run again to retry."
         )
+    print_forgotten(learned)
     print_retired(learned.retired_hints)
     print_changed(learned.tidied)

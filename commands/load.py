@@ -9,6 +9,7 @@ import typer
 
 from ..records import counted
 from .console import note, out, print_json, progress_bars, run
+from .forgotten import print_forgotten
 
 if TYPE_CHECKING:
     from ..operations.catalogue.results import Loaded
@@ -83,7 +84,9 @@ def load(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Load items and training sessions. Loading again changes nothing.
+    """Load items and training sessions. Loading the same files again changes nothing.
+
+    Changed rows replace title and attributes. Items whose rows are gone stay.
 
     Example: re2llm load movielens ml-latest-small --domain movies
 
@@ -148,6 +151,7 @@ def _print(loaded: Loaded) -> None:
             f"{loaded.sessions_recent:,}, with evidence from the earlier ones "
             "(to prevent that, pass --any-order to the first load)."
         )
+    print_forgotten(loaded)
     if loaded.advice:
         out.print_line(loaded.advice)
 
@@ -161,6 +165,8 @@ def _print_json(loaded: Loaded) -> None:
             "training_sessions": loaded.sessions,
             "training_sessions_new": loaded.sessions_new,
             "training_sessions_recent": loaded.sessions_recent,
+            "trials_forgotten": loaded.trials_forgotten,
+            "weights_forgotten": loaded.weights_forgotten,
             "malformed_rows": loaded.malformed,
             "warnings": loaded.warnings,
         }

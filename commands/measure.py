@@ -8,6 +8,7 @@ import typer
 
 from ..records import counted
 from .console import out, print_json, progress_bars, run
+from .forgotten import print_forgotten
 from .options import DomainOption, MaxCalls, MaxCost
 from .stopped import say_stopped
 
@@ -57,6 +58,7 @@ def measure(
         print_json(measured.as_dict())
     else:
         out.print_line(f"{measured.model}, without a hint: {measured.says}")
+        print_forgotten(measured, measured=["none"])
         cost = f", cost {measured.cost:.4f}" if measured.cost else ""
         out.print(f"{counted(measured.llm_calls, 'model call')}{cost}.")
     say_stopped(measured.stopped, "")

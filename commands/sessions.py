@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..records import counted
 from .console import out, print_json, progress_bars, run
+from .forgotten import print_forgotten
 from .groups import CommandGroup
 from .options import DomainOption, JsonOption
 from .tables import print_table
-
-if TYPE_CHECKING:
-    from ..operations.sessions.results import DroppedSessions
 
 sessions = CommandGroup(
     help="List where training sessions came from, and drop a source.", no_args_is_help=True
@@ -91,29 +87,8 @@ async def _drop(source: str, domain: str | None, as_json: bool) -> None:
     if dropped.hints_pending:
         listed = ", ".join(map(str, dropped.hints_pending))
         out.print(f"These hints wait for approval again: {listed}.")
-    for line in _forgotten(dropped):
-        out.print_line(line)
-
-
-def _forgotten(dropped: DroppedSessions) -> Iterator[str]:
-    """Say what had learned from the sessions, and what to run for it."""
     if dropped.first_stage == "fitted":
-        yield "The first stage had learned from them, and was fitted anew."
+        out.print("The first stage had learned from them, and was fitted anew.")
     elif dropped.first_stage == "gone":
-        yield "The first stage had learned from them, and is gone: no session is left."
-    if dropped.trials_forgotten:
-        paid = counted(dropped.trials_forgotten, "trial")
-        yield f"Forgotten with it: {paid} of what it had chosen, to be paid again when needed."
-    if dropped.weights_forgotten:
-        named = [
-            f"`re2llm {name} --domain {shlex.quote(dropped.domain)}`"
-            for name, wanted in (
-                ("measure", "none" in dropped.weights_forgotten),
-                ("train", any(one != "none" for one in dropped.weights_forgotten)),
-            )
-            if wanted
-        ]
-        yield (
-            "The measured weight of the model is forgotten. Until it is measured again, the model "
-            f"is asked, whatever it adds: run {' and '.join(named)}."
-        )
+        out.print("The first stage had learned from them, and is gone: no session is left.")
+    print_forgotten(dropped, fitted=False)

@@ -10,6 +10,7 @@ import typer
 from ..records import counted
 from .console import out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
+from .forgotten import print_forgotten
 from .option_names import in_options
 from .options import DomainOption, Fuse, InBatches, MaxCalls, MaxCost, SeedOption
 from .tables import print_retired
@@ -59,7 +60,8 @@ def train(
     """Train the hint policy with PPO on training sessions.
 
     Tries few hints in each session, and stops when more trials would likely gain less than their
-    noise. Past trials are not paid for again.
+    noise. Past trials are not paid for again, unless many new sessions have
+    changed the first stage.
 
     Example: re2llm train --domain movies --seed 0
     """
@@ -111,4 +113,7 @@ def _print(trained: TrainedRelease) -> None:
         out.print_line(what_more_would_bring(trained))
     for policy, fusion in trained.fusion.items():
         out.print_line(f"{_CHOICES[policy]}: {what_it_adds(fusion)}")
+    # A release that is replaced needs no weight any more.
+    again = trained.weights_forgotten if trained.active else trained.fusion
+    print_forgotten(trained, measured=again)
     print_retired(trained.retired_hints)

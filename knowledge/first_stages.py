@@ -60,14 +60,18 @@ class Forgotten:
         weights: How the hints were chosen, of each measured weight of a model's opinion.
     """
 
-    first_stage: bool
-    trials: int
-    weights: Sequence[str]
+    first_stage: bool = False
+    trials: int = 0
+    weights: Sequence[str] = ()
+
+    def paid(self) -> dict[str, Any]:
+        """Return what was paid for, as the fields of an outcome."""
+        return {"trials_forgotten": self.trials, "weights_forgotten": list(self.weights)}
 
 
 async def store_first_stage(
     connection: AsyncConnection, domain: Domain, model: bytes, metrics: Mapping[str, Any]
-) -> Mapping[str, Any]:
+) -> tuple[Mapping[str, Any], Forgotten]:
     """Store a first stage, which serves from now on, in place of the older ones.
 
     What models said about the candidates of an older one is forgotten: it chose what they were
@@ -79,20 +83,21 @@ async def store_first_stage(
         model: From `FirstStage.dump`.
 
     Returns:
-        The metrics of what serves: one of newer sessions that was stored meanwhile stays.
+        The metrics of what serves, and what was forgotten: a first stage of newer sessions that was
+        stored meanwhile stays.
     """
     held = select(DomainRow.id).where(DomainRow.id == domain.id).with_for_update(key_share=True)
     await connection.execute(held)
     known = await describe_first_stage(connection, domain.id)
     if known is not None and known.revision > domain.revision:
-        return known.metrics
-    await forget_first_stage(connection, domain.id)
+        return known.metrics, Forgotten()
+    forgotten = await forget_first_stage(connection, domain.id)
     await connection.execute(
         insert(FirstStageRow).values(
             domain_id=domain.id, revision=domain.revision, model=model, metrics=dict(metrics)
         )
     )
-    return metrics
+    return metrics, forgotten
 
 
 async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> Forgotten:

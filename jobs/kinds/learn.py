@@ -39,7 +39,7 @@ class Learn:
     async def plan(self, work: Work) -> Plan:
         """Take the sessions that were not learned from yet."""
         options = await resolve_context(work.context)
-        keys = await sessions_to_learn_from(options, keys=work.arguments["keys"])
+        keys, _ = await sessions_to_learn_from(options, keys=work.arguments["keys"])
         return Plan(await Learner(work.context, options).unsettled(keys))
 
     async def do(self, work: Work, piece: int) -> Mapping[str, int]:

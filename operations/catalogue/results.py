@@ -35,6 +35,16 @@ class Loaded(BaseModel):
     sessions_unusable: int = Field(
         default=0, description="Left out: they hold the whole catalogue, so nothing is to rank."
     )
+    trials_forgotten: int = Field(
+        default=0,
+        description="Paid rankings of what a former first stage had chosen, which a new one has "
+        "replaced.",
+    )
+    weights_forgotten: list[str] = Field(
+        default=[],
+        description="How hints were chosen (`none`, `static`, `ppo:` and a release), of each "
+        "measured weight of a model that went with the former first stage.",
+    )
     malformed: int = Field(default=0, description="Rows that were skipped.")
     warnings: int = Field(default=0, description="Rows that were repaired or look odd.")
     notes: list[str] = Field(default=[], description="The first of both, with file and line.")

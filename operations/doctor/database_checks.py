@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 
 from ...errors import InputError, PoolerError, Re2llmError, ReleaseMisfitError
 from ...knowledge.domains import find_domain, list_domains
 from ...knowledge.inspection import inspect_database
+from ...knowledge.releases import RELEASE
 from ...ranking.release_cache import served_policy
+from ...ranking.serving_state import serving_state_of
 from ...records import counted
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
@@ -90,6 +93,21 @@ async def _catalogue_checks(options: RunOptions) -> list[Check]:
             said = f"{error.problem} It is not used: the best verified hint is given, or none."
             release = Check(name="release", status="note", found=said, remedy=error.remedy)
         else:
-            fits = f"release {served.number} fits the model" if served else "none is active"
-            release = Check(name="release", status="ok", found=fits)
+            release = await _fitting(options, found.name, served and served.number)
     return [catalogue, release]
+
+
+async def _fitting(options: RunOptions, domain: str, number: int | None) -> Check:
+    """Say that the active release fits the model, and whether the model's weight is known."""
+    if number is None:
+        return Check(name="release", status="ok", found="none is active")
+    fits = f"release {number} fits the model"
+    serving = await serving_state_of(options, domain)
+    if options.fuse == "learned" and not {f"{RELEASE}{number}", "ppo"} & serving.fusions.keys():
+        said = (
+            f"{fits}, but no weight of the model beside the first stage is known for it, so the "
+            "model is asked, whatever it adds. A first stage that is fitted anew forgets the weight"
+        )
+        remedy = f"`re2llm train --domain {shlex.quote(domain)}` measures it again."
+        return Check(name="release", status="note", found=said, remedy=remedy)
+    return Check(name="release", status="ok", found=fits)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...knowledge.catalogue import fetch_embeddings, fetch_items
-from ...knowledge.first_stages import describe_first_stage, store_first_stage
+from ...knowledge.first_stages import Forgotten, describe_first_stage, store_first_stage
 from ...knowledge.sessions.evidence import EvidenceIndex
 from ...knowledge.sessions.training_sessions import count_sessions, training_sessions
 from ...ranking.first_stage import first_stage_task
@@ -24,6 +24,7 @@ from ..database import in_domain
 
 _MOST = 4000
 """Sessions to learn the scorer from, which bounds the time of a fit."""
+_MOST_SEEN = 50
 _CHANGED = 0.1
 _STAGE = "fitting the first stage"
 
@@ -43,23 +44,33 @@ async def fit_first_stage(
         How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`), and
         how many training sessions there were (`of`); `None` where there are none.
     """
+    metrics, _ = await refit_first_stage(options, progress=progress)
+    return metrics
+
+
+async def refit_first_stage(
+    options: RunOptions, *, progress: Progress = silent
+) -> tuple[Mapping[str, Any] | None, Forgotten]:
+    """Likewise, and return, too, what was forgotten with the old one."""
     # Of those that want the same fit, one does the work.
     async with options.services.one_at_a_time(f"first stage {options.domain}".encode()):
         return await _fit(options, progress)
 
 
-async def _fit(options: RunOptions, progress: Progress) -> Mapping[str, Any] | None:
+async def _fit(
+    options: RunOptions, progress: Progress
+) -> tuple[Mapping[str, Any] | None, Forgotten]:
     async with in_domain(options, None) as (connection, domain):
         known = await describe_first_stage(connection, domain.id)
         if known is not None and known.revision == domain.revision:
-            return known.metrics
+            return known.metrics, Forgotten()
         count = await count_sessions(connection, domain)
         if known is not None and abs(count - known.metrics["of"]) < _CHANGED * known.metrics["of"]:
-            return known.metrics
+            return known.metrics, Forgotten()
     async with in_catalogue(options, domain):
         index = await evidence_of(options.services, domain)
     if index is None:
-        return None
+        return None, Forgotten()
     async with in_domain(options, domain.name) as (connection, domain):
         sessions = await training_sessions(connection, domain)
         drawn = set(random_sessions(index.trusted_keys, _MOST, options.settings.seed))
@@ -73,14 +84,14 @@ async def _fit(options: RunOptions, progress: Progress) -> Mapping[str, Any] | N
         loop.call_soon_threadsafe(progress, _STAGE, done, total)
 
     model, metrics = await asyncio.to_thread(
-        _fitted, sessions, chosen, items, embeddings, index, options.settings.prompt_history, report
+        fitted, sessions, chosen, items, embeddings, index, options.settings.prompt_history, report
     )
     # Under the revision whose sessions it knows: what came meanwhile must count as new.
     async with in_domain(options, None, write=True) as (connection, _):
         return await store_first_stage(connection, domain, model, metrics)
 
 
-def _fitted(
+def fitted(
     sessions: Sequence[tuple[int, Session]],
     chosen: Sequence[tuple[int, Session]],
     items: Mapping[str, Item],
@@ -89,6 +100,16 @@ def _fitted(
     longest: int,
     report: Callable[[int, int], None],
 ) -> tuple[bytes, dict[str, Any]]:
+    """Fit the first stage, and return it with how it does. Blocks.
+
+    Args:
+        sessions: Key and session of all training sessions.
+        chosen: Those to learn the scorer from, with candidates.
+        items: Those of the catalogue that they name.
+        embeddings: Of these, shape `[384]` each.
+        longest: How many items of a history are looked at.
+        report: Called with finished and all steps.
+    """
     from ...policies.first_stage.learning import (  # noqa: PLC0415  # torch takes seconds to load
         LearningSession,
         fit_first_stage,
@@ -99,11 +120,15 @@ def _fitted(
         candidates = [i for i in session.candidates or () if i in items]
         if session.target not in candidates or len(candidates) != len(session.candidates or ()):
             continue  # an item has left the catalogue
+        offered = len(candidates)
+        if index.repeats:  # sampled candidates hold no other item of the history
+            recent = dict.fromkeys(reversed(session.history[-_MOST_SEEN:]))
+            candidates += [i for i in recent if i in items and i not in candidates]
         evidence = index.table(session.history, candidates, leave_out=key)
         past = [items[i] for i in session.history[-longest:] if i in items]
         listed = [items[i] for i in candidates]
-        task = first_stage_task(session.history, past, listed, evidence, embeddings)
-        learning.append(LearningSession(key, task, candidates.index(session.target)))
+        task = first_stage_task(session.history, past, listed, evidence, embeddings, index.repeats)
+        learning.append(LearningSession(key, task, candidates.index(session.target), offered))
     # No API key alone decides what people choose: its surplus counts here no more than as evidence.
     counted = [one for one in sessions if one[0] not in index.beyond] or sessions
     late = set(index.keys)

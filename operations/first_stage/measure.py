@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..sessions.enough import ENOUGH_SESSIONS
 from ..sessions.selection import selected_sessions
-from .fit import fit_first_stage
+from .fit import refit_first_stage
 from .fusion import learn_fusions, what_it_adds
 
 _STAGE = "asking the model"
@@ -35,6 +36,9 @@ class Measured:
         llm_calls: Model calls, retries included; trials that were paid before cost none.
         cost: By `RE2LLM_PRICES`.
         stopped: Why it stopped before all sessions were asked about, or `None`.
+        trials_forgotten: Paid rankings of what a former first stage had chosen, which a new one has
+            replaced.
+        weights_forgotten: How hints were chosen, of each measured weight of a model that went, too.
     """
 
     domain: str
@@ -44,6 +48,8 @@ class Measured:
     llm_calls: int
     cost: float
     stopped: Re2llmError | None
+    trials_forgotten: int = 0
+    weights_forgotten: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON primitives."""
@@ -74,7 +80,7 @@ async def measure(
     _, options, budget = await budgeted(
         fused, "measure", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    await fit_first_stage(options, progress=progress)
+    _, forgotten = await refit_first_stage(options, progress=progress)
     keys = random_sessions(await selected_sessions(options), sessions, options.settings.seed)
     if not keys:
         raise InputError(
@@ -107,5 +113,6 @@ async def measure(
         fusion=fusion,
         says=what_it_adds(fusion),
         **spent(budget),
+        **forgotten.paid(),
         stopped=stopped,
     )

@@ -74,7 +74,7 @@ async def learn(
         reflects=True,
     )
     budget.max_hints = min(max_hints, options.settings.hints_max)
-    keys = await sessions_to_learn_from(options, sessions, keys, progress=progress)
+    keys, forgotten = await sessions_to_learn_from(options, sessions, keys, progress=progress)
     learner = Learner(context, options)
     todo = await learner.unsettled(keys)
     before = len(keys) - len(todo)
@@ -98,6 +98,7 @@ async def learn(
         retired_hints=learner.retired,
         tidied=tidied,
         **spent(budget),
+        **forgotten.paid(),
         tokens=budget.tokens,
         hints=hints,
         advice="" if hints else _advice(learner, len(keys), before),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -37,6 +38,9 @@ class Learned:
         advice: What to do if there is too little to learn from; else empty.
         full: Whether it stopped early because there were as many hints as are allowed. Tidying may
             have retired some since.
+        trials_forgotten: Paid rankings of what a former first stage had chosen, which a new one has
+            replaced.
+        weights_forgotten: How hints were chosen, of each measured weight of a model that went, too.
         stopped: Why else it stopped early: the budget is spent, or the model has long been down.
     """
 
@@ -62,6 +66,8 @@ class Learned:
     advice: str
     full: bool
     stopped: Re2llmError | None
+    trials_forgotten: int = 0
+    weights_forgotten: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON primitives, without `stopped`."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError
+from ...knowledge.first_stages import Forgotten
 from ...knowledge.hint_store.trials import hit_ranks
 from ...knowledge.sessions.training_sessions import fewest_candidates
 from ...llm.prices import call_cost
@@ -15,7 +16,7 @@ from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ...settings import Settings
 from ..database import in_domain
-from ..first_stage.fit import fit_first_stage
+from ..first_stage.fit import refit_first_stage
 from ..sessions.enough import ENOUGH_SESSIONS
 from ..sessions.selection import selected_sessions
 
@@ -44,8 +45,10 @@ async def sessions_to_learn_from(
     keys: Sequence[int] | None = None,
     *,
     progress: Progress = silent,
-) -> list[int]:
+) -> tuple[list[int], Forgotten]:
     """Return the keys of the sessions to learn from, and fit the first stage that is asked with.
+
+    What was forgotten with a former first stage is returned, too.
 
     Args:
         files: As for `learn`; likewise the keys.
@@ -63,8 +66,9 @@ async def sessions_to_learn_from(
         )
     if options.fuse == "learned":
         await _require_possible_misses(options)
-        await fit_first_stage(options, progress=progress)
-    return found
+        _, forgotten = await refit_first_stage(options, progress=progress)
+        return found, forgotten
+    return found, Forgotten()
 
 
 async def _require_possible_misses(options: RunOptions) -> None:

@@ -21,6 +21,7 @@ from ...errors import InputError
 from ...knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
 from ...knowledge.domains import Domain, claim_domain, find_domain, mark_changed
 from ...knowledge.engine import unreachable
+from ...knowledge.first_stages import Forgotten
 from ...knowledge.meaning_index import index_meaning
 from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
@@ -32,7 +33,7 @@ from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ...runtime.services import Services
 from ..catalogue.results import Loaded
-from ..first_stage.fit import fit_first_stage
+from ..first_stage.fit import refit_first_stage
 from ..sessions.enough import session_advice
 
 _BATCH = 256
@@ -57,7 +58,8 @@ async def load(
 ) -> Loaded:
     """Load a catalogue and its training sessions from files, all or nothing.
 
-    Loading again changes nothing.
+    Loading the same files again changes nothing. Changed rows replace title and attributes, and
+    what a file no longer has stays.
 
     Args:
         dataset: A name in `data.readers.READERS`: `hetrec`, `movielens`, `amazon`, `jsonl` or
@@ -101,12 +103,14 @@ async def load(
     finally:
         ticking.cancel()
     loaded.advice = " ".join(filter(None, [loaded.advice, await _index(options, loaded, progress)]))
+    forgotten = Forgotten()
     if loaded.sessions:  # also where an interrupted run has loaded them
-        await fit_first_stage(replace(options, domain=name), progress=progress)
+        _, forgotten = await refit_first_stage(replace(options, domain=name), progress=progress)
     counts = {
         "malformed": report.malformed,
         "warnings": report.warnings,
         "notes": report.notes,
+        **forgotten.paid(),
     }
     return loaded.model_copy(update=counts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -42,6 +42,9 @@ class TrainedRelease:
             stage and what it adds; empty where the model alone ranks.
         seconds: How long it took.
         retired_hints: Hints that were retired for harm that its trials have shown.
+        trials_forgotten: Paid rankings of what a former first stage had chosen, which a new one has
+            replaced.
+        weights_forgotten: How hints were chosen, of each measured weight of a model that went, too.
     """
 
     domain: str
@@ -66,6 +69,8 @@ class TrainedRelease:
     fusion: Mapping[str, Any]
     seconds: float
     retired_hints: list[RetiredHint]
+    trials_forgotten: int = 0
+    weights_forgotten: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON primitives."""

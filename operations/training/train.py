@@ -115,6 +115,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         fusion=fusions,
         all_cells=len(tried.states) * sum(math.comb(len(hints), n) for n in range(most + 1)),
         **spent(budget),
+        **drawn.forgotten.paid(),
         unanswered=tried.table.unanswered,
         seconds=round(time.perf_counter() - started, 1),
         retired_hints=await judge_by_trials(options),

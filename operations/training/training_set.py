@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import InputError
+from ...knowledge.first_stages import Forgotten
 from ...knowledge.hint_store.hints import Hint, HintAndEmbedding, best_hints, find_hints
 from ...ranking.hints.panels import random_sessions
 from ...ranking.hints.stats import update_stats
@@ -14,7 +15,7 @@ from ...records import counted
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress
 from ..database import in_domain
-from ..first_stage.fit import fit_first_stage
+from ..first_stage.fit import refit_first_stage
 from ..sessions.enough import ENOUGH_SESSIONS, FEWEST_TO_TRAIN
 
 
@@ -26,11 +27,13 @@ class TrainingSet:
         domain_id: Key of the domain.
         sessions: Keys of the training sessions, in random order; the first ones are the panel.
         hints: The hints that are tried on the panel.
+        forgotten: What went with the former first stage.
     """
 
     domain_id: int
     sessions: Sequence[int]
     hints: Sequence[Hint]
+    forgotten: Forgotten
 
 
 async def draw_training_set(
@@ -48,7 +51,7 @@ async def draw_training_set(
     Raises:
         InputError: There are too few sessions or active hints.
     """
-    await fit_first_stage(options, progress=progress)
+    _, forgotten = await refit_first_stage(options, progress=progress)
     keys = random_sessions(sessions, options.settings.train_sessions, options.settings.seed)
     if hints is None:
         domain_id, measured = await promising_hints(options)
@@ -58,7 +61,7 @@ async def draw_training_set(
             domain_id, chosen = domain.id, await find_hints(connection, domain.id, hints)
     if not chosen or len(keys) < FEWEST_TO_TRAIN:
         raise _too_little(options.domain, len(chosen), len(keys))
-    return TrainingSet(domain_id, keys, chosen)
+    return TrainingSet(domain_id, keys, chosen, forgotten)
 
 
 async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:

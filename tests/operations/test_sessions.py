@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,11 @@ from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.access.keys import check_key, create_key
 from re2llm.knowledge.catalogue import refresh_popularity
 from re2llm.knowledge.domains import find_domain, mark_changed
-from re2llm.knowledge.first_stages import describe_first_stage, store_first_stage
+from re2llm.knowledge.first_stages import Forgotten, describe_first_stage, store_first_stage
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import NO_HINT, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.hint_store.trials import Trial, store_trial
-from re2llm.knowledge.schema.fusions import FusionRow
+from re2llm.knowledge.schema.fusions import FirstStageRow, FusionRow
 from re2llm.knowledge.schema.tables import HintRow, TrialRow
 from re2llm.knowledge.sessions.evidence import EvidenceIndex
 from re2llm.knowledge.sessions.sources import beyond_share
@@ -33,7 +35,9 @@ from re2llm.knowledge.sessions.training_sessions import (
     store_sessions,
 )
 from re2llm.operations.first_stage.fit import fit_first_stage
+from re2llm.operations.first_stage.measure import measure
 from re2llm.operations.hints import manage as hint_operations
+from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
@@ -441,10 +445,54 @@ async def test_a_fit_on_older_sessions_replaces_no_newer_one(
         await mark_changed(connection, older)
     fitted = await fit_first_stage(options)
     async with services.engine.begin() as connection:
-        kept = await store_first_stage(connection, older, b"late", {"of": 1})
+        kept, gone = await store_first_stage(connection, older, b"late", {"of": 1})
         known = await describe_first_stage(connection, older.id)
     assert known is not None
     assert kept == known.metrics == fitted
+    assert gone == Forgotten()
+
+
+def write_more(file: Path) -> Path:
+    """Write sessions enough for another fit, which nobody has loaded."""
+    more = [
+        {"history": [IDS[n], IDS[n + 1], IDS[n + 2]], "target": IDS[n + 3]}
+        for n in range(len(SESSIONS) // 5 + 1)
+    ]
+    file.write_text("".join(json.dumps(one) + "\n" for one in more))
+    return file
+
+
+async def test_what_a_load_forgets_is_told(
+    services: Services, domain: str, shop: Caller, tmp_path: Path
+) -> None:
+    await fit_first_stage(await resolve_context(Context(domain=domain)))
+    await measured(services, domain, ("none", "ppo:1"))
+    more = write_more(tmp_path / "more.jsonl")
+    words = ("load", "--domain", domain, "--sessions", str(more))
+    said = " ".join((await asyncio.to_thread(command, *words)).output.split())
+    assert "the first stage was fitted anew" in said
+    assert "1 trial" in said
+    assert f"`re2llm measure --domain {domain}` and `re2llm train --domain {domain}`" in said
+    assert (await kept(services, domain))[1:] == (0, 0)
+    again = json.loads((await asyncio.to_thread(command, *words, "--json")).stdout)
+    assert (again["trials_forgotten"], again["weights_forgotten"]) == (0, [])
+
+
+async def test_what_learning_and_measuring_forget_is_in_their_outcomes(
+    services: Services, domain: str, shop: Caller
+) -> None:
+    context = Context(domain=domain, model="offline", fuse="learned")
+    options = await resolve_context(context)
+    for operation in (partial(learn, max_llm_calls=1), partial(measure, sessions=2)):
+        await fit_first_stage(options)
+        await measured(services, domain, ("none", "ppo:1"))
+        async with services.engine.begin() as connection:
+            found = await find_domain(connection, domain)
+            row = update(FirstStageRow).where(FirstStageRow.domain_id == found.id)
+            await connection.execute(row.values(metrics={"of": 1}, revision=0))
+        done = (await operation(context)).as_dict()
+        assert done["trials_forgotten"] >= 1  # the learner has paid for some, too
+        assert done["weights_forgotten"] == ["none", "ppo:1"]
 
 
 async def test_of_a_very_long_session_the_newest_items_are_kept(
