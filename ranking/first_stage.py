@@ -24,11 +24,13 @@ def first_stage_task(
     candidate_items: Sequence[Item],
     evidence: Floats | None,
     embeddings: Mapping[str, NDArray[np.float32]],
+    repeats: float,
 ) -> FirstStageTask:
     """Return the task of the first stage.
 
     Args:
         embeddings: Of the items, shape `[384]` each.
+        repeats: The part of the past sessions that chose an item of their own history.
     """
     return FirstStageTask(
         history=history,
@@ -39,6 +41,7 @@ def first_stage_task(
             np.array([embeddings[item.id] for item in history_items]),
             np.array([embeddings[item.id] for item in candidate_items]),
         ),
+        repeats=repeats,
     )
 
 

@@ -61,7 +61,8 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
     session = state.get("training_session")
     evidence = index.table(history, ids, leave_out=session) if index else None
     pool = ids
-    task = first_stage_task(history, past, [items[i] for i in pool], evidence, vectors)
+    repeats = index.repeats if index else 0.0
+    task = first_stage_task(history, past, [items[i] for i in pool], evidence, vectors, repeats)
     scores = await first_stage_scores(domain, task, options, session=session)
     scored = dict(zip(pool, scores.tolist(), strict=True))
     if listed is None:

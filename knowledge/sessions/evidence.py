@@ -24,6 +24,7 @@ from ...records import Session
 from ..catalogue_places import listed_near
 from ..rounding import rounded
 from .continuations import Continuations, Rows
+from .repeats import repeated
 from .session_counts import Counts, SessionCounts, incidence, near_items, summed
 from .sources import beyond_share
 
@@ -60,6 +61,9 @@ class EvidenceIndex:
         keyed: The API key's id of each session that came with one, by the session's key.
         share: The largest part of the counted sessions, and of each number, that may come with
             one key.
+
+    Attributes:
+        repeats: The part of the counted sessions that chose an item of their own history.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class EvidenceIndex:
         self._beyond = beyond_share(there, len(sessions), share)
         ignored = {self._rows[key] for key in self._beyond}
         self._counted = len(sequences) - len(ignored)
+        self.repeats = repeated(s for key, s in sessions if key not in self._beyond)
         self._share = share
         self._ignored = np.array(sorted(ignored), dtype=np.int64)
         counted = [s[:0] if row in ignored else s for row, s in enumerate(self._sequences)]
@@ -267,7 +272,8 @@ class EvidenceIndex:
 
         def count(part: SessionCounts, own: Rows) -> Counts:
             together = np.array([part.with_item(item, own)[codes] for item in recent])
-            return together.reshape(len(recent), len(codes))
+            # An item is not chosen together with itself.
+            return together.reshape(len(recent), len(codes)) * (recent[:, None] != codes)
 
         together = self._capped(count, own)
         sizes = np.outer(self._chosen_by(recent, own) + 1, self._chosen_by(codes, own) + 1)

@@ -29,6 +29,8 @@ _RECENT = 5
 _MOST = 50
 """Items of the history whose attributes count."""
 
+_OFTEN = 0.5
+
 NEARNESS_NAMES = ("near_history", "near_recent", "near_one", "near_last")
 """Columns of `nearness`."""
 
@@ -60,6 +62,7 @@ class FirstStageTask:
         candidate_items: The items to rank.
         evidence: Shape `[candidates, kinds]`; `None` where nothing is known.
         nearness: Shape `[candidates, 4]`, from `nearness`.
+        repeats: The part of the past sessions that chose an item of their own history.
     """
 
     history: Sequence[str]
@@ -67,6 +70,7 @@ class FirstStageTask:
     candidate_items: Sequence[Item]
     evidence: Floats | None
     nearness: Floats
+    repeats: float = 1.0
 
     @property
     def candidates(self) -> list[str]:
@@ -136,11 +140,32 @@ def nearness(history: NDArray[np.float32], candidates: NDArray[np.float32]) -> F
 def evidence_sum(task: FirstStageTask) -> Floats:
     """Add all kinds of evidence with equal weights: an order that nothing had to learn.
 
+    Evidence favors what goes with the history, and so the history itself: where most people choose
+    something new, that comes first.
+
     Returns:
         Shape `[candidates]`, mean 0 and deviation 1.
     """
     columns = np.log1p(np.maximum(task.numbers, 0)).T
-    return standardised(np.sum([standardised(column) for column in columns], axis=0))
+    scores = standardised(np.sum([standardised(column) for column in columns], axis=0))
+    return unseen_first(scores, task) if task.repeats < _OFTEN else scores
+
+
+def unseen_first(scores: Floats, task: FirstStageTask) -> Floats:
+    """Put candidates of the history behind the others, each part in its order.
+
+    Args:
+        scores: Shape `[candidates]`.
+
+    Returns:
+        Likewise, mean 0 and deviation 1.
+    """
+    known = set(task.history)
+    seen = np.array([item in known for item in task.candidates], dtype=bool)
+    if seen.all() or not seen.any():
+        return scores
+    behind = scores[seen].max() - scores[~seen].min() + 1
+    return standardised(np.where(seen, scores - max(behind, 0), scores))
 
 
 def _numbers(past: Attributes, offered: Attributes) -> list[Floats]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from ...arrays import Floats
 from ...knowledge.hint_store.trials import ndcg
 from ...records import Session
+from ..session_stats import standardised
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .fitting import EPOCHS, MEMBERS, Lists, fit
 from .folds import FOLDS, folds_of
 from .item_factors import ItemFactors
-from .model import FirstStage
+from .model import FirstStage, learned_scores
 
 FEWEST = 50
 """Sessions below which the plain sum of the evidence is as good as anything that is learned."""
@@ -30,11 +31,14 @@ class LearningSession:
         key: Of the training session.
         task: Its candidates in their stored order, and evidence that leaves the session out.
         chosen: The row of the chosen candidate.
+        offered: How many of the candidates were offered; items of the history may follow, from
+            which it learns how often those are chosen again. `None` for all.
     """
 
     key: int
     task: FirstStageTask
     chosen: int
+    offered: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def fit_first_stage(
     learned, scores, scorer = 0.0, sums, None
     if len(learning) >= FEWEST:
         lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
-        held_out = _held_out_scores(lists, groups, seed, advance)
+        held_out = _held_out_scores(lists, groups, learning, seed, advance)
         learned = mean_ndcg(held_out, chosen)
         # All in one chain, they have no model that has not seen it.
         if learned > plain and len(np.unique(groups)) > 1:
@@ -110,7 +114,11 @@ def fit_first_stage(
 
 
 def _held_out_scores(
-    lists: Lists, groups: NDArray[np.int64], seed: int, advance: Callable[[], None]
+    lists: Lists,
+    groups: NDArray[np.int64],
+    learning: Sequence[LearningSession],
+    seed: int,
+    advance: Callable[[], None],
 ) -> list[Floats]:
     """Return the scores of each session's candidates, by a scorer that was fitted without it."""
     scores = [np.zeros(len(features)) for features in lists.features]
@@ -120,7 +128,7 @@ def _held_out_scores(
             continue
         scorer = fit(lists.part(rest), seed=seed, on_epoch=advance)
         for row in held.tolist():
-            scores[row] = scorer.score(lists.features[row])
+            scores[row] = learned_scores(scorer, learning[row].task, lists.features[row])
     return scores
 
 
@@ -152,7 +160,11 @@ def _lists(
 def _by_key(
     learning: Sequence[LearningSession], scores: Sequence[Floats]
 ) -> dict[int, NDArray[np.float32]]:
-    return {each.key: row.astype(np.float32) for each, row in zip(learning, scores, strict=True)}
+    found: dict[int, NDArray[np.float32]] = {}
+    for each, row in zip(learning, scores, strict=True):
+        whole = each.offered is None or each.offered == len(row)
+        found[each.key] = (row if whole else standardised(row[: each.offered])).astype(np.float32)
+    return found
 
 
 def mean_ndcg(scores: Sequence[Floats], chosen: Sequence[int]) -> float:

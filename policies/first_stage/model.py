@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 
 from ...arrays import Floats
 from ...errors import InputError
-from .features import FirstStageTask, candidate_features, evidence_sum
+from .features import FirstStageTask, candidate_features, evidence_sum, unseen_first
 from .item_factors import ItemFactors
 from .scorer import Scorer
 
@@ -52,7 +52,7 @@ class FirstStage:
         if self.scorer is None:
             return evidence_sum(task)
         factors = self.factors.scores(task.history, task.candidates)
-        return self.scorer.score(candidate_features(task, factors))
+        return learned_scores(self.scorer, task, candidate_features(task, factors))
 
     def dump(self) -> bytes:
         """Return it as safetensors."""
@@ -105,6 +105,16 @@ class FirstStage:
                 f"It does not fit this version: {error}.",
                 "Fit it again with `re2llm train`.",
             ) from error
+
+
+def learned_scores(scorer: Scorer, task: FirstStageTask, features: Floats) -> Floats:
+    """Score candidates with a scorer.
+
+    Where nobody chose again what they had, it could not learn what such an item is worth: then
+    these come last.
+    """
+    scores = scorer.score(features)
+    return scores if task.repeats else unseen_first(scores, task)
 
 
 def _packed(items: Sequence[str]) -> NDArray[np.uint8]:

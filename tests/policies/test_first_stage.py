@@ -10,6 +10,7 @@ import pytest
 import torch
 from re2llm.errors import InputError
 from re2llm.knowledge.sessions.evidence import EVIDENCE, EvidenceIndex
+from re2llm.operations.first_stage.fit import fitted
 from re2llm.policies.first_stage.features import (
     FEATURE_NAMES,
     FirstStageTask,
@@ -286,6 +287,58 @@ def test_equal_scores_are_worth_what_their_orders_are_on_average(scores: list[fl
         expected = np.mean([1 / np.log2(rank + 2) for rank in ranks])
         assert mean_ndcg([np.array(scores)], [chosen]) == pytest.approx(expected)
     assert mean_ndcg([np.zeros(50)], [7]) == pytest.approx(0.0909, abs=1e-4)  # cut off at 10
+
+
+def test_where_nobody_chooses_again_what_they_had_it_comes_last() -> None:
+    sessions = _grouped(60, 11)
+    index = EvidenceIndex(sessions)
+    assert index.repeats == 0
+    _, session = sessions[0]
+    offered = (*session.history, *(i for i in session.candidates or ()))
+    task = _task(dataclasses.replace(session, candidates=offered), index, None)
+    scores = [evidence_sum(dataclasses.replace(task, repeats=part)) for part in (0.0, 0.1, 0.9)]
+    assert (scores[0] == scores[1]).all()
+    seen, unseen = scores[0][:3], scores[0][3:]
+    assert seen.max() < unseen.min()
+    assert scores[2][:3].max() > scores[2][3:].min()
+    assert list(np.argsort(seen)) == list(np.argsort(scores[2][:3]))
+    assert list(np.argsort(unseen)) == list(np.argsort(scores[2][3:]))
+    scorer = fit(Lists([candidate_features(task, np.zeros((13, len(FACTOR_NAMES))))] * 5, [0] * 5))
+    stage = FirstStage(ItemFactors.of([]), scorer, {}, 0)
+    learned = stage.scores(dataclasses.replace(task, repeats=0.0))
+    assert learned[:3].max() < learned[3:].min()
+    assert stage.scores(dataclasses.replace(task, repeats=0.1))[:3].max() > learned[:3].max()
+
+
+@pytest.mark.slow
+def test_what_was_had_is_chosen_again_as_often_as_in_training() -> None:
+    """Two in a hundred choose an item of their history, and callers offer all of it."""
+    draw = random.Random(12)
+    repeating: list[tuple[int, Session]] = []
+    for key, session in _grouped(700, 12):
+        target = draw.choice(session.history) if draw.random() < 0.02 else session.target
+        candidates = [target or "", *(i for i in session.candidates or () if i != session.target)]
+        repeating.append((key, Session(session.history, target, tuple(candidates[:CANDIDATES]))))
+    ids = {item for _, s in repeating for item in (*s.history, *(s.candidates or ()))}
+    items = {item: Item(item, item) for item in ids}
+    unit = np.eye(1, 384, dtype=np.float32)[0]
+    index = EvidenceIndex(repeating[:600])
+    data, report = fitted(
+        *(repeating[:600], repeating[:600], items, dict.fromkeys(ids, unit), index, 50),
+        lambda _done, _total: None,
+    )
+    assert report["kept"] == "learned"
+    stage = FirstStage.load(data)
+    assert all(len(stage.held_out[key]) == CANDIDATES for key, _ in repeating[:600])
+    fresh = [session for _, session in repeating[600:] if session.target not in session.history]
+    ranks: list[int] = []
+    for session in fresh:
+        offered = (*(session.candidates or ()), *session.history)
+        task = _task(dataclasses.replace(session, candidates=offered), index, None)
+        task = dataclasses.replace(task, nearness=np.ones((len(offered), 4)), repeats=index.repeats)
+        scores = stage.scores(task)
+        ranks.append(1 + int((scores > scores[offered.index(session.target or "")]).sum()))
+    assert np.mean([rank <= 3 for rank in ranks]) > 0.7
 
 
 def test_nearness_by_hand() -> None:

@@ -139,6 +139,7 @@ def test_what_is_chosen_together_is_counted_right() -> None:
     }
     assert rows["c"]["with_recent"] == round(100 * 2 / (4 * 3) ** 0.5, 2)
     assert rows["g"]["with_recent"] == 0
+    assert rows["a"]["with_recent"] == 0, "an item is not chosen together with itself"
     assert rows["c"]["near_recent"] == round(2 / 3**0.5, 2)
     assert rows["d"]["near_recent"] == round(2 / 2**0.5, 2)
     assert rows["g"]["similar_sessions"] == 0
