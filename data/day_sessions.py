@@ -7,7 +7,7 @@ are more than three; the last one is the target.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -85,6 +85,7 @@ def day_sessions(
     *,
     longer_than: int = LONGER_THAN,
     order: RowOrder | None = None,
+    on_short: Callable[[], None] = lambda: None,
 ) -> Iterator[DatedSession]:
     """Stream the day sessions of users, one user in memory at a time.
 
@@ -96,6 +97,7 @@ def day_sessions(
             `in_user_order` groups others.
         longer_than: How many items a day must exceed to count.
         order: That of the file, once all its rows were seen; `None` says that it is not known.
+        on_short: Called for each day that does not count.
 
     Yields:
         Users in the order given, the days of each in time order.
@@ -122,6 +124,8 @@ def day_sessions(
             if len(chosen) > longer_than:
                 *history, target = (rating.item for rating in chosen)
                 yield DatedSession(chosen[-1].timestamp, Session(tuple(history), target))
+            else:
+                on_short()
 
 
 def _in_time_order(user: str, rows: Iterable[Rating], order: RowOrder) -> list[Rating]:

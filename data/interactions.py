@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from ..errors import InputError
-from ..records import Item, Session
+from ..records import Item, Session, counted
 from .attributes import read_attributes
 from .cells import NOTHING, cell_value, plain_number
 from .columns import choose_columns
@@ -100,20 +100,31 @@ class TableReader:
         order = RowOrder()
         ratings = in_user_order(self._ratings(report, known), order)
         dated = "time" in self._columns
-        sessions = 0
+        sessions = short = 0
+
+        def on_short() -> None:
+            nonlocal short
+            short += 1
+
         if self._options.by_user or not dated:
             for session in user_sessions(ratings, order=order):
                 sessions += 1
                 yield session
             needed = "2 or more interactions"
         else:
-            for found in day_sessions(ratings, order=order):
+            for found in day_sessions(ratings, order=order, on_short=on_short):
                 sessions += 1
                 yield found.session
             needed = f"{LONGER_THAN + 1} or more interactions on one day"
         if not sessions:
             more = "" if self._options.by_user or not dated else " Or pass `by_user`."
             report.remarks.append(f"No user has {needed}, so there is no session.{more}")
+        elif short:
+            report.remarks.append(
+                f"{counted(short, 'day')} on which a user had fewer than {LONGER_THAN + 1} "
+                f"interactions {'is' if short == 1 else 'are'} no session. Pass `by_user` to make "
+                "one session of all that a user chose."
+            )
 
     def _taken(self) -> str:
         taken = [f"{role} = {name}" for role, name in self._columns.items()]

@@ -110,7 +110,8 @@ def test_tables_of_any_kind_give_items_and_sessions(tmp_path: Path, write) -> No
     assert list(reader.sessions(report, {item.id for item in found})) == [SESSION]
     assert (report.malformed, report.warnings) == (0, 0)
     assert report.bytes_read == reader.item_bytes + reader.session_bytes
-    (told,) = report.remarks
+    told, short = report.remarks
+    assert "1 day on which" in short
     assert "user = " in told
     assert "title = title, and all other columns are attributes" in told
 
@@ -313,6 +314,25 @@ def test_a_log_says_the_same_upside_down(tmp_path: Path, kind: str, write, by_us
         read = TableReader(write(tmp_path / "log", log), TableOptions(by_user=by_user))
         found = list(read.sessions(ReadReport()))
         assert found == [Session(tuple("abcd"), "e")] * 2
+
+
+@pytest.mark.parametrize(("short", "said"), [(0, ""), (1, "1 day on"), (3, "3 days on")])
+def test_days_that_are_too_short_for_a_session_are_counted(
+    tmp_path: Path, short: int, said: str
+) -> None:
+    days = [(0, "abcd"), *((n, "abc") for n in range(1, short + 1))]
+    table = [
+        {"user": "ann", "item": item, "time": START + 86_400 * day}
+        for day, of in days
+        for item in of
+    ]
+    log, report = csv(tmp_path / "log.csv", table), ReadReport()
+    assert len(list(TableReader(log).sessions(report))) == 1
+    assert [line.partition(" which")[0] for line in report.remarks] == ([said] if said else [])
+    assert not said or "fewer than 4 interactions" in report.remarks[0]
+    report = ReadReport()
+    assert list(TableReader(log, TableOptions(by_user=True)).sessions(report))
+    assert not report.remarks
 
 
 def test_a_log_in_no_order_keeps_that_of_equal_times(tmp_path: Path) -> None:
