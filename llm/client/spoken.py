@@ -199,8 +199,8 @@ def _calls(message: AIMessage) -> list[ToolCallChunk]:
 
 def _rest(answer: str, shown: str) -> str:
     """Return what is still to be shown; after words that were no part of it, all of it."""
-    # An answer that had thoughts is stripped of the blanks around it.
-    if answer == shown.strip():
+    # An answer that had thoughts or calls is stripped of what stood around it.
+    if answer in {shown.strip(), shown.rstrip(" \t\n`")}:
         return ""
     for start in (shown, shown.lstrip()):
         if answer.startswith(start):

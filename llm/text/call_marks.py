@@ -16,12 +16,12 @@ CALL = re.compile(
 """What a call begins with, in any family's dialect."""
 BARE = re.compile(r"^[ \t]{0,9}(?:```\w{0,10}\s{0,9})?(?=[\[{])", re.MULTILINE)
 """What JSON begins with that has no mark: a line of its own, or a block of code."""
+BARE_IN_TEXT = r"\n[ \t]{0,9}[\[{]"
+"""The same within a text, where a block of code has a mark of its own."""
 CALL_BEGINNINGS = (
     "[tool_call",
     "[function_call",
     "```",
-    "\n[",
-    "\n{",
     "\u273ffunction\u273f",
     "to=functions.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .call_marks import CALL, CALL_BEGINNINGS, TOKEN_BEGINNINGS
+from .call_marks import BARE_IN_TEXT, CALL, CALL_BEGINNINGS, TOKEN_BEGINNINGS
 
 _IN_BRACKETS = ("think", "thinking", "thought", "thoughts", "reasoning", "scratchpad")
 _THOUGHT = r"(?:think(?:ing)?|thoughts?|reasoning|monologue|scratchpad)"
@@ -83,7 +83,9 @@ MARKS = (
 )
 """How a mark may begin that is no tag of a thought or call, in lower case; models write any."""
 _MARK = re.compile(
-    rf"{'|'.join(map(re.escape, sorted(MARKS)))}|(?:<|&lt;)/?{_ANY}|{CALL.pattern}", re.IGNORECASE
+    rf"{'|'.join(map(re.escape, sorted(MARKS)))}|(?:<|&lt;)/?{_ANY}|{CALL.pattern}"
+    rf"|{BARE_IN_TEXT}",
+    re.IGNORECASE,
 )
 _PARTS = frozenset(mark[:length] for mark in MARKS for length in range(1, len(mark)))
 _LONGEST_PART = max(map(len, _PARTS))
@@ -94,7 +96,8 @@ _LONGEST_UNFINISHED = 60
 def safe_length(text: str, *, begins: bool) -> int:
     """Return how much of an answer's beginning can be shown before the rest is known.
 
-    All before the first mark of a thought, a call or a turn's end, or before what may become one.
+    All before the first mark of a thought, a call or a turn's end, or before what may become one,
+    without the blanks and quotation marks in front of that, which may go with it.
 
     Args:
         text: The answer so far, or what of it is not shown yet.
@@ -108,8 +111,9 @@ def safe_length(text: str, *, begins: bool) -> int:
         safe = min(safe, tail.start())
     for at in range(max(0, len(text) - _LONGEST_PART), safe):
         if text[at:].lower() in _PARTS:
-            return at
-    return safe
+            safe = at
+            break
+    return max(len(text[:safe].rstrip(" \t\n`")), safe - _LONGEST_UNFINISHED)
 
 
 def _may_begin(text: str, beginnings: tuple[str, ...]) -> bool:

@@ -1,12 +1,14 @@
 """Tool calls that a server left in the text are read, in any family's dialect, and never shown."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGenerationChunk
 from re2llm.llm.chat.calls import fit_answer
 from re2llm.llm.chat.text_calls import split_calls, tool_named
 from re2llm.llm.client.spoken import ChatTraits, Speech, SpokenModel
@@ -110,10 +112,23 @@ WORDS = [
 ]
 
 
-async def streamed(text: str) -> tuple[str, AIMessage, list[str], ChatTraits]:
+class InPieces(GenericFakeChatModel):
+    """Says a text in pieces of a size."""
+
+    size: int
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        text = str(self._generate(*args, **kwargs).generations[0].message.text)
+        for at in range(0, len(text), self.size):
+            yield ChatGenerationChunk(message=AIMessageChunk(text[at : at + self.size]))
+
+
+async def streamed(text: str, size: int = 0) -> tuple[str, AIMessage, list[str], ChatTraits]:
+    """Hear a text word by word, or in pieces of a size."""
     traits = ChatTraits(thinks_aloud=False)
     speech = Speech(traits)
-    inner = GenericFakeChatModel(messages=iter([AIMessage(text)]))
+    said = iter([AIMessage(text)])
+    inner = InPieces(messages=said, size=size) if size else GenericFakeChatModel(messages=said)
     model = SpokenModel(inner=inner, speech=speech, tools=TOOLS, cache=False)
     parts = [part async for part in model.astream([HumanMessage("Hi")])]
     assert speech.answer is not None
@@ -141,6 +156,30 @@ async def test_words_before_a_call_are_heard(text: str) -> None:
 async def test_words_are_no_calls(text: str) -> None:
     heard, answer, *_ = await streamed(text)
     assert (heard, answer.text, answer.tool_calls) == (text, text, [])
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+@pytest.mark.parametrize(
+    "before", ["\n\n", "\n  ", "\n\t", "\n \t  ", "\n" + " " * 9, " \n\n   \n  "]
+)
+@pytest.mark.parametrize(
+    "call",
+    [JSON, f"[{JSON}]", '[find_titles(titles=["Heat"])]', f"`<tool_call>{JSON}</tool_call>`"],
+)
+async def test_an_indented_call_is_never_heard(call: str, before: str, size: int) -> None:
+    heard, answer, names, _ = await streamed(f"Let me look.{before}{call}", size)
+    assert heard == answer.text == "Let me look."
+    assert names == ["find_titles"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+async def test_words_are_heard_as_they_are_in_any_pieces(size: int) -> None:
+    for text in (*WORDS, "Let me look. `Heat`", "A\n  [REC]\n\t{it}\n   ", "Two:\n    1. Heat\n "):
+        heard, answer, *_ = await streamed(text, size)
+        assert heard == answer.text == text
+    for before in (" ", " `", "`"):
+        heard, answer, *_ = await streamed(f"Let me look.{before}<tool_call>{JSON}", size)
+        assert heard == answer.text == "Let me look."
 
 
 def test_several_calls_are_read() -> None:
