@@ -63,10 +63,11 @@ async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json:
     elif not summed.rows:
         out.print("No paid model calls are recorded. The offline model costs nothing.")
     else:
-        _print(summed, parts)
+        print_costs(summed, parts)
 
 
-def _print(summed: Costs, parts: Sequence[CostPart]) -> None:
+def print_costs(summed: Costs, parts: Sequence[CostPart]) -> None:
+    """Print a table, and what to know of its numbers."""
     numbers = ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost")
     rows = [[*(row.named(part) for part in parts), *_cells(row)] for row in summed.rows]
     rows.append(["total", *[""] * (len(parts) - 1), *_cells(summed.total)])
@@ -74,9 +75,10 @@ def _print(summed: Costs, parts: Sequence[CostPart]) -> None:
     if summed.total.saved:
         out.print(f"The provider's cache and batches saved {summed.total.saved:.4f}.")
     if summed.total.unpriced:
-        out.print(
+        out.print_line(
             f"{counted(summed.total.unpriced, 'call has', 'calls have')} no price: set "
-            "RE2LLM_PRICES, see .env.example."
+            """RE2LLM_PRICES, for example RE2LLM_PRICES='{"openai:mid": [0.4, 1.6]}', per """
+            "million tokens in and out."
         )
     if any(row.estimated for row in summed.rows):
         out.print("Some token counts are estimates, because the model does not report them.")

@@ -14,12 +14,13 @@ from fault_server import FaultServer
 from langchain_core.messages import AIMessage
 from ledger import booked
 from pydantic import SecretStr
+from re2llm.commands.costs import print_costs
 from re2llm.data.sample import load_films
 from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.llm.usage import Usage, read_usage
-from re2llm.operations.accounts.cost_results import CostSums
+from re2llm.operations.accounts.cost_results import Costs, CostSums
 from re2llm.operations.accounts.costs import costs
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
@@ -324,6 +325,14 @@ def test_calls_without_a_price_do_not_look_free(cost: float, unpriced: int, said
     counts = dict.fromkeys(CostSums.model_fields, 0)
     sums = CostSums.model_validate(counts | {"calls": 3, "cost": cost, "unpriced": unpriced})
     assert CostSums.of([sums]).has_price is said
+
+
+def test_a_missing_price_comes_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = dict.fromkeys(CostSums.model_fields, 0)
+    sums = CostSums.model_validate(counts | {"calls": 3, "unpriced": 2})
+    print_costs(Costs(rows=[], total=sums), ["model"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert """set RE2LLM_PRICES, for example RE2LLM_PRICES='{"openai:mid": [0.4, 1.6]}'""" in said
 
 
 async def test_tokens_from_the_cache_keep_their_price_when_calls_are_priced_anew(
