@@ -216,7 +216,8 @@ class Settings(BaseSettings):
     require_keys: bool = False
     """Ask for an API key on this machine too; requests from other machines always need one."""
     seed: int = 0
-    """Seed of every shuffle, sample and random hint."""
+    """Seed of every shuffle and sample, and of random hints where it is set; unset, each logged
+    request without a user has a draw of its own."""
 
     @classmethod
     def settings_customise_sources(

@@ -42,7 +42,7 @@ class RunOptions:
         order: Number of the order that comes first.
         reflection_batch: Misses that one reflection is about at most.
         seed: Seed of the candidates' order and of random hints.
-        seeded: Whether the request itself gave it.
+        seeded: Whether the request or a setting gave it.
         record: Whether the answer is logged.
         in_rollout: Whether a live rollout may serve the answer, and counts it.
         hint_id: The hint to give, or `None` to let the policy choose.
@@ -208,7 +208,7 @@ async def resolve_context(context: Context) -> RunOptions:
         order=context.order,
         reflection_batch=context.reflection_batch or settings.reflection_batch,
         seed=settings.seed if context.seed is None else context.seed,
-        seeded=context.seed is not None,
+        seeded=context.seed is not None or "seed" in settings.model_fields_set,
         record=context.record,
         in_rollout=context.in_rollout,
         hint_id=context.hint_id,
