@@ -33,7 +33,7 @@ def fit_answer(message: AIMessage, tools: Collection[str]) -> AIMessage:
     if not (said.strip() or written) and (
         addressed := [*_ADDRESSED.finditer(raw := str(message.text))]
     ):
-        _, written = split_calls(f"<tool>{raw[addressed[-1].start() :]}", tools)
+        _, written = split_calls(f"<tool_call>{raw[addressed[-1].start() :]}", tools)
     said = own_turn(said)
     calls = answer.tool_calls or [tool_call(name=n, args=a, id=None) for n, a in written]
     update: dict[str, Any] = {"tool_calls": _fit_calls(calls, tools)}

@@ -11,9 +11,10 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
-from ..text.call_marks import BARE, CALL
+from ..text.call_marks import BARE, CALL, LOOSE
 from ..text.json_values import is_list, is_object, plain_name
 from ..text.tolerant_json import decode_tolerantly
 
@@ -68,7 +69,7 @@ def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
     """Return what a text says, and the tool calls behind it.
 
     What begins with a mark of a call, but cannot be read as one, is neither, unless it stands
-    within a line.
+    within a line, or its mark may be a word of the answer.
 
     Args:
         text: Without thoughts.
@@ -76,7 +77,12 @@ def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
     """
     if not tools:
         return text, []
-    if marked := CALL.search(text):
+    marked = CALL.search(text)
+    until = marked.start() if marked else len(text)
+    for loose in islice(LOOSE.finditer(text, 0, until), _MOST_STARTS):
+        if calls := [*_calls_from(text[loose.end() :], tools, known=False)]:
+            return text[: loose.start()].rstrip(" \t\n`"), calls
+    if marked:
         said = text[: marked.start()]
         calls = [*_calls_in(text[marked.start() :], tools)]
         begins_line = not said.strip() or said.rstrip(" \t`").endswith("\n")
@@ -90,10 +96,13 @@ def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
     return text, []
 
 
-def _calls_from(text: str, tools: Collection[str]) -> Iterator[Call]:
+def _calls_from(text: str, tools: Collection[str], *, known: bool = True) -> Iterator[Call]:
     """Yield the calls with which a text without a mark begins, up to the first other word.
 
     Names of tools are words: one counts only where its arguments follow at once.
+
+    Args:
+        known: Whether only tools that there are count.
     """
     text = _ESCAPED_QUOTE.sub('"', text[:_LONGEST])
     if python := _python_calls(text, tools, at_once=True):
@@ -111,7 +120,7 @@ def _calls_from(text: str, tools: Collection[str]) -> Iterator[Call]:
         if text[at : at + 1] not in {"[", "{"}:
             return
         value, at = _decoded(text, at)
-        calls = [*_named_calls(value, tools, known=True)]
+        calls = [*_named_calls(value, tools, known=known)]
         if not calls and name and is_object(value):
             calls = [(name[1], value)]
         if not calls:

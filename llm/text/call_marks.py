@@ -7,13 +7,17 @@ import re
 _BAR = "[|\uff5c]"
 # Fixed words and bounded gaps only, so that a scan takes linear time.
 CALL = re.compile(
-    rf"(?:<|&lt;){_BAR}?(?:\w{{1,20}}[:\uff5c])?(?:start_)?"
+    rf"(?:<|&lt;){_BAR}(?:\w{{1,20}}[:\uff5c])?(?:start_)?"
     r"(?:tool|function|invoke\s|python_tag|action|execute_tool)"
-    r"|\[(?:TOOL_CALL|FUNCTION_CALL)|```(?:tool|function)_?(?:call|code|use)|\u273fFUNCTION\u273f"
-    r"|\bto=functions\.",
+    r"|(?:<|&lt;)(?:\w{1,20}[:\uff5c])?(?:start_)?(?:(?:tool|function)(?:_?(?:calls?|code|use)"
+    r"(?![a-z])|=)|(?:tool|function|invoke)\s{1,3}name=|python_tag|execute_tool|action_start)"
+    r"|\[(?:TOOL_CALL|FUNCTION_CALL)|```(?:tool|function)_?(?:calls?|code|use)(?![a-z])"
+    r"|\u273fFUNCTION\u273f|\bto=functions\.",
     re.IGNORECASE,
 )
-"""What a call begins with, in any family's dialect."""
+"""What a call begins with, in any family's dialect, and nothing else does."""
+LOOSE = re.compile(r"(?:<|&lt;)(?:tool|function|action|invoke)s?(?:>|&gt;)", re.IGNORECASE)
+"""What a call may begin with, or words of an answer: one must follow at once."""
 BARE = re.compile(r"^[ \t]{0,9}(?:```\w{0,10}\s{0,9})?(?=[\[{])", re.MULTILINE)
 """What JSON begins with that has no mark: a line of its own, or a block of code."""
 BARE_IN_TEXT = r"\n[ \t]{0,9}[\[{]"
@@ -33,9 +37,11 @@ _ENDS = (
 )
 _TURN_END = re.compile(
     rf"<\|(?:{'|'.join(_ENDS)})\|>|<\uff5c(?:end\u2581of\u2581sentence|User|EOT)\uff5c>"
-    r"|</s>|<(?:eos|im_end|end_of_turn|start_of_turn|turn\|)>?|<\|turn>|\[/?INST\]|\[EOS\]",
+    r"|<(?:eos|im_end|end_of_turn|start_of_turn|turn\|)>?|<\|turn>|\[/?INST\]|\[EOS\]",
     re.IGNORECASE,
 )
+_S_END = re.compile(r"</s>\s{0,9}(?=</?s>|\Z)", re.IGNORECASE)
+"""The same, unless it strikes words through, as in HTML."""
 _TURN_BEGIN = re.compile(
     r"\s{0,9}(?:(?:<\|(?:im_start|start_header_id|end_header_id|begin_of_text|startoftext|start"
     r"|assistant|start_of_role|start_of_turn_token|chatbot_token)\|>|<s>|<bos>|<start_of_turn>"
@@ -64,5 +70,9 @@ def own_turn(text: str) -> str:
     own = text[begun.end() :] if begun else text
     if end := _TURN_END.search(own):
         own = own[: end.start()]
+    if (end := _S_END.search(own)) and "<s>" not in own[: end.start()].lower():
+        own = own[: end.start()]
+    if begun and "<s>" in begun[0].lower() and "</s>" in own.lower():
+        return text
     own = _TOKEN.sub("", own)
     return text if own == text else own.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .call_marks import BARE_IN_TEXT, CALL, CALL_BEGINNINGS, TOKEN_BEGINNINGS
+from .call_marks import BARE_IN_TEXT, CALL, CALL_BEGINNINGS, LOOSE, TOKEN_BEGINNINGS
 
 _IN_BRACKETS = ("think", "thinking", "thought", "thoughts", "reasoning", "scratchpad")
 _THOUGHT = r"(?:think(?:ing)?|thoughts?|reasoning|monologue|scratchpad)"
@@ -84,12 +84,15 @@ MARKS = (
 """How a mark may begin that is no tag of a thought or call, in lower case; models write any."""
 _MARK = re.compile(
     rf"{'|'.join(map(re.escape, sorted(MARKS)))}|(?:<|&lt;)/?{_ANY}|{CALL.pattern}"
-    rf"|{BARE_IN_TEXT}",
+    rf"|{LOOSE.pattern}|{BARE_IN_TEXT}",
     re.IGNORECASE,
 )
 _PARTS = frozenset(mark[:length] for mark in MARKS for length in range(1, len(mark)))
 _LONGEST_PART = max(map(len, _PARTS))
-_UNFINISHED = re.compile(r"(?:&(?:l(?:t;?)?)?|&lt;/?[\w:|\uff5c-]{1,50}|</?[\w:|\uff5c-]{0,50})\Z")
+_UNFINISHED = re.compile(
+    r"(?:&(?:l(?:t;?)?)?|(?:&lt;/?[\w:|\uff5c-]{1,50}|</?[\w:|\uff5c-]{0,50})"
+    r"(?:\s{1,3}(?:n(?:a(?:me?)?)?)?|&(?:g(?:t?)?)?)?)\Z"
+)
 _LONGEST_UNFINISHED = 60
 
 
@@ -97,7 +100,8 @@ def safe_length(text: str, *, begins: bool) -> int:
     """Return how much of an answer's beginning can be shown before the rest is known.
 
     All before the first mark of a thought, a call or a turn's end, or before what may become one,
-    without the blanks and quotation marks in front of that, which may go with it.
+    without the blanks and quotation marks in front of that, which may go with it. Nor a last end of
+    a line, after which JSON may begin one.
 
     Args:
         text: The answer so far, or what of it is not shown yet.
@@ -113,7 +117,10 @@ def safe_length(text: str, *, begins: bool) -> int:
         if text[at:].lower() in _PARTS:
             safe = at
             break
-    return max(len(text[:safe].rstrip(" \t\n`")), safe - _LONGEST_UNFINISHED)
+    kept = len(text[:safe].rstrip(" \t\n`"))
+    if safe == len(text):  # as most words end
+        kept = len(text) - len(text[kept:].lstrip(" \t"))
+    return max(kept, safe - _LONGEST_UNFINISHED)
 
 
 def _may_begin(text: str, beginnings: tuple[str, ...]) -> bool:

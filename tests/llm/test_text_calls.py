@@ -36,6 +36,12 @@ DIALECTS = [
     f"[TOOL_CALLS]find_titles[CALL_ID]a1[ARGS]{GIVEN}",
     f"<function=find_titles>{GIVEN}</function>",
     f"<functioncall> {JSON}",
+    f"<tool>{JSON}</tool>",
+    f"<tools>\n[{JSON}]\n</tools>",
+    f"<action>\n```json\n{JSON}\n```\n</action>",
+    f"<function>find_titles\n{GIVEN}</function>",
+    f"&lt;tool&gt;{JSON}&lt;/tool&gt;",
+    f'<function name="find_titles">{GIVEN}</function>',
     f"<tool_use>{JSON}</tool_use>",
     f"<|python_tag|>{LLAMA}<|eom_id|>",
     LLAMA,
@@ -109,6 +115,22 @@ WORDS = [
     "`rate` takes rate(rating=5), say",
     "rate(rating=5) would be my verdict.",
     '`{"name": "rate", "arguments": {"rating": 5}}` is how one calls it.',
+    "Here by genre:\n\n<Action>\nHeat\nRonin\n</Action>\n\n<Drama>\nCasino\n</Drama>",
+    "<Action Jackson> \uc744 \ucd94\ucc9c\ud569\ub2c8\ub2e4. I recommend it.",
+    '<Action>\nHeat {"year": 1995}\n</Action>\nI recommend these.',
+    "Try:\n<functional>\nmap\n</functional>",
+    "<Tool> Time, <Toolbox Murders>\n<Functional Family>, <Functions of Love>",
+    "<tools>\nHeat\n</tools>",
+    "<Tool & Die>\n<Function Room>",
+    "<invoke the gods> is a film\n<Invoke (2011)>",
+    "Films:\n<Tool Use (1999)>\n<Action Code>\n<Tool Calls Me>",
+    "[Tool_box] and [FUNCTION]",
+    "```tools\nHeat\n```\nRead on.",
+    "```function_name```",
+    "Crossed out: <s>Heat</s>. My picks: Ronin, Casino.",
+    "<s>Heat</s> and <s>Ronin</s>",
+    "Old: <S>Heat</S>",
+    "</s> ends a turn.",
 ]
 
 
@@ -160,7 +182,7 @@ async def test_words_are_no_calls(text: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 @pytest.mark.parametrize(
-    "before", ["\n\n", "\n  ", "\n\t", "\n \t  ", "\n" + " " * 9, " \n\n   \n  "]
+    "before", ["\n\n", "\n  ", "\n\t", "\n \t  ", "\n" + " " * 9, "\n\n   \n  "]
 )
 @pytest.mark.parametrize(
     "call",
@@ -179,7 +201,7 @@ async def test_words_are_heard_as_they_are_in_any_pieces(size: int) -> None:
         assert heard == answer.text == text
     for before in (" ", " `", "`"):
         heard, answer, *_ = await streamed(f"Let me look.{before}<tool_call>{JSON}", size)
-        assert heard == answer.text == "Let me look."
+        assert heard.rstrip(" ") == answer.text == "Let me look."
 
 
 def test_several_calls_are_read() -> None:
@@ -202,7 +224,12 @@ def test_several_calls_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<tool_call>{broken", "<tool_call></tool_call>", "[TOOL_CALLS] ["]
+    "text",
+    [
+        *("<tool_call>{broken", "<tool_call></tool_call>", "[TOOL_CALLS] [", "<|tool_call|>x"),
+        *("<function=search>{broken", "<|python_tag|>print(", "<minimax:tool_call>\n<invoke"),
+        *(f"{DEEPSEEK}x", "<|START_ACTION|>[{", "<start_function_call>call:", "```tool_code\nx"),
+    ],
 )
 def test_a_call_that_cannot_be_read_is_not_said(text: str) -> None:
     assert split_calls(text, TOOLS) == ("", [])
@@ -243,7 +270,9 @@ ENDS = ["<|im_end|>", "<|eot_id|>", "</s>", "<|endoftext|>", "<end_of_turn>", "<
 ENDS += [f"<{BAR}end{LOW}of{LOW}sentence{BAR}>", "<|END_OF_TURN_TOKEN|>", "<|return|>", "<eos>"]
 
 
-@pytest.mark.parametrize("end", [*ENDS, "<|im_end|>\n<|im_start|>user\nAnd?", "<|eot_id|>\n</s> "])
+@pytest.mark.parametrize(
+    "end", [*ENDS, "<|im_end|>\n<|im_start|>user\nAnd?", "<|eot_id|>\n</s> ", "</s>\n</s>"]
+)
 async def test_what_ends_a_turn_is_not_heard(end: str) -> None:
     heard, answer, _, traits = await streamed(f"How about Heat?{end}")
     assert heard == answer.text == "How about Heat?"
