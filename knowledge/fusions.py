@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, func, or_
+from sqlalchemy import ColumnElement, Integer, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .schema.fusions import FusionRow
+from .schema.tables import ReleaseRow
 
 
 async def store_fusions(
@@ -42,6 +44,35 @@ async def store_fusions(
         await connection.execute(
             statement.on_conflict_do_update(index_elements=keys, set_=replaced, where=better), row
         )
+
+
+async def weighed_since(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    policy: str | None,
+) -> dt.datetime | None:
+    """Return since when what has no weight of its own is ranked with its present one.
+
+    Args:
+        policy: Whose weight it has, or `None` where none was learned.
+
+    Returns:
+        When that was learned or the active release activated, whichever was later; `None` if
+        neither ever was.
+    """
+    learned = select(FusionRow.created_at).where(
+        FusionRow.domain_id == domain_id,
+        FusionRow.model == model,
+        FusionRow.prompt_version == prompt_version,
+        FusionRow.policy == policy,
+    )
+    active = select(ReleaseRow.activated_at).where(
+        ReleaseRow.domain_id == domain_id, ReleaseRow.status == "active"
+    )
+    latest = func.greatest(learned.scalar_subquery(), active.scalar_subquery())
+    return await connection.scalar(select(latest))
 
 
 def _measured(learned: ColumnElement[Any]) -> ColumnElement[bool]:

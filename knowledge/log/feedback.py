@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -153,6 +154,7 @@ class Decision:
         reward: NDCG@10 of the picked item.
         hint_ids: Of several hints, all in the order in which they were picked; else `None`.
         arms: Of a rollout that drew the release, both policies; else empty.
+        made_at: When it was ranked; `None` where that is not known.
     """
 
     history: Sequence[str]
@@ -166,6 +168,7 @@ class Decision:
     reward: float
     hint_ids: Sequence[int] | None = None
     arms: tuple[str, ...] = ()
+    made_at: dt.datetime | None = None
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -192,6 +195,7 @@ async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[
             FeedbackRow.picked,
             FeedbackRow.reward,
             RecommendationRow.hint_ids,
+            RecommendationRow.created_at,
             RolloutRow.release,
             RolloutRow.control,
         )
@@ -208,7 +212,7 @@ async def logged_decisions(connection: AsyncConnection, domain_id: int) -> list[
         .order_by(RecommendationRow.created_at.desc(), RecommendationRow.id.desc())
     )
     rows = await bounded_rows(connection, newest, MOST_DECISIONS)
-    return [Decision(*row[:-2], arms=_arms(*row[-2:])) for row in reversed(rows)]
+    return [Decision(*row[:-3], made_at=row[-3], arms=_arms(*row[-2:])) for row in reversed(rows)]
 
 
 def _arms(release: int | None, control: int | None) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ async def _replayed(
         by = (served.release.model, served.release.prompt_version)
         fitting = [one for one in everything if (one.model, one.prompt_version) == by]
         tried = [one for one in fitting if 0 < one.probability < 1]
-        used, weight = await of_same_weight(tried, release, options, found.name)
+        used, weight = await of_same_weight(connection, tried, release, options, found)
         require_log(found.name, everything, fitting, tried)
         if not used:
             raise differs_in_weight(release, weight.weight, len(tried))

@@ -19,7 +19,7 @@ from re2llm.knowledge.hint_store.hints import add_hint, best_hints, clean_hint
 from re2llm.knowledge.hint_store.trials import ndcg
 from re2llm.knowledge.log.feedback import Decision, store_feedback
 from re2llm.knowledge.log.recommendations import Recommendation, log_recommendations
-from re2llm.knowledge.releases import Release, fetch_release, store_release
+from re2llm.knowledge.releases import Release, activate_release, fetch_release, store_release
 from re2llm.knowledge.rollouts.exposures import Exposure, log_exposures
 from re2llm.knowledge.sessions.training_sessions import store_sessions
 from re2llm.llm.embedding.encoder import ENCODER_ID
@@ -215,6 +215,35 @@ async def test_rankings_of_another_weight_are_left_out_and_counted(weighed: Log)
     report = await weighed.evaluate()
     assert (report.feedback, report.used, report.other_weight) == (12, 6, 6)
     assert report.as_dict()["left_out"]["other_weight"] == 6
+
+
+async def test_what_no_release_ranked_counts_from_when_its_weight_was_set(weighed: Log) -> None:
+    """The log holds no weights, and what no release chose has that of the active one."""
+    own = f"ppo_{weighed.release}"
+    for action in (0, 1, 2):
+        await weighed.decide(0, action, 0.3, policy="random")
+    await weighed.weigh(**{own: Fusion(3.0, (), 50)})
+    async with weighed.services.engine.begin() as connection:
+        await activate_release(connection, weighed.domain.id, weighed.release)
+    with pytest.raises(InputError, match=r"None of 3 rankings .* \(3\)"):
+        await weighed.evaluate()
+    for action in (0, 1, 2):
+        await weighed.decide(0, action, 0.3, policy="random")
+    report = await weighed.evaluate()
+    assert (report.used, report.other_weight) == (3, 3)
+    await weighed.weigh(random=Fusion(3.0, (), 50))  # may have been another before
+    await weighed.decide(0, 1, 0.3, policy="random")
+    await weighed.decide(0, 1, 0.3, policy=own.replace("_", ":"))
+    report = await weighed.evaluate()
+    assert (report.used, report.other_weight) == (2, 6)
+
+
+async def test_what_the_model_alone_ranked_has_no_weight(log: Log) -> None:
+    for action in (0, 1, 2):
+        await log.decide(0, action, 0.3, policy="random")
+    async with log.services.engine.begin() as connection:
+        await activate_release(connection, log.domain.id, log.release)
+    assert (await log.evaluate()).used == 3
 
 
 async def test_a_release_that_never_asks_the_model_is_credited_with_no_hint(weighed: Log) -> None:
