@@ -37,6 +37,7 @@ _ARGUMENT_END = re.compile(r"</(?:\uff5c\w{1,9}\uff5c)?(?:parameter|param|arg|ar
 _PREFIX = f"(?:{'|'.join(map(re.escape, _BEFORE[1:]))})?"
 _BETWEEN = r"[\s:(]{0,9}(?:```\w{0,10}\s{0,9})?"
 """What may stand between a name without a mark and its arguments."""
+_NAME_TAG = re.compile(r"<(?:tool_|function_)?name>")
 _GAP = re.compile(r"(?:[\s,;)]|```\w{0,10}){0,20}")
 _ESCAPED_QUOTE = re.compile(r"<escape>|<\|\"\|>")
 """Gemma's quotation marks."""
@@ -114,8 +115,8 @@ def _calls_from(text: str, tools: Collection[str], *, known: bool = True) -> Ite
         at = _begin(text, at)
         if name := named.match(text, at):
             at = name.end()
-        if name and _ARGUMENT.match(text, at):
-            yield from _calls_in(text[name.start() :], tools)
+        if (name and _ARGUMENT.match(text, at)) or _NAME_TAG.match(text, at):
+            yield from _calls_in(text[at if name is None else name.start() :], tools)
             return
         if text[at : at + 1] not in {"[", "{"}:
             return
@@ -226,7 +227,8 @@ def _python_calls(text: str, tools: Collection[str], *, at_once: bool = False) -
         return []
     lines = text[begins.start() :].split("\n```", maxsplit=1)[0]
     end = max(lines.rfind(")"), lines.rfind(")]") + 1) + 1
-    if at_once and lines[end:].split("\n", maxsplit=1)[0].strip(" \t`;"):
+    rest = lines[end:].split("\n", maxsplit=1)[0].strip(" \t`;")
+    if at_once and rest and not rest.startswith(("</", "<|")):
         return []
     try:
         found = ast.walk(ast.parse(lines[:end]))

@@ -9,8 +9,9 @@ _BAR = "[|\uff5c]"
 CALL = re.compile(
     rf"(?:<|&lt;){_BAR}(?:\w{{1,20}}[:\uff5c])?(?:start_)?"
     r"(?:tool|function|invoke\s|python_tag|action|execute_tool)"
-    r"|(?:<|&lt;)(?:\w{1,20}[:\uff5c])?(?:start_)?(?:(?:tool|function)(?:_?(?:calls?|code|use)"
-    r"(?![a-z])|=)|(?:tool|function|invoke)\s{1,3}name=|python_tag|execute_tool|action_start)"
+    r"|(?:<|&lt;)(?:\w{1,20}[:\uff5c])?(?:start_)?"
+    r"(?:(?:tool|function)(?:(?:_?calls?|_code|_use|_request)(?![a-z])|=)"
+    r"|(?:tool|function|invoke)\s{1,3}name=|python_tag|execute_tool|action_start)"
     r"|\[(?:TOOL_CALL|FUNCTION_CALL)|```(?:tool|function)_?(?:calls?|code|use)(?![a-z])"
     r"|\u273fFUNCTION\u273f|\bto=functions\.",
     re.IGNORECASE,

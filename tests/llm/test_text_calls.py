@@ -40,6 +40,9 @@ DIALECTS = [
     f"<tools>\n[{JSON}]\n</tools>",
     f"<action>\n```json\n{JSON}\n```\n</action>",
     f"<function>find_titles\n{GIVEN}</function>",
+    f"<tool>\n<name>find_titles</name>\n<arguments>{GIVEN}</arguments>\n</tool>",
+    "<tool>find_titles(titles=['Heat'])</tool>",
+    f"<tool_request>{JSON}</tool_request>",
     f"&lt;tool&gt;{JSON}&lt;/tool&gt;",
     f'<function name="find_titles">{GIVEN}</function>',
     f"<tool_use>{JSON}</tool_use>",
@@ -118,6 +121,8 @@ WORDS = [
     "Here by genre:\n\n<Action>\nHeat\nRonin\n</Action>\n\n<Drama>\nCasino\n</Drama>",
     "<Action Jackson> \uc744 \ucd94\ucc9c\ud569\ub2c8\ub2e4. I recommend it.",
     '<Action>\nHeat {"year": 1995}\n</Action>\nI recommend these.',
+    '<action>rate</action> them: {"year": 1995}',
+    "<tool_response>\nHow about Heat?\n</tool_response>",
     "Try:\n<functional>\nmap\n</functional>",
     "<Tool> Time, <Toolbox Murders>\n<Functional Family>, <Functions of Love>",
     "<tools>\nHeat\n</tools>",
@@ -295,7 +300,10 @@ def test_any_text_is_read(pieces: list[str]) -> None:
     assert all(isinstance(arguments, dict) for _, arguments in calls)
 
 
-@pytest.mark.parametrize("piece", [*PIECES, "<", "[TOOL_CALLS]", "(", "<|", "</s>", "<|im_end|>"])
+@pytest.mark.parametrize(
+    "piece",
+    [*PIECES, "<", "[TOOL_CALLS]", "(", "<|", "</s>", "<tool>", "rate(", "rate {", "<|im_end|>"],
+)
 @pytest.mark.timeout(20)  # quadratic time would take far longer
 def test_it_takes_linear_time(piece: str) -> None:
     fit_answer(AIMessage(piece * (200_000 // len(piece))), TOOLS)
