@@ -46,11 +46,8 @@ class Booking(Claims):
         self._server = endpoint.server
         self._purpose = purpose
         self._started = time.perf_counter()
-
-    @property
-    def latency_ms(self) -> float:
-        """Milliseconds since it was asked, retries and pauses included."""
-        return milliseconds_since(self._started)
+        self.latency_ms = 0.0
+        """Milliseconds from the asking to its end, retries and pauses included."""
 
     @asynccontextmanager
     async def asking(self) -> AsyncGenerator[None]:
@@ -60,7 +57,10 @@ class Booking(Claims):
         is an outcome like others, which whoever asks closes the question with.
         """
         try:
-            yield
+            try:
+                yield
+            finally:
+                self.latency_ms = milliseconds_since(self._started)
         except (asyncio.CancelledError, Re2llmError) as error:
             if self.made and not self._free:
                 if isinstance(error, asyncio.CancelledError):
