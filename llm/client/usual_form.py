@@ -17,6 +17,8 @@ _TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier")
 _MESSAGES = ("message", "delta", "text")
 """Where a choice holds what is said: all of it, a part, or as before there were chats."""
 _DIGITS = 12
+_COUNTED = ("prompt_tokens", "completion_tokens")
+"""Without which an answer's tokens are not known."""
 
 
 def as_completion(body: Any) -> Any:
@@ -162,7 +164,9 @@ def _around(body: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(made.get("created", 0), int):
         del made["created"]
     if "usage" in made:
-        made["usage"] = _usage(made["usage"]) if is_object(made["usage"]) else None
+        usage = _usage(made["usage"]) if is_object(made["usage"]) else {}
+        unknown = any(usage.get(name, 0) is None for name in _COUNTED)
+        made["usage"] = None if unknown or not usage else usage  # then it is estimated
     return made
 
 
