@@ -23,7 +23,7 @@ from ...knowledge.jobs.jobs import (
     restart_job,
 )
 from ...knowledge.jobs.of_keys import hold_place
-from ...knowledge.log.feedback import mark_learnt
+from ...knowledge.log.misses import mark_learnt
 from ...llm.prices import require_prices
 from ...operations.database import connected, in_domain
 from ...runtime.context import Context

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import Select, and_, exists, func, or_, select, update
+from sqlalchemy import and_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,17 +17,13 @@ from ..domains import Domain
 from ..hint_store.trials import hit_ranks, ndcg
 from ..releases import RELEASE
 from ..rollouts.exposures import note_reward
-from ..schema.autopilot import AutopilotRow
-from ..schema.keys import ApiKeyRow
 from ..schema.log import FeedbackRow, RecommendationRow
 from ..schema.rollouts import ExposureRow, RolloutRow
-from ..schema.tables import DomainRow, ItemRow
+from ..schema.tables import ItemRow
 from ..sessions.sources import LOCAL
 from ..texts import storable
 from ..uuids import uuid_of
 
-MOST_PICKS = 5_000
-"""Picks that are learned from at a time; more wait for the next time."""
 MOST_DECISIONS = 50_000
 """Decisions that a release is compared on."""
 
@@ -219,89 +214,3 @@ def _arms(release: int | None, control: int | None) -> tuple[str, ...]:
     if release is None:
         return ()
     return f"{RELEASE}{release}", "static" if control is None else f"{RELEASE}{control}"
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """A picked item that the ranking did not hold among its first `hit_ranks`.
-
-    Attributes:
-        recommendation_id: Of the ranking.
-        domain: Name of its domain.
-        history: Item ids, oldest first.
-        candidates: Item ids.
-        picked: Id of the picked item.
-        source: Of the feedback.
-    """
-
-    recommendation_id: uuid.UUID
-    domain: str
-    history: Sequence[str]
-    candidates: Sequence[str]
-    picked: str
-    source: str
-
-
-def picks_to_learn(model: str) -> Select[uuid.UUID, str, list[str], list[str], str | None, str]:
-    """Select what people picked from a model's answers that no learner has seen, as of `Miss`."""
-    return (
-        select(
-            FeedbackRow.recommendation_id,
-            DomainRow.name,
-            RecommendationRow.history,
-            RecommendationRow.candidates,
-            FeedbackRow.picked,
-            FeedbackRow.source,
-        )
-        .join(RecommendationRow, RecommendationRow.id == FeedbackRow.recommendation_id)
-        .join(DomainRow, DomainRow.id == RecommendationRow.domain_id)
-        .where(FeedbackRow.learnt_at.is_(None), RecommendationRow.model == model)
-    )
-
-
-async def misses_to_learn(
-    connection: AsyncConnection,
-    model: str,
-    *,
-    domain: str | None = None,
-    everyones: bool = True,
-) -> list[Miss]:
-    """Return the oldest misses of a model that were not learned from yet.
-
-    Args:
-        everyones: Also those that came with a key that may not learn.
-    """
-    statement = (
-        picks_to_learn(model)
-        .where(
-            FeedbackRow.missed,
-            # Else they wait for the domain's autopilot, which has a budget.
-            ~exists().where(
-                AutopilotRow.domain_id == DomainRow.id, AutopilotRow.state.in_(("on", "held"))
-            ),
-        )
-        .order_by(FeedbackRow.created_at, FeedbackRow.recommendation_id)
-    )
-    if domain is not None:
-        statement = statement.where(DomainRow.name == domain)
-    if not everyones:
-        learns = exists().where(
-            ApiKeyRow.id == FeedbackRow.source,
-            ApiKeyRow.revoked_at.is_(None),
-            ApiKeyRow.may.contains(["learn"]),
-        )
-        statement = statement.where(or_(FeedbackRow.source == LOCAL, learns))
-    return [Miss(*row) for row in await bounded_rows(connection, statement, MOST_PICKS)]
-
-
-async def mark_learnt(connection: AsyncConnection, recommendations: Sequence[uuid.UUID]) -> None:
-    """Note that a learner has seen what people did with recommendations.
-
-    Args:
-        connection: In a transaction.
-    """
-    await connection.execute(
-        update(FeedbackRow)
-        .where(FeedbackRow.recommendation_id.in_(recommendations))
-        .values(learnt_at=func.now())
-    )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..bounded_rows import bounded_rows
 from ..schema.log import FeedbackRow, RecommendationRow
 from ..schema.tables import HintRow
-from .feedback import MOST_PICKS, Miss, picks_to_learn
+from .misses import MOST_PICKS, Miss, picks_to_learn
 
 
 async def count_new(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...errors import InputError, Re2llmError
-from ...knowledge.log.feedback import Miss, mark_learnt, misses_to_learn
+from ...knowledge.log.misses import Miss, mark_learnt, misses_to_learn
 from ...knowledge.sessions.training_sessions import observe_session, picked_session
 from ...records import Session
 from ...runtime.context import Context

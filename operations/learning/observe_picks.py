@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ...knowledge.catalogue import fetch_items, refresh_popularity
 from ...knowledge.domains import mark_changed
-from ...knowledge.log.feedback import Miss, mark_learnt
 from ...knowledge.log.live_picks import new_picks
+from ...knowledge.log.misses import Miss, mark_learnt
 from ...knowledge.sessions.sources import FILE, LOCAL
 from ...knowledge.sessions.training_sessions import keys_of_sessions, store_sessions
 from ...records import Session
