@@ -10,8 +10,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, ToolCall
 from langchain_core.messages.tool import tool_call
 
-from ..text.call_marks import own_turn
 from ..text.thoughts import with_text, without_thoughts_in
+from ..text.turn_tokens import own_turn
 from .text_calls import split_calls, tool_named
 
 _ADDRESSED = re.compile(r"\bto=[\w.]{1,80}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .call_marks import BARE_IN_TEXT, CALL, CALL_BEGINNINGS, LOOSE, TOKEN_BEGINNINGS
+from .call_marks import BARE_IN_TEXT, CALL, CALL_BEGINNINGS, LOOSE
+from .turn_tokens import TOKEN_BEGINNINGS
 
 _IN_BRACKETS = ("think", "thinking", "thought", "thoughts", "reasoning", "scratchpad")
 _THOUGHT = r"(?:think(?:ing)?|thoughts?|reasoning|monologue|scratchpad)"
