@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 
 from langchain_core.messages import BaseMessage
 
@@ -46,8 +47,11 @@ class Booking(Claims):
         self._server = endpoint.server
         self._purpose = purpose
         self._started = time.perf_counter()
-        self.latency_ms = 0.0
-        """Milliseconds from the asking to its end, retries and pauses included."""
+
+    @cached_property
+    def latency_ms(self) -> float:
+        """Milliseconds until this is first read, at its end; retries and pauses included."""
+        return milliseconds_since(self._started)
 
     @asynccontextmanager
     async def asking(self) -> AsyncGenerator[None]:
@@ -57,10 +61,7 @@ class Booking(Claims):
         is an outcome like others, which whoever asks closes the question with.
         """
         try:
-            try:
-                yield
-            finally:
-                self.latency_ms = milliseconds_since(self._started)
+            yield
         except (asyncio.CancelledError, Re2llmError) as error:
             if self.made and not self._free:
                 if isinstance(error, asyncio.CancelledError):

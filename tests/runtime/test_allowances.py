@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -78,6 +78,16 @@ async def used_today(services: Services, caller: Caller) -> tuple[float, float]:
         query = text("SELECT spent, reserved FROM re2llm.api_key_day WHERE key_id = :id")
         spent, reserved = (await connection.execute(query, {"id": caller.key_id})).one()
     return spent, reserved
+
+
+async def leave_each(server: FaultServer, calls: Sequence[Coroutine[Any, Any, Any]]) -> None:
+    """Begin one call after the other, and leave each as soon as the model is asked."""
+    for at, call in enumerate(calls):
+        running = asyncio.create_task(call)
+        while len(server.asked) <= at and not running.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.long
@@ -176,12 +186,7 @@ async def test_leaving_early_does_not_make_a_call_free(
     server.delay = 30.0
     adjust(prices={model: (1000.0, 1000.0)})  # 0.5 and more a call that is not waited for
     caller = await keyed(usd_per_day=0.8)
-    for at in range(4):
-        running = asyncio.create_task(run(graph, caller, asking(20 + at)))
-        while len(server.asked) <= at and not running.done():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    await leave_each(server, [run(graph, caller, asking(20 + at)) for at in range(4)])
     assert len(server.asked) == 1
     spent, reserved = await used_today(services, caller)
     assert spent > 0.5
@@ -212,12 +217,7 @@ async def test_all_of_a_chat_counts_before_it_is_sent(
     server.delay = 30.0
     adjust(prices={model: (10.0, 10.0)})  # 1 and more a chat
     caller = await keyed(usd_per_day=1.5)
-    for at in range(3):
-        running = asyncio.create_task(run(chat, caller, {"messages": said}))
-        while len(server.asked) <= at and not running.done():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    await leave_each(server, [run(chat, caller, {"messages": said}) for _ in range(3)])
     assert len(server.asked) == 1
     spent, reserved = await used_today(services, caller)
     assert spent > 1.0
