@@ -284,6 +284,8 @@ class EvidenceIndex:
 
         def count(part: SessionCounts, own: Rows) -> Counts:
             counts = summed(part.near, recent, np.ones(len(recent)))
+            if not len(own):
+                return counts[codes]
             mine = near_items([self._sequences[row] for row in own], recent, self._columns)
             return (counts - mine)[codes]
 

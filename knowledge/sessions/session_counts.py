@@ -49,8 +49,9 @@ class SessionCounts:
         """
         held = self._by_item
         sessions = held.indices[held.indptr[item] : held.indptr[item + 1]]
-        counts = ~np.isin(self.listed[sessions], leave_out)
-        return summed(self.chosen, sessions, counts.astype(np.float64))
+        if len(leave_out):
+            sessions = sessions[~np.isin(self.listed[sessions], leave_out)]
+        return summed(self.chosen, sessions, np.ones(len(sessions)))
 
 
 def incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> sparse.csr_array:
