@@ -97,12 +97,12 @@ def seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> l
     continued = sum(index.continued(one) for one in items[len(train) :])
     all_of_them = counted(len(sessions), "session")
     notes: list[str] = []
+    learned = "which favors systems that learned from them."
     if seen:
         are = "is a training session" if seen == 1 else "are training sessions"
-        learned = "which favors systems that learned from them."
         notes.append(f"{seen:,} of the {all_of_them} {are}, {learned}")
     if continued:
         are = "is" if continued == 1 else "are"
-        shown = "by training sessions, which show what was chosen and favor what learned from them."
-        notes.append(f"{continued:,} of the {all_of_them} {are} continued {shown}")
+        by_these = f"continued by training sessions, {learned}"
+        notes.append(f"{continued:,} of the {all_of_them} {are} {by_these}")
     return notes
