@@ -8,7 +8,6 @@ from typing import Any
 from langgraph.config import get_stream_writer
 
 from ..errors import InputError
-from ..knowledge.domains import find_domain
 from ..knowledge.hint_store.hints import Hint, clean_hint
 from ..knowledge.hint_store.reflections import Outcome
 from ..knowledge.hint_store.trials import Trial, hit_ranks
@@ -18,7 +17,7 @@ from ..ranking.hints.repeats import close_hints, embed, repeated_hint
 from ..ranking.hints.trials import resolve_session, run_trial
 from ..ranking.hints.verification import verification
 from ..records import Item, counted
-from ..runtime.domain_cache import leak_filter_of
+from ..runtime.domain_cache import domain_of, leak_filter_of
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from .learn_state import LearnState, ProposalView
@@ -145,8 +144,7 @@ def _session(state: LearnState) -> int:
 
 async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None:
     """Return why a hint must be refused that any of the shown misses may give away, or `None`."""
-    async with options.services.engine.connect() as connection:
-        domain = await find_domain(connection, state["domain"], among=options.domains)
+    domain = await domain_of(options.services, state["domain"], among=options.domains)
     leaks = await leak_filter_of(options.services, domain)
     further = [
         await resolve_session(state["domain"], miss["session"], options)
@@ -163,5 +161,5 @@ async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None
 
 async def _known(text: str, state: LearnState, options: RunOptions) -> list[Hint]:
     embedding = await embed(text, options)
-    async with options.services.engine.connect() as connection:
+    async with options.services.autocommit.connect() as connection:
         return await close_hints(connection, state["domain_id"], embedding)

@@ -40,25 +40,30 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
         InputError: The model's name or key cannot be used at all.
         BudgetSpentError: The budget allows no further call.
     """
+    paid = await paid_trial(state, options) if needs_model(state, options) else None
+    if paid is None:
+        return await request_new_ranking(state, options)
+    return {
+        "answer": paid.answer,
+        "flags": list(paid.flags),
+        "latency_ms": 0.0,
+        "tokens": dict(paid.tokens),
+        "usual": {},
+        "llm_calls": 0,
+        "faults": {},
+        "model_error": "",
+        "replayed": True,
+        "recipe": options.prompt.name,
+    }
+
+
+async def request_new_ranking(state: RecommendState, options: RunOptions) -> Update:
+    """Ask the model for a ranking, whatever was paid for before; see `request_ranking`."""
     recipe = options.prompt.name
     state = cast("RecommendState", {**state, "recipe": recipe})
     if not needs_model(state, options):
         nothing = _answered(Reply("", failed=False, latency_ms=0.0, calls=0))
         return {**nothing, "recipe": recipe}
-    paid = await paid_trial(state, options)
-    if paid is not None:
-        return {
-            "answer": paid.answer,
-            "flags": list(paid.flags),
-            "latency_ms": 0.0,
-            "tokens": dict(paid.tokens),
-            "usual": {},
-            "llm_calls": 0,
-            "faults": {},
-            "model_error": "",
-            "replayed": True,
-            "recipe": recipe,
-        }
     update = await (_one_order if options.orders == 1 else _fused)(state, options)
     if options.lacks_logprobs and Flag.NO_LOGPROBS not in update["flags"]:
         update["flags"] = [*update["flags"], Flag.NO_LOGPROBS]

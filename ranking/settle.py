@@ -81,7 +81,7 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
         tokens=update["tokens"],
         hint_keys=[hint_key(text) for text in texts] if len(texts) > 1 else (),
     )
-    async with options.services.engine.begin() as connection:
+    async with options.services.autocommit.connect() as connection:
         await store_trial(connection, state["domain_id"], trial)
 
 

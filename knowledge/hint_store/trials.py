@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -107,11 +107,7 @@ async def find_trial(
 
 
 async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial) -> None:
-    """Store a trial; a cell that another worker filled meanwhile stays as it is.
-
-    Args:
-        connection: In a transaction.
-    """
+    """Store a trial; a cell that another worker filled meanwhile stays as it is."""
     row = {
         "session_id": trial.session_id,
         "hint_key": trial.hint_key,
@@ -143,6 +139,28 @@ class Gain:
     gain: float
 
 
+def _plain(domain_id: int, model: str, prompt_version: str) -> Select[int, float]:
+    return select(TrialRow.session_id, TrialRow.ndcg).where(
+        TrialRow.domain_id == domain_id,
+        TrialRow.hint_key == NO_HINT,
+        TrialRow.model == model,
+        TrialRow.prompt_version == prompt_version,
+    )
+
+
+async def plain_ndcg(
+    connection: AsyncConnection,
+    domain_id: int,
+    model: str,
+    prompt_version: str,
+    sessions: Sequence[int],
+) -> dict[int, float]:
+    """Return NDCG@10 without a hint, of those of some sessions for which that was paid."""
+    statement = _plain(domain_id, model, prompt_version)
+    rows = await connection.execute(statement.where(TrialRow.session_id.in_(sessions)))
+    return {session: ndcg for session, ndcg in rows}  # noqa: C416
+
+
 async def gains(
     connection: AsyncConnection,
     domain_id: int,
@@ -157,13 +175,7 @@ async def gains(
         keys: Of the hints or sets of hints; `None` takes every single hint.
         sessions: Only on these; `None` for all.
     """
-    plain = select(TrialRow.session_id, TrialRow.ndcg).where(
-        TrialRow.domain_id == domain_id,
-        TrialRow.hint_key == NO_HINT,
-        TrialRow.model == model,
-        TrialRow.prompt_version == prompt_version,
-    )
-    without = plain.subquery()
+    without = _plain(domain_id, model, prompt_version).subquery()
     statement = (
         select(TrialRow.session_id, TrialRow.hint_key, TrialRow.ndcg - without.c.ndcg)
         .join(without, without.c.session_id == TrialRow.session_id)

@@ -76,7 +76,7 @@ async def _claimed(
 
 async def _waiting(domain: str, options: RunOptions) -> list[int]:
     """Return the known misses that were not reflected on."""
-    async with options.services.engine.connect() as connection:
+    async with options.services.autocommit.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
         return await waiting_misses(
             connection,

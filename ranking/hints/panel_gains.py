@@ -9,9 +9,10 @@ from ...knowledge.domains import find_domain
 from ...knowledge.hint_store.hints import hint_key
 from ...knowledge.hint_store.merged import first_gains, keys_of
 from ...knowledge.hint_store.trials import gains as paid_gains
+from ...knowledge.hint_store.trials import plain_ndcg
 from ...runtime.options import RunOptions
 from .panels import Panel
-from .trials import gain_of
+from .trials import run_trial
 from .verification import CLEAR_HARM_AFTER, finished, settled
 
 
@@ -41,11 +42,14 @@ async def panel_gains(
         BudgetSpentError: The budget allows no further call.
     """
     sessions = [*panel.first, *panel.more]
-    known = await _paid(text, domain, sessions, options)
+    known, without = await _paid(text, domain, sessions, options)
     gains: list[float] = []
     for session in sessions:
         if session not in known:
-            known[session] = await gain_of(domain, session, text, options)
+            if session not in without:
+                without[session] = (await run_trial(domain, session, None, options)).ndcg
+            hinted = await run_trial(domain, session, text, options)
+            known[session] = hinted.ndcg - without[session]
         gains.append(known[session])
         on_trial()
         if until_settled and settled(gains, len(panel.first), harm_after):
@@ -60,18 +64,19 @@ async def is_finished(
 
     A hint that was in doubt counts as tried with what there is.
     """
-    known = await _paid(text, domain, panel.first, options)
+    known, _ = await _paid(text, domain, panel.first, options)
     tried = list(takewhile(known.__contains__, panel.first))
     return finished([known[session] for session in tried], len(panel.first), harm_after)
 
 
 async def _paid(
     text: str, domain: str, sessions: Sequence[int], options: RunOptions
-) -> dict[int, float]:
-    """Return a hint's gains on those of some sessions for which they are paid."""
-    async with options.services.engine.connect() as connection:
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Return a hint's gains and NDCG@10 without it, on the sessions for which they are paid."""
+    async with options.services.autocommit.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
         keys = await keys_of(connection, found.id, hint_key(text))
         version = (options.model, options.prompt_version)
         paid = await paid_gains(connection, found.id, *version, keys, sessions)
-    return first_gains(paid, keys)
+        without = await plain_ndcg(connection, found.id, *version, sessions)
+    return first_gains(paid, keys), without

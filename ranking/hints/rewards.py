@@ -67,7 +67,7 @@ class RewardTable:
         rows = {state.get("training_session"): row for row, state in enumerate(states)}
         actions = {hint_key(hint.text): action for action, hint in enumerate(hints, 1)}
         version = (options.model, options.prompt_version)
-        async with options.services.engine.connect() as connection:
+        async with options.services.autocommit.connect() as connection:
             sets = {
                 key: tuple(sorted(actions[one] for one in several))
                 for key, several in (await tried_sets(connection, domain_id, *version)).items()

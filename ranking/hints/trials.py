@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ...errors import ModelDownError, failure_among
-from ...knowledge.domains import find_domain
 from ...knowledge.hint_store.hints import UNSTORED, Hint, hint_key, set_key
 from ...knowledge.hint_store.trials import Trial, find_trial
 from ...knowledge.sessions.training_sessions import fetch_session
+from ...runtime.domain_cache import domain_of
 from ...runtime.options import RunOptions
-from ..ask import needs_model, paid_trial, request_ranking
+from ..ask import needs_model, paid_trial, request_new_ranking
 from ..gather import gather
 from ..given import given, given_texts
 from ..prompt import recipe_of
@@ -24,24 +24,24 @@ async def resolve_session(domain: str, session_id: int, options: RunOptions) -> 
 
     It is the same for all who ask, until sessions or items change.
     """
-    async with options.services.engine.connect() as connection:
-        found = await find_domain(connection, domain, among=options.domains)
-        settings = options.settings
-        key = (
-            *(found.id, found.revision, session_id, options.model, options.seed, options.order),
-            *(settings.candidates, settings.prompt_history, options.rerank),
-            *(options.fuse, options.prompt_order, found.first_stage),
-        )
-        known = options.services.caches.sessions.get(key)
-        if known is not None:
-            return cast("RecommendState", known)
+    found = await domain_of(options.services, domain, among=options.domains)
+    settings = options.settings
+    key = (
+        *(found.id, found.revision, session_id, options.model, options.seed, options.order),
+        *(settings.candidates, settings.prompt_history, options.rerank),
+        *(options.fuse, options.prompt_order, found.first_stage),
+    )
+    known = options.services.caches.sessions.get(key)
+    if known is not None:
+        return cast("RecommendState", known)
+    async with options.services.autocommit.connect() as connection:
         session = await fetch_session(connection, found.id, session_id)
-        request: dict[str, Any] = {
-            "history": list(session.history),
-            "target": session.target,
-            "candidates": list(session.candidates) if session.candidates else None,
-            "training_session": session_id,
-        }
+    request: dict[str, Any] = {
+        "history": list(session.history),
+        "target": session.target,
+        "candidates": list(session.candidates) if session.candidates else None,
+        "training_session": session_id,
+    }
     request.update(await gather(found, cast("RecommendState", request), options))
     state = cast("RecommendState", request)
     options.services.caches.sessions[key] = state
@@ -63,19 +63,28 @@ async def try_hint(
         BudgetSpentError: The budget allows no further call.
     """
     options.require_model()
-    hints = [Hint(UNSTORED, hint, "pending")] if isinstance(hint, str) else hint or ()
-    tried = cast("RecommendState", {**state, **given(hints, "trial", 1.0)})
+    tried = _with_hint(state, hint)
     paid = await paid_trial(tried, options) if needs_model(tried, options) else None
-    if paid is not None:  # its answer need not fit today's order of the candidates, its rank does
-        return Trial(
-            *(paid.session_id, paid.hint_key, paid.model, paid.prompt_version),
-            *(paid.rank, paid.answer),
-        )
-    tried = cast("RecommendState", {**tried, **await request_ranking(tried, options)})
+    if paid is None:
+        return await _pay(tried, options)
+    # Its answer need not fit today's order of the candidates, its rank does.
+    return Trial(
+        *(paid.session_id, paid.hint_key, paid.model, paid.prompt_version),
+        *(paid.rank, paid.answer),
+    )
+
+
+def _with_hint(state: RecommendState, hint: str | Sequence[Hint] | None) -> RecommendState:
+    hints = [Hint(UNSTORED, hint, "pending")] if isinstance(hint, str) else hint or ()
+    return cast("RecommendState", {**state, **given(hints, "trial", 1.0)})
+
+
+async def _pay(tried: RecommendState, options: RunOptions) -> Trial:
+    tried = cast("RecommendState", {**tried, **await request_new_ranking(tried, options)})
     settled = await settle_ranking(tried, options)
     if is_unknown(settled["flags"]):
         raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
-    session_id = state.get("training_session") or 0
+    session_id = tried.get("training_session") or 0
     rank, answer = settled["rank"], settled["answer"]
     key = set_key(given_texts(tried))
     version = options.version_of(recipe_of(tried, options))
@@ -92,16 +101,10 @@ async def run_trial(domain: str, session_id: int, hint: str | None, options: Run
         ModelDownError: The model gave no answer.
         BudgetSpentError: The budget allows no further call.
     """
-    async with options.services.engine.connect() as connection:
+    async with options.services.autocommit.connect() as connection:
         key = hint_key(hint)
         paid = await find_trial(connection, session_id, key, options.model, options.prompt_version)
     if paid is not None:
         return paid
-    return await try_hint(await resolve_session(domain, session_id, options), hint, options)
-
-
-async def gain_of(domain: str, session_id: int, hint: str, options: RunOptions) -> float:
-    """Return a hint's gain in NDCG@10 on one training session."""
-    without = await run_trial(domain, session_id, None, options)
-    state = await resolve_session(domain, session_id, options)
-    return (await try_hint(state, hint, options)).ndcg - without.ndcg
+    options.require_model()
+    return await _pay(_with_hint(await resolve_session(domain, session_id, options), hint), options)
