@@ -212,8 +212,8 @@ async def arms(
         for order in range(1, orders)
     ]
     if letters:
-        asking = replace(base.options, asking=LETTERS)
-        found.append(Arm(name=LETTERS, options=asking, plain=LETTERS, calibrated=True))
+        in_letters = replace(base.options, prompt_choice=LETTERS)
+        found.append(Arm(name=LETTERS, options=in_letters, plain=LETTERS, calibrated=True))
     return found
 
 

@@ -128,7 +128,7 @@ def methods_for(choice: str) -> tuple[AnswerMethod, ...]:
     return METHODS if choice == "auto" else tuple(m for m in METHODS if m in {choice, "plain"})
 
 
-def asking(
+def bind_format(
     model: BaseChatModel,
     method: AnswerMethod,
     answer_format: AnswerFormat | None,

@@ -26,13 +26,13 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
     known = options.serving_state
     began = time.time() if known is None else known.read_at
     request = read_request(state, options.settings.max_candidates)
-    asked: RecommendState = {
+    checked: RecommendState = {
         **state,
         "history": request.history,
         "candidates": request.candidates,
     }
     domain = await domain_for(options, request.domain or options.domain)
-    gathered = await gather(domain, asked, options)
+    gathered = await gather(domain, checked, options)
     return {
         **gathered,
         "history": request.history,

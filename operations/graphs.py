@@ -90,7 +90,7 @@ async def _watched(
     return answer
 
 
-async def ask(
+async def run_recommend(
     request: Mapping[str, Any], context: Context, on_state: OnState | None = None
 ) -> dict[str, Any]:
     """Run the `recommend` graph and return its answer.

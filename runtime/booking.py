@@ -54,8 +54,8 @@ class Booking(Claims):
         return milliseconds_since(self._started)
 
     @asynccontextmanager
-    async def asking(self) -> AsyncGenerator[None]:
-        """Cover the asking, and close the question if that is broken off.
+    async def closing_on_error(self) -> AsyncGenerator[None]:
+        """Cover the asking, and close the question if that ends in an error.
 
         What was sent until then is paid, whether or not the caller still waits. A model's failure
         is an outcome like others, which whoever asks closes the question with.

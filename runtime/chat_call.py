@@ -95,7 +95,7 @@ async def _ask(
         return answer.model_copy(update={"id": handed_on.id})
 
     try:
-        async with booking.asking():
+        async with booking.closing_on_error():
             answer = await endpoint.relay(
                 once,
                 within=until - time.monotonic(),

@@ -35,7 +35,7 @@ class RunOptions:
         policy: How the hint is chosen.
         model: The ranking model.
         reflect_model: The model that reflects on misses and compares hints.
-        asking: How the ranking is to be asked for; see `prompt`.
+        prompt_choice: How the ranking is to be asked for; see `prompt`.
         fuse: What decides the order.
         prompt_order: How the prompt lists the candidates, unless the model alone ranks them.
         orders: In how many orders of the candidates it is asked for.
@@ -60,7 +60,7 @@ class RunOptions:
     policy: HintChoice
     model: str
     reflect_model: str
-    asking: PromptRecipe
+    prompt_choice: PromptRecipe
     fuse: FuseMode
     prompt_order: PromptOrder
     orders: int
@@ -104,23 +104,25 @@ class RunOptions:
         return RECIPES[self._recipe()]
 
     def _recipe(self) -> RecipeName:
-        if self.asking in {"json", "paper"}:
-            return cast("RecipeName", self.asking)
+        if self.prompt_choice in {"json", "paper"}:
+            return cast("RecipeName", self.prompt_choice)
         if self.fuse == "llm":
             return "json"  # the model ranks all candidates, and there may be more than letters
         known = self.services.models.gives_logprobs(self.model)
-        return "letters" if known or (known is None and self.asking == "letters") else "json"
+        return "letters" if known or (known is None and self.prompt_choice == "letters") else "json"
 
     @property
     def lacks_logprobs(self) -> bool:
         """Whether letters were wanted, and the model's server does not give what they need."""
-        return self.asking == "letters" and self.fuse != "llm" and self.prompt.name != "letters"
+        return (
+            self.prompt_choice == "letters" and self.fuse != "llm" and self.prompt.name != "letters"
+        )
 
     @property
     def rerank(self) -> int:
         """How many of the first stage's best candidates the model is asked about at most."""
         # Also where letters turn out not to work: until then, no more are listed.
-        in_letters = self.asking in {"letters", "auto"} and self.fuse != "llm"
+        in_letters = self.prompt_choice in {"letters", "auto"} and self.fuse != "llm"
         return min(self.settings.rerank, len(LETTERS)) if in_letters else self.settings.rerank
 
     @property
@@ -191,8 +193,8 @@ async def resolve_context(context: Context) -> RunOptions:
     settings = services.settings
     model = context.model or settings.model
     domains = None if context.domains is None else frozenset(context.domains)
-    asking = context.prompt or settings.prompt
-    if asking in {"letters", "auto"}:
+    prompt_choice = context.prompt or settings.prompt
+    if prompt_choice in {"letters", "auto"}:
         await services.models.recall_logprobs(model)
     return RunOptions(
         services=services,
@@ -201,7 +203,7 @@ async def resolve_context(context: Context) -> RunOptions:
         policy=context.policy or settings.policy,
         model=model,
         reflect_model=context.reflect_model or settings.reflect_model or model,
-        asking=asking,
+        prompt_choice=prompt_choice,
         fuse=context.fuse or settings.fuse,
         prompt_order=context.prompt_order or settings.prompt_order,
         orders=context.orders or settings.orders,

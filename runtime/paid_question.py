@@ -67,7 +67,7 @@ class PaidQuestion:
         options = self._options
         booking = Booking(options, self.endpoint, self.messages, self._purpose, free=self.free)
         try:
-            async with booking.asking():
+            async with booking.closing_on_error():
                 answered = await self._answered(ends, booking)
         except ModelFailedError as error:
             reply = Reply(

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage
 
 from ...errors import Failure, InputError
 from ...settings import AnswerMethod
-from ..structured import AnswerFormat, asking
+from ..structured import AnswerFormat, bind_format
 from ..text.json_values import is_list, is_object
 from .answer import Answered, read_answer
 from .batch_lines import answer_lines
@@ -102,7 +102,7 @@ class BatchClient:
     ) -> str:
         """Return a question as a line of the file; its body is that of a single call."""
         model: Any = self._endpoint.model
-        bound: Any = asking(
+        bound: Any = bind_format(
             model,
             self._endpoint.methods.current,
             answer_format,

@@ -19,7 +19,7 @@ from ..errors.failures import ModelFailedError, read_failure
 from ..errors.unsupported_options import WAYS, Part
 from ..offline import OfflineRanker
 from ..responses import failed_generation, withheld
-from ..structured import AnswerFormat, LetterMemory, MethodMemory, asking, methods_for
+from ..structured import AnswerFormat, LetterMemory, MethodMemory, bind_format, methods_for
 from .adapting import adapted, without_system
 from .answer import Answered, read_answer
 from .api_keys import secrets_of
@@ -114,7 +114,7 @@ class Endpoint:
         """
         if self.local:
             await on_attempt()
-            asked = asking(self.model, "plain", answer_format)
+            asked = bind_format(self.model, "plain", answer_format)
             return await self._request(asked, messages, "plain", answer_format)
         turn = Turn(owner, time.monotonic() + within, on_attempt, on_lost)
         tries = retrying(self._settings.model_retries, self._settings.retry_pause, within)
@@ -187,7 +187,7 @@ class Endpoint:
             sent = messages if whole else without_system(messages)
             old_limit = self.letters.old_limit
             try:
-                asked = asking(model, method, answer_format, old_limit=old_limit)
+                asked = bind_format(model, method, answer_format, old_limit=old_limit)
             except Exception as error:
                 # A host's own model may raise anything where it cannot be asked in this way.
                 _log.debug("model %s: no %s (%s)", self.name, method, type(error).__name__)

@@ -15,7 +15,7 @@ from ..errors.unsupported_options import Part
 from ..ranking_prompts.letters import alternatives
 from ..ranking_prompts.ranking_prompt import RankingTask
 from ..ranking_prompts.recipes import RECIPES
-from ..structured import METHODS, asking
+from ..structured import METHODS, bind_format
 from ..text.json_values import is_object
 from .probe_questions import Prober
 
@@ -153,7 +153,7 @@ class Probes:
 
         def say(*, old_limit: bool) -> Awaitable[BaseMessage]:
             return self._asking.say(
-                _DIGIT, lambda model: asking(model, "plain", letters, old_limit=old_limit)
+                _DIGIT, lambda model: bind_format(model, "plain", letters, old_limit=old_limit)
             )
 
         try:

@@ -30,13 +30,13 @@ class AnswerFile:
 
     Attributes:
         count: Answers in it.
-        asked: What they answer, as `asked_by` finds it in the rows.
+        asked: What they answer, as `requests_digest` finds it in the rows.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self.asked = asked_by(())
+        self.asked = requests_digest(())
         self._parquet = path.suffix.lower() == ".parquet"
         self._growing = path.with_name(f"{path.name}.part.jsonl") if self._parquet else path
 
@@ -104,7 +104,7 @@ class AnswerFile:
                 yield answer["request"]
 
         self._file.seek(0)
-        self.asked = asked_by(requests())
+        self.asked = requests_digest(requests())
         self._file.seek(whole)
         rest = self._file.read(_LONGEST)
         if rest and (b"\n" in rest or not rest.startswith(_START[: len(rest)])):
@@ -169,7 +169,7 @@ class AnswerFile:
         yield rows
 
 
-def asked_by(requests: Iterable[str]) -> str:
+def requests_digest(requests: Iterable[str]) -> str:
     """Return a digest of the `request` of rows, or of answers, in their order."""
     digest = hashlib.sha256()
     for request in requests:

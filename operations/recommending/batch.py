@@ -19,7 +19,7 @@ from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..database import in_domain
-from .answer_file import AnswerFile, asked_by
+from .answer_file import AnswerFile, requests_digest
 from .batch_rows import fault_of, person_of, request_of
 from .recommend import recommend
 
@@ -118,7 +118,7 @@ async def recommend_batch(
 def _skip_answered(
     rows: Iterator[RequestRow], file: AnswerFile, request: Callable[[RequestRow], str]
 ) -> None:
-    if asked_by(map(request, islice(rows, file.count))) != file.asked:
+    if requests_digest(map(request, islice(rows, file.count))) != file.asked:
         raise InputError(
             "answers",
             f"{file.path} answers other rows, or other options.",

@@ -17,7 +17,7 @@ from ...records import Item
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ..catalogue.titles import in_catalogue
-from ..graphs import OnState, ask
+from ..graphs import OnState, run_recommend
 from ..results import MOST_RECALLED, GivenHint, PickedHint, Recommended, RecommendedItem
 from .reasons import reasons_for
 
@@ -65,7 +65,8 @@ async def recommend(
         "user": user,
     }
     result = cast(
-        "RecommendResult", await ask(request, replace(context, serving_state=serving), on_state)
+        "RecommendResult",
+        await run_recommend(request, replace(context, serving_state=serving), on_state),
     )
     async with in_catalogue(options, finder.domain) as finder:
         items = await finder.items([item["id"] for item in result["items"]])
