@@ -60,7 +60,7 @@ async def draw_training_set(
         async with in_domain(options, None) as (connection, domain):
             domain_id, chosen = domain.id, await find_hints(connection, domain.id, hints)
     if not chosen or len(keys) < FEWEST_TO_TRAIN:
-        raise _too_little(options.domain, len(chosen), len(keys))
+        raise too_little_to_train(options.domain, len(chosen), len(keys))
     return TrainingSet(domain_id, keys, chosen, forgotten)
 
 
@@ -72,7 +72,8 @@ async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbeddi
         return domain.id, await best_hints(connection, domain.id, count=count)
 
 
-def _too_little(domain: str, hints: int, sessions: int) -> InputError:
+def too_little_to_train(domain: str, hints: int, sessions: int) -> InputError:
+    """Return the error of a domain with too few sessions or active hints to train on."""
     remedy = (
         f"Run `re2llm learn --domain {shlex.quote(domain)}`, or add hints by hand: "
         "`re2llm hints add`. `re2llm measure` tells whether the model adds anything to learn from."

@@ -21,7 +21,7 @@ from ...runtime.progress import Progress
 from .few_cells import Stopped, panel_size, pay_for_few, pays_for_every_cell
 from .own_cells import own_cells
 from .panel import ask_every_hint, try_on_panel
-from .training_set import TrainingSet, promising_hints
+from .training_set import TrainingSet, promising_hints, too_little_to_train
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ async def try_hints(
         progress: As for `train`.
 
     Raises:
+        InputError: No hint is active any more.
         BudgetSpentError: The budget is spent; paid trials are kept.
         ModelDownError: The model has been down for long; paid trials are kept.
     """
@@ -83,6 +84,8 @@ async def try_hints(
     table = await RewardTable.of(drawn.domain_id, states, drawn.hints, options)
     await try_on_panel(table, len(panel), len(drawn.hints), progress)
     _, hints = await promising_hints(options)
+    if not hints:  # all were retired meanwhile
+        raise too_little_to_train(options.domain, 0, len(states))
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
     own = await own_cells(states, hints, options)
     search, stopped = None, None

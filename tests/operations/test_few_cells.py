@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.errors import BudgetSpentError
+from re2llm.errors import BudgetSpentError, InputError
 from re2llm.jobs.queue.control import job
 from re2llm.jobs.queue.submit import Origin, submit
 from re2llm.jobs.worker import pieces
@@ -443,3 +443,40 @@ async def test_every_cell_is_paid_for_if_asked(
     adjust(max_hints=2)
     sets = await operation.train(Context(domain=school), force=True)
     assert sets.stopped is None
+
+
+def retire_all(url: str, domain: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "UPDATE re2llm.hint SET status = 'retired' WHERE domain_id = "
+            "(SELECT id FROM re2llm.domain WHERE name = %s)",
+            [domain],
+        )
+
+
+@pytest.mark.parametrize("every_cell", [False, True])
+async def test_hints_retired_while_they_are_tried_end_training_with_advice(
+    school: str, url: str, every_cell: bool
+) -> None:
+    def retire_meanwhile(stage: str, done: int, *_: object) -> None:
+        if (stage, done) == ("trying every hint", FIRST):
+            retire_all(url, school)
+
+    with pytest.raises(InputError, match="has 0 active hints") as refused:
+        await operation.train(
+            Context(domain=school), every_cell=every_cell, progress=retire_meanwhile
+        )
+    assert "re2llm learn" in refused.value.remedy
+
+
+async def test_hints_retired_while_a_job_waits_end_it_with_advice(school: str, url: str) -> None:
+    submitted = await submit(Context(domain=school), "train", {})
+    plan = await pieces.plan(submitted.id, submitted.attempt)
+    assert plan is not None
+    for piece in plan["pieces"]:
+        await pieces.do_piece(submitted.id, submitted.attempt, plan["shared"], piece)
+    retire_all(url, school)
+    await pieces.finish(submitted.id, submitted.attempt, plan["shared"], {})
+    done = (await job(Context(), submitted.id)).job
+    assert done.state == "failed"
+    assert "has 0 active hints" in done.reason
