@@ -20,7 +20,7 @@ from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.choosers import CHOOSERS
 from re2llm.ranking.gather import gather
 from re2llm.ranking.given import given
-from re2llm.ranking.prompt import asked, ranking_prompt
+from re2llm.ranking.prompt import prompt_size, ranking_prompt
 from re2llm.ranking.release_cache import served_policy
 from re2llm.ranking.settle import complete, repaired_answer
 from re2llm.ranking.state import RecommendState
@@ -115,7 +115,7 @@ class Answered:
     @property
     def listed(self) -> list[str]:
         """The candidates of the prompt in the model's order."""
-        shown = set(range(1, asked(self.state) + 1))
+        shown = set(range(1, prompt_size(self.state) + 1))
         order = complete(self.answer.numbers, self.state)
         return [self.ids[number - 1] for number in order if number in shown]
 
@@ -236,7 +236,7 @@ async def ask_session(
         hints = await _chosen(gathered[view], arm.options) if arm.chosen else named
         request: dict[str, Any] = {**gathered[view], **given(hints, "given", 1.0)}
         if arm.full:
-            request["shown"] = asked(gathered[view])
+            request["shown"] = prompt_size(gathered[view])
         state = cast("RecommendState", request)
         endpoint = await arm.options.services.models.endpoint(arm.options.model)
         messages = ranking_prompt(state, arm.options)

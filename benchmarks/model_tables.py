@@ -24,7 +24,7 @@ from re2llm.policies.fusion import (
     mean_places,
 )
 from re2llm.ranking.opinion import opinion
-from re2llm.ranking.prompt import asked
+from re2llm.ranking.prompt import prompt_size
 from re2llm.records import Flag, Session, counted
 from re2llm.runtime.progress import Progress, silent
 from rich.box import SIMPLE_HEAD
@@ -108,7 +108,7 @@ def _gains(ranks: Sequence[int] | Ints) -> Floats:
 def _opinions(answered: Sequence[Answered]) -> Opinions:
     return Opinions(
         [np.array(one.state.get("first_stage", [])) for one in answered],
-        [opinion(one.answer.read, asked(one.state)) for one in answered],
+        [opinion(one.answer.read, prompt_size(one.state)) for one in answered],
         [one.target for one in answered],
     )
 
@@ -186,13 +186,13 @@ def _spread(orders: Sequence[Arm], results: Results) -> dict[str, Any] | None:
         rankings = [one.listed for one in column]
         name = "the model's own order"
         ranked.append(Row(name, "policy", target_ranks(sessions, rankings), rankings=rankings))
-        prompts.append([one.ids[: asked(one.state)] for one in column])
+        prompts.append([one.ids[: prompt_size(one.state)] for one in column])
     return {**order_spread(ranked, sessions, prompts), "sessions": len(rows)}
 
 
 def _comparable(row: Sequence[Answered]) -> bool:
     shown = {frozenset(one.listed) for one in row}
-    return len(shown) == 1 and row[0].target < asked(row[0].state)
+    return len(shown) == 1 and row[0].target < prompt_size(row[0].state)
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import cast
 from ..errors import Failure
 from ..knowledge.hint_store.hints import set_key
 from ..knowledge.hint_store.trials import Trial, find_trial
-from ..llm.errors.failures import ABOUT_THE_PROMPT
+from ..llm.errors.failures import ABOUT_LETTERS, ABOUT_THE_PROMPT
 from ..llm.ranking_prompts.letters import has_letters
 from ..records import Flag
 from ..runtime.model_call import ask
@@ -16,7 +16,6 @@ from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from ..runtime.reply import Reply
 from .given import given_texts
-from .letters import lacks_letters
 from .opinion import fusion_of, learned_fusion
 from .orders import added_up, combined, reordered
 from .prompt import ranking_prompt, recipe_of
@@ -75,9 +74,15 @@ async def _one_order(state: RecommendState, options: RunOptions) -> Update:
     if recipe_of(state, options).name == "letters":
         if has_letters(reply.text):
             await options.services.models.note_logprobs(options.model, given=True)
-        elif await lacks_letters(reply, options):
+        elif await _lacks_letters(reply, options):
             return await _listed(state, reply, options)
     return await _unhinted_if_refused(state, reply, options)
+
+
+async def _lacks_letters(reply: Reply, options: RunOptions) -> bool:
+    """Return whether a reply without a letter may mean that the model never gives one."""
+    endpoint = await options.services.models.endpoint(options.model)
+    return not endpoint.letters.proven and reply.failure in ABOUT_LETTERS
 
 
 async def _listed(state: RecommendState, first: Reply, options: RunOptions) -> Update:

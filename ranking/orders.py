@@ -7,23 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
+import numpy as np
+
 from ..llm.ranking_prompts.recipes import RECIPES
 from ..records import Flag
 from ..runtime.node import Update
-from .letters import mean_scores
-from .prompt import asked, candidates, wanted
+from .prompt import candidates, prompt_size, wanted
 from .state import RecommendState
 
 _DAMPING = 60
 """Of reciprocal rank fusion, as in Cormack, Clarke & Büttcher (SIGIR 2009)."""
 
-Asked = tuple[RecommendState, list[int]]
+ReorderedRequest = tuple[RecommendState, list[int]]
 """A request in another order, and the numbers that its places have in the original."""
 
 _Key = TypeVar("_Key", int, str)
 
 
-def reordered(state: RecommendState, order: int) -> Asked:
+def reordered(state: RecommendState, order: int) -> ReorderedRequest:
     """Return a request with its candidates in another order.
 
     Args:
@@ -33,7 +34,7 @@ def reordered(state: RecommendState, order: int) -> Asked:
         The request with the candidates that the prompt lists, and for each of its places the
         candidate's number in the original.
     """
-    places = list(range(asked(state)))
+    places = list(range(prompt_size(state)))
     if order:
         random.Random(order).shuffle(places)
     evidence = state["evidence"]
@@ -61,7 +62,7 @@ def fuse(rankings: Sequence[Sequence[_Key]]) -> list[_Key]:
     return [key for key, _ in scores.most_common()]
 
 
-def combined(updates: Sequence[Update], states: Sequence[Asked]) -> Update:
+def combined(updates: Sequence[Update], states: Sequence[ReorderedRequest]) -> Update:
     """Fuse the answers to several orders into one.
 
     Args:
@@ -103,6 +104,21 @@ def combined(updates: Sequence[Update], states: Sequence[Asked]) -> Update:
         "faults": dict(faults),
         "model_error": next((u["model_error"] for u in updates if u["model_error"]), ""),
     }
+
+
+def mean_scores(answers: Sequence[tuple[Sequence[float], Sequence[int]]]) -> list[float]:
+    """Average the scores of several orders of the same candidates.
+
+    Args:
+        answers: For each order, the scores in it and the candidates' numbers in the original.
+
+    Returns:
+        In the original order; empty without answers.
+    """
+    if not answers:
+        return []
+    rows = [np.array(scores)[np.argsort(numbers)] for scores, numbers in answers]
+    return [float(score) for score in np.mean(rows, axis=0)]
 
 
 def added_up(update: Update, before: Update) -> Update:

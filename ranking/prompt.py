@@ -42,7 +42,7 @@ def ranking_prompt(
     task = RankingTask(
         history=history,
         candidates=listed,
-        evidence=state["evidence"][: asked(state)],
+        evidence=state["evidence"][: prompt_size(state)],
         evidence_meaning=meanings(options),
         hint=given_texts(state) if hinted else None,
         wanted=wanted(state),
@@ -57,8 +57,8 @@ def wanted(state: RecommendState) -> int:
 
 def recipe_of(state: RecommendState, options: RunOptions) -> Recipe:
     """Return the recipe by which a request was asked, or else will be."""
-    asked_by = state.get("recipe")
-    return RECIPES[asked_by] if asked_by else options.prompt
+    name = state.get("recipe")
+    return RECIPES[name] if name else options.prompt
 
 
 def conversation(state: RecommendState, options: RunOptions) -> list[BaseMessage]:
@@ -75,10 +75,10 @@ def conversation(state: RecommendState, options: RunOptions) -> list[BaseMessage
 
 def candidates(state: RecommendState) -> list[Item]:
     """Return the candidates that the prompt lists, in the order of their numbers."""
-    return [item_of(view) for view in state["candidate_items"][: asked(state)]]
+    return [item_of(view) for view in state["candidate_items"][: prompt_size(state)]]
 
 
-def asked(state: RecommendState) -> int:
+def prompt_size(state: RecommendState) -> int:
     """Return how many candidates the prompt lists."""
     return state.get("asked", len(state["candidate_items"]))
 

@@ -18,7 +18,7 @@ from ..runtime.options import RunOptions
 from .ask import joined, needs_model
 from .given import given_texts
 from .opinion import fused_numbers
-from .prompt import asked, candidates, ranking_prompt, recipe_of, wanted
+from .prompt import candidates, prompt_size, ranking_prompt, recipe_of, wanted
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
@@ -33,7 +33,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     """
     answer, spent = await repaired_answer(state, options)
     recipe = recipe_of(state, options)
-    count = asked(state)
+    count = prompt_size(state)
     fuses = options.fuse == "learned" and answer.numbers
     numbers = fused_numbers(answer, state, count) if fuses else complete(answer.numbers, state)
     ids = [item["id"] for item in state["candidate_items"]]
@@ -138,7 +138,7 @@ def _second_prompt(
         return ranking_prompt(state, options, hinted=False, short=short), Flag.HINT_DROPPED
     hinted = Flag.HINT_DROPPED not in state["flags"]
     messages = ranking_prompt(state, options, hinted=hinted, short=short)
-    plea = repair(messages, state["answer"], asked(state), wanted(state))
+    plea = repair(messages, state["answer"], prompt_size(state), wanted(state))
     return plea, Flag.REPAIRED
 
 

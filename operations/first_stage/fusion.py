@@ -15,7 +15,7 @@ from ...knowledge.jobs.jobs import hold_running
 from ...policies.fusion import FEWEST_SESSIONS, Fusion, Opinions, learn_fusion, mean_places
 from ...policies.sets import Actions, hint_sets
 from ...ranking.opinion import opinion
-from ...ranking.prompt import asked, candidates
+from ...ranking.prompt import candidates, prompt_size
 from ...ranking.state import RecommendState
 from ...records import counted
 from ...runtime.options import RunOptions
@@ -85,7 +85,7 @@ def _opinion(
     answer = said.get((state.get("training_session") or 0, key))
     if answer is None:
         return None
-    return opinion(options.prompt.read(answer, candidates(state)), asked(state))
+    return opinion(options.prompt.read(answer, candidates(state)), prompt_size(state))
 
 
 def chosen_row(state: RecommendState) -> int:

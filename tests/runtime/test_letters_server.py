@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.log.logprobs import find_logprobs
-from re2llm.ranking.letters import mean_scores
+from re2llm.ranking.orders import mean_scores
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
