@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .malformed import shown
+from .word_dates import on_24_hours
 
 _DATE = re.compile(
     r"\s{0,9}(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"
@@ -18,7 +19,6 @@ _DATE = re.compile(
 )
 _PEEKED = 1_000
 """Rows among which the first date is looked for."""
-_NOON = 12
 _MONTHS = 12
 
 
@@ -80,10 +80,9 @@ def in_order(value: object, *, day_first: bool | None) -> object:
     day, month = (one, other) if day_first else (other, one)
     hour, minute, second = (int(part or 0) for part in found.group(5, 6, 7))
     micros = int(f"{found[8] or 0:0<6}"[:6])
-    if found[9]:
-        if not 1 <= hour <= _NOON:
-            return value
-        hour = hour % _NOON + (_NOON if found[9] in "pP" else 0)
+    hour = on_24_hours(hour, found[9])
+    if hour is None:
+        return value
     try:
         return datetime(year, month, day, hour, minute, second, micros, tzinfo=UTC)
     except ValueError:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import email.utils
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 from ..records import is_number
 from .malformed import RowError, shown
+from .word_dates import date_in_words, day_in_words, without_half
 
 _DASHED = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
-_MONTH_NAMED = re.compile(r"^(\d{1,2})[-/]([A-Za-z]{3,9})[-/](\d{4})(?::|\b)")
 _ZONE = re.compile(r"(?<=[\dZ])\[[\w/+-]{1,40}\]$")
 """As Java writes it behind an offset."""
 _COMMA = re.compile(r"([0-9]{9,20}),([0-9]{1,6})")
@@ -95,19 +94,12 @@ def _number(text: str) -> float | datetime:
 
 
 def _date(text: str) -> datetime | None:
-    text = _ZONE.sub("", text.removesuffix(" UTC"))
-    dashed = _DASHED.sub(lambda one: f"{one[1]}-{one[3]:0>2}-{one[4]:0>2}", text)
+    halved = without_half(_ZONE.sub("", text.removesuffix(" UTC")))
+    if halved is None:
+        return None
+    dashed = _DASHED.sub(lambda one: f"{one[1]}-{one[3]:0>2}-{one[4]:0>2}", halved)
     try:
         found = datetime.fromisoformat(dashed)
-    except ValueError:
-        return _in_words(_MONTH_NAMED.sub(r"\1 \2 \3 ", text))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _in_words(text: str) -> datetime | None:
-    """Read the date of an email or of HTTP: `Wed, 31 Jan 2024 10:00:00 GMT`."""
-    try:
-        found = email.utils.parsedate_to_datetime(text)
-    except (ValueError, OverflowError, IndexError):
-        return None
+    except ValueError:  # also what ISO 8601 has not, such as 9:05 or EST
+        return date_in_words(_DASHED.sub(lambda one: day_in_words(one[1], one[3], one[4]), halved))
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -42,6 +42,50 @@ def test_every_way_to_write_a_moment_is_the_same_moment(value: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        *("4-May-2020 06:10:55 PM", "4 May 2020 6:10:55pm", "04-MAY-20 06.10.55.000000 PM"),
+        *("May 4, 2020, 6:10:55 p.m.", "Monday, May 4th, 2020 at 6:10:55 PM UTC"),
+        *("2020-05-04 06:10:55 PM", "2020/5/4 6:10:55 pm", "4 May 2020 18:10:55.000"),
+        *("Mon May 04 2020 13:10:55 GMT-0500 (EST)", "Mon May 4 2020 20:10:55 GMT+2"),
+        *("Mon May 04 2020 20:10:55 GMT+0200 (Central European Summer Time)",),
+        *("Mon May 04 11:10:55 -0700 2020", "Mon May  4 18:10:55 2020"),
+        *("Mon May  4 18:10:55 UTC 2020", "Mon May 04 20:10:55 CEST 2020"),
+        *("Mon, 04 May 2020 18:10:55 GMT", "Mon, 04 May 20 13:10:55 CDT", "18:10:55 4 May 2020"),
+        *("2020-05-04 13:10:55 -0500", "2020-05-04 13:10:55 CDT", "04/May/2020:13:10:55 -0500"),
+    ],
+)
+def test_a_date_is_read_to_its_last_word(written: str) -> None:
+    assert timestamp(written, "time") == NOON
+
+
+@pytest.mark.parametrize(
+    ("written", "hour"),
+    [
+        *(("5 Jan 2024 12:00 AM", 0), ("5 Jan 2024 12:30 PM", 12), ("5 Jan 2024 10 PM", 22)),
+        *(("Jan 5, 2024", 0), ("2024-01-05 9:05", 9), ("5-Jan-2024 11:59:59 AM", 11)),
+    ],
+)
+def test_halves_of_the_day_count(written: str, hour: int) -> None:
+    assert seconds(written, "time") // 3600 == 1_704_412_800 // 3600 + hour
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("5 Jan 2024 22:00 PM", "5 Jan 2024 0:30 AM", "2024-01-05 13:00 PM"),
+        *("5 Jan 2024 10:00 uhr", "5 Jan 2024 10:00 IST", "5 Jan 2024 10:00 (evening)"),
+        *("5 Jan 2024 10:00 11:00", "5 Jan Feb 2024 10:00", "5 6 7 Jan 2024", "Jan 2024"),
+        *("5 Jan 2024 25:00", "31 Feb 2024 10:00", "5 Jan 2024 10:00 +9900"),
+        *("5 Jan 2024 10:00 EST -0500", "2024-01-05 10:00 soon", "5 Jan 2024 10:00 PM PM"),
+    ],
+)
+def test_a_word_that_means_nothing_in_a_date_refuses_it(written: str) -> None:
+    with pytest.raises(RowError, match="year first"):
+        seconds(written, "time")
+
+
+@pytest.mark.parametrize(
     "moment",
     [
         lambda n: NOON + n / 1000,

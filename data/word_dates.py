@@ -1,0 +1,153 @@
+"""Dates that name their month, as emails, browsers and programs write them, to the last word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from types import MappingProxyType
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
+)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_HOURS: Mapping[str, int] = MappingProxyType(
+    {
+        name: ahead
+        for ahead, names in (
+            *((0, "z ut utc gmt wet"), (1, "cet mez west"), (2, "cest mesz eet"), (3, "eest msk")),
+            *((9, "jst kst"), (-3, "adt"), (-4, "ast edt"), (-5, "est cdt"), (-6, "cst mdt")),
+            *((-7, "mst pdt"), (-8, "pst")),
+        )
+        for name in names.split()
+    }
+)
+"""How far zones are ahead of UTC; names that several zones have are not read, but for email's."""
+
+_HALF = re.compile(
+    r"(?<![\d:.])(\d{1,2})([:.]\d\d(?:[:.]\d\d(?:[.,]\d{1,9})?)?)?\s?([ap])\.?m\b\.?", re.IGNORECASE
+)
+_NOON = 12
+_TIED = re.compile(r"^(\d{1,2}[-/][A-Za-z]{3,9}[-/]\d{4}):")
+"""A date and a time as in the logs of web servers."""
+_CLOCK = re.compile(r"(?<![\d:.])(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,](\d{1,9}))?)?(?![\d:])")
+_OFFSET = re.compile(
+    r"\s?(?:GMT|UTC?)?([+-])(\d{1,2}):?(\d\d)?(?!\w)(?:\s?\([^()]{1,60}\))?", re.IGNORECASE
+)
+_BETWEEN = re.compile(r"[\s,/.-]+")
+_DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
+_YEAR = re.compile(r"\d{4}")
+_CENTURY = 69
+"""Years of two digits from here on are those of the last century, as in emails."""
+
+
+def on_24_hours(hour: int, half: str | None) -> int | None:
+    """Return an hour as a 24-hour clock has it; `None` if the other has no such hour.
+
+    Args:
+        hour: As written.
+        half: `a` or `p`, of AM or PM, or `None` if it is of 24 hours already.
+    """
+    if half is None:
+        return hour
+    return hour % _NOON + _NOON * (half in "pP") if 1 <= hour <= _NOON else None
+
+
+def without_half(text: str) -> str | None:
+    """Return a text with `10:05 PM` as `22:05`; `None` if there is no such hour.
+
+    Args:
+        text: A moment, however written.
+    """
+    found = _HALF.search(text)
+    if found is None:
+        return text
+    hour = on_24_hours(int(found[1]), found[3])
+    if hour is None:
+        return None
+    return f"{text[: found.start()]}{hour:02}{found[2] or ':00'}{text[found.end() :]}"
+
+
+def day_in_words(year: str, month: str, day: str) -> str:
+    """Return the day of a date in numbers as `date_in_words` reads it; empty without such a month.
+
+    Args:
+        year: Four digits.
+        month: One or two digits.
+        day: Likewise.
+    """
+    place = int(month) - 1
+    return f"{day} {_MONTHS[place]} {year}" if 0 <= place < len(_MONTHS) else ""
+
+
+def date_in_words(text: str) -> datetime | None:
+    """Read a date whose month is named: `Wed, 31 Jan 2024 10:00:00 GMT`; else return `None`.
+
+    A date without a zone is UTC. What holds a word that means nothing here is not read: it may
+    move the hour.
+
+    Args:
+        text: On a clock of 24 hours.
+    """
+    text = _TIED.sub(r"\1 ", text)
+    clock = _CLOCK.search(text)
+    zone: tzinfo = UTC
+    rest = text
+    hour = minute = second = micros = 0
+    if clock:
+        hour, minute, second = (int(part or 0) for part in clock.group(1, 2, 3))
+        micros = int(f"{clock[4] or 0:0<6}"[:6])
+        after = text[clock.end() :]
+        offset = _OFFSET.match(after)
+        if offset:
+            ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+            after = after[offset.end() :]
+            if ahead >= timedelta(days=1):
+                return None
+            zone = timezone(-ahead if offset[1] == "-" else ahead)
+        rest = f"{text[: clock.start()]} {after}"
+    words = [word for word in _BETWEEN.split(rest) if word and word.casefold() != "at"]
+    zones = [word for word in words if word.casefold() in _HOURS] if clock else []
+    if len(zones) > 1 or (zones and zone is not UTC):
+        return None
+    if zones:
+        words.remove(zones[0])
+        zone = timezone(timedelta(hours=_HOURS[zones[0].casefold()]))
+    day = _day_of(words)
+    if day is None:
+        return None
+    try:
+        return datetime(*day, hour, minute, second, micros, tzinfo=zone)
+    except ValueError:
+        return None
+
+
+def _day_of(words: Sequence[str]) -> tuple[int, int, int] | None:
+    """Return year, month and day; `None` if a word is none of them and no weekday."""
+    months: list[int] = []
+    years: list[int] = []
+    days: list[int] = []
+    for word in words:
+        numbered = _DAY.fullmatch(word)
+        if numbered:
+            days.append(int(numbered[1]))
+        elif _YEAR.fullmatch(word):
+            years.append(int(word))
+        elif (month := _place(word, _MONTHS)) is not None:
+            months.append(month + 1)
+        elif _place(word, _WEEKDAYS) is None:
+            return None
+    if not years and len(days) == 2:  # noqa: PLR2004  # the day, and a year of two digits
+        short = days.pop()
+        years.append(short + (1900 if short >= _CENTURY else 2000))
+    if not len(years) == len(months) == len(days) == 1:
+        return None
+    return years[0], months[0], days[0]
+
+
+def _place(word: str, names: Sequence[str]) -> int | None:
+    """Return the place of a name that is written in full, or cut after 3 letters or more."""
+    small = word.casefold()
+    found = (place for place, name in enumerate(names) if name.startswith(small))
+    return next(found, None) if len(small) >= 3 else None  # noqa: PLR2004
