@@ -37,7 +37,7 @@ from ..llm.chat.history import with_calls_answered, with_inert_text
 from ..llm.chat.prompt import CHAT_PROMPT
 from ..llm.errors.failures import ModelFailedError
 from ..llm.offline import OfflineAssistant
-from ..runtime.chat_call import converse
+from ..runtime.chat_call import call_chat_model
 from ..runtime.context import Context
 from ..runtime.context_checks import context_of, narrowed
 from ..runtime.options import resolve_context
@@ -129,7 +129,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
                 note = ENDLESS if endless else TOO_SLOW
                 return await handler(_stood_in(request, note, tools=False))
             prompt = [*filter(None, [request.system_message]), *request.messages]
-            return await converse(options, prompt, ask, until=until)
+            return await call_chat_model(options, prompt, ask, until=until)
         except Re2llmError as error:
             return AIMessage(str(error))
         except ModelFailedError as error:

@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from ..errors import Failure
 from ..llm.chat.length import chat_length, shortened_chat
+from ..llm.client.answer_stream import AnswerOnlyModel, StreamedAnswer
 from ..llm.client.endpoint import Endpoint
-from ..llm.client.spoken import Speech, SpokenModel
 from ..llm.errors.failures import ModelFailedError
 from ..llm.errors.unsupported_options import Part
 from ..llm.prices import usage_or_estimate
@@ -27,7 +27,7 @@ Ask = Callable[[BaseChatModel, Sequence[BaseMessage]], Awaitable[AIMessage]]
 """Asks a model a prompt once, in whatever way, with tools."""
 
 
-async def converse(
+async def call_chat_model(
     options: RunOptions, messages: Sequence[BaseMessage], ask: Ask, *, until: float
 ) -> AIMessage:
     """Let the run's model speak, without its thoughts.
@@ -80,14 +80,16 @@ async def _ask(
     ask: Ask,
     until: float,
 ) -> AIMessage:
-    speech = Speech(endpoint.chat)
+    streamed = StreamedAnswer(endpoint.chat)
     booking = Booking(options, endpoint, messages, "chat")
 
     async def once(model: BaseChatModel) -> AIMessage:
-        speech.answer = None
-        handed_on = await ask(SpokenModel(inner=model, speech=speech, cache=False), messages)
+        streamed.answer = None
+        handed_on = await ask(
+            AnswerOnlyModel(inner=model, streamed=streamed, cache=False), messages
+        )
         # What was streamed has text and calls alone; the whole message counts tokens, too.
-        answer = speech.answer or handed_on
+        answer = streamed.answer or handed_on
         if not answer.text and not answer.tool_calls:
             # An answer with nothing in it leads nowhere.
             kind = Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE
@@ -100,7 +102,7 @@ async def _ask(
                 once,
                 within=until - time.monotonic(),
                 on_attempt=booking.claim,
-                may_repeat=lambda: not speech.heard,
+                may_repeat=lambda: not streamed.started,
                 on_lost=booking.lose,
                 owner=options.owner,
             )

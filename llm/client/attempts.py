@@ -114,7 +114,7 @@ class Attempts:
             async with asyncio.timeout(patience):
                 answered = await request()
         except ModelFailedError as failed:
-            if failed.usage is not None or failed.unheard:
+            if failed.usage is not None or failed.maybe_billed:
                 turn.lost(failed.usage)
             if failed.failure in _ALIVE:
                 breaker.succeeded()

@@ -20,8 +20,8 @@ from ..text.json_values import is_list, is_object
 from .answer import Answered, read_answer
 from .batch_lines import answer_lines
 from .endpoint import Endpoint
+from .openai_format import as_completion
 from .oversized import refuse_oversized
-from .usual_form import as_completion
 
 _log = logging.getLogger(__name__)
 _URL = "/v1/chat/completions"

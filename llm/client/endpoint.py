@@ -22,12 +22,12 @@ from ..responses import failed_generation, withheld
 from ..structured import AnswerFormat, LetterMemory, MethodMemory, bind_format, methods_for
 from .adapting import adapted, without_system
 from .answer import Answered, read_answer
+from .answer_stream import ChatTraits
 from .api_keys import secrets_of
 from .attempts import Attempts, Claim, Lost, Turn
 from .breaker import CircuitBreaker
 from .limits import Limits
 from .retry import retrying
-from .spoken import ChatTraits
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors.hidden_errors import hidden_status
 from ..text.json_values import is_list, is_object
+from .openai_format import Chunks, as_completion
+from .openai_messages import decoded
 from .oversized import MOST_CHOICES, Events, oversized
-from .usual_form import Chunks, as_completion
-from .usual_messages import decoded
 
 _DATA, _DONE = b"data:", b"data: [DONE]\n\n"
 _STARTS = (_DATA, b"event:", b"id:", b"retry:", b":")

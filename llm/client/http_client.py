@@ -11,9 +11,9 @@ from openai import DefaultAsyncHttpxClient
 from ..errors.hidden_errors import ASKS, hidden_status, reveal
 from ..errors.stream_errors import with_errors
 from .events import are_events, as_events, encoded, joined, pieces, usual_events
+from .openai_format import as_completion
+from .openai_messages import decoded
 from .oversized import Events, refuse_oversized
-from .usual_form import as_completion
-from .usual_messages import decoded
 
 LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""

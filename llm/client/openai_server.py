@@ -16,7 +16,7 @@ from ..responses import REASONING
 from ..text.json_values import is_object
 from ..usage import TIMINGS, Usage, read_usage
 from .http_client import AnswerClient
-from .usual_form import as_completion
+from .openai_format import as_completion
 
 
 def no_warning_of_parts() -> None:

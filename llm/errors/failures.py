@@ -84,7 +84,7 @@ class ModelFailedError(Exception):
         refuses: Parts of the request that the provider says it does not take.
         said: The provider's own words, on one short line without secrets; empty if unknown.
         usage: Tokens of an answer that came and cannot be used; `None` if none came.
-        unheard: Whether the answer was not waited for: the provider may go on, and bill it.
+        maybe_billed: Whether the answer was not waited for: the provider may go on, and bill it.
         final: Whether it must not be asked again, whatever the kind of failure.
     """
 
@@ -97,7 +97,7 @@ class ModelFailedError(Exception):
         refuses: Collection[Part] = frozenset(),
         said: str = "",
         usage: Usage | None = None,
-        unheard: bool = False,
+        maybe_billed: bool = False,
     ) -> None:
         super().__init__(failure.value)
         self.failure = failure
@@ -106,7 +106,7 @@ class ModelFailedError(Exception):
         self.refuses = frozenset(refuses)
         self.said = said
         self.usage = usage
-        self.unheard = unheard
+        self.maybe_billed = maybe_billed
         self.final = False
 
     @property
@@ -145,7 +145,7 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
         asks_for_less=_may_be_the_form(failure, status, refuses, said),
         refuses=refuses,
         said=_words_of(error, failure, status, body, secrets),
-        unheard=failure is Failure.TIMEOUT and not _is_unsent(error),
+        maybe_billed=failure is Failure.TIMEOUT and not _is_unsent(error),
     )
 
 

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from re2llm.llm.chat.calls import fit_answer
 from re2llm.llm.chat.text_calls import split_calls, tool_named
-from re2llm.llm.client.spoken import ChatTraits, Speech, SpokenModel
+from re2llm.llm.client.answer_stream import AnswerOnlyModel, ChatTraits, StreamedAnswer
 
 TOOLS = frozenset({"find_titles", "recommend", "feedback", "rate"})
 BAR, LOW = "\uff5c", "\u2581"
@@ -152,15 +152,15 @@ class InPieces(GenericFakeChatModel):
 
 async def streamed(text: str, size: int = 0) -> tuple[str, AIMessage, list[str], ChatTraits]:
     """Hear a text word by word, or in pieces of a size."""
-    traits = ChatTraits(thinks_aloud=False)
-    speech = Speech(traits)
+    traits = ChatTraits(emits_reasoning=False)
+    record = StreamedAnswer(traits)
     said = iter([AIMessage(text)])
     inner = InPieces(messages=said, size=size) if size else GenericFakeChatModel(messages=said)
-    model = SpokenModel(inner=inner, speech=speech, tools=TOOLS, cache=False)
+    model = AnswerOnlyModel(inner=inner, streamed=record, tools=TOOLS, cache=False)
     parts = [part async for part in model.astream([HumanMessage("Hi")])]
-    assert speech.answer is not None
+    assert record.answer is not None
     names = [str(call["name"]) for part in parts for call in part.tool_call_chunks]
-    return "".join(str(part.text) for part in parts), speech.answer, names, traits
+    return "".join(str(part.text) for part in parts), record.answer, names, traits
 
 
 @pytest.mark.parametrize("text", DIALECTS)
@@ -281,7 +281,7 @@ ENDS += [f"<{BAR}end{LOW}of{LOW}sentence{BAR}>", "<|END_OF_TURN_TOKEN|>", "<|ret
 async def test_what_ends_a_turn_is_not_heard(end: str) -> None:
     heard, answer, _, traits = await streamed(f"How about Heat?{end}")
     assert heard == answer.text == "How about Heat?"
-    assert traits.thinks_aloud is False
+    assert traits.emits_reasoning is False
 
 
 @pytest.mark.parametrize("begin", ["<|im_start|>assistant\n", "<s> ", "<|assistant|>", "<bos>"])

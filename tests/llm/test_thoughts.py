@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from re2llm.llm.chat.calls import fit_answer
-from re2llm.llm.client.spoken import ChatTraits, Speech, SpokenModel
+from re2llm.llm.client.answer_stream import AnswerOnlyModel, ChatTraits, StreamedAnswer
 from re2llm.llm.ranking_answers.answers import read_ranking
 from re2llm.llm.text.thought_marks import MARKS as ALL_MARKS
 from re2llm.llm.text.thought_marks import safe_length
@@ -197,13 +197,13 @@ def test_a_message_that_calls_tools_keeps_what_its_provider_asks_back() -> None:
 
 
 async def streamed(text: str, aloud: bool | None) -> tuple[list[str], ChatTraits]:
-    traits = ChatTraits(thinks_aloud=aloud)
-    speech = Speech(traits)
+    traits = ChatTraits(emits_reasoning=aloud)
+    record = StreamedAnswer(traits)
     inner = GenericFakeChatModel(messages=iter([AIMessage(text)]))
-    model = SpokenModel(inner=inner, speech=speech, cache=False)
+    model = AnswerOnlyModel(inner=inner, streamed=record, cache=False)
     parts = [part.text async for part in model.astream([HumanMessage("Hi")])]
-    assert speech.answer is not None
-    assert speech.answer.text == fit_answer(AIMessage(text), ()).text
+    assert record.answer is not None
+    assert record.answer.text == fit_answer(AIMessage(text), ()).text
     return [str(part) for part in parts if part], traits
 
 
@@ -212,7 +212,7 @@ async def streamed(text: str, aloud: bool | None) -> tuple[list[str], ChatTraits
 async def test_no_word_of_a_thought_is_streamed(text: str, aloud: bool | None) -> None:
     parts, traits = await streamed(text, aloud)
     assert "".join(parts).strip() == THOUGHTS[text].strip()
-    assert traits.thinks_aloud is not (aloud is None and THOUGHTS[text] == text)
+    assert traits.emits_reasoning is not (aloud is None and THOUGHTS[text] == text)
 
 
 @pytest.mark.parametrize("text", [*UNMARKED, *DRAFTS])
@@ -244,14 +244,14 @@ async def test_a_thought_whose_beginning_is_unmarked_is_not_streamed(text: str) 
     for aloud in (None, True):
         parts, traits = await streamed(text, aloud)
         assert "draft" not in "".join(parts)
-        assert traits.thinks_aloud
+        assert traits.emits_reasoning
 
 
 async def test_a_model_that_keeps_its_thoughts_to_itself_is_streamed() -> None:
     text = "How about Heat? a < b [1]"
     parts, traits = await streamed(text, aloud=None)
     assert parts == [text]
-    assert traits.thinks_aloud is False
+    assert traits.emits_reasoning is False
     parts, traits = await streamed(text, aloud=False)
     assert len(parts) > 5
     assert "".join(parts) == text

@@ -14,7 +14,7 @@ from re2llm.errors import Failure
 from re2llm.knowledge.log.llm_calls import LlmCall
 from re2llm.llm.errors.failures import ModelFailedError
 from re2llm.runtime import ledger
-from re2llm.runtime.chat_call import converse
+from re2llm.runtime.chat_call import call_chat_model
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
@@ -41,7 +41,7 @@ async def test_a_caller_who_leaves_while_a_chat_call_is_booked_stops_nothing(
     monkeypatch.setattr(ledger, "book_call", slow)
     services.models.register(domain, FakeListChatModel(responses=["Heat"]))
     options = await resolve_context(Context(domain=domain, model=domain))
-    asked = converse(options, [HumanMessage("A film?")], ask, until=time.monotonic() + 30)
+    asked = call_chat_model(options, [HumanMessage("A film?")], ask, until=time.monotonic() + 30)
     running = asyncio.create_task(asked)
     await asyncio.wait_for(begun.wait(), 30)
     running.cancel()

@@ -12,13 +12,13 @@ from langchain_core.messages import AIMessage
 from openai import PermissionDeniedError
 from pydantic import SecretStr
 from re2llm.errors import Failure
+from re2llm.llm.client.answer_stream import AnswerOnlyModel, ChatTraits, StreamedAnswer
 from re2llm.llm.client.events import joined
 from re2llm.llm.client.http_client import AnswerClient
+from re2llm.llm.client.openai_format import Chunks, as_completion
+from re2llm.llm.client.openai_messages import arguments_text
 from re2llm.llm.client.openai_server import OpenAIServer
 from re2llm.llm.client.oversized import MOST_PARTS
-from re2llm.llm.client.spoken import ChatTraits, Speech, SpokenModel
-from re2llm.llm.client.usual_form import Chunks, as_completion
-from re2llm.llm.client.usual_messages import arguments_text
 from re2llm.llm.errors.failures import ModelFailedError, read_failure
 from re2llm.llm.responses import answer_text
 from re2llm.llm.usage import Usage, read_usage
@@ -72,12 +72,12 @@ async def whole(answer: bytes, kind: str = "application/json", **options: Any) -
 
 async def streamed(answer: bytes, kind: str = "text/event-stream") -> AIMessage:
     """Read as a chat does."""
-    speech = Speech(ChatTraits())
-    spoken = SpokenModel(inner=served(answer, kind), speech=speech, cache=False)
+    record = StreamedAnswer(ChatTraits())
+    spoken = AnswerOnlyModel(inner=served(answer, kind), streamed=record, cache=False)
     heard = [one async for one in spoken.astream("Hello")]
-    assert speech.answer is not None
-    assert "".join(one.text for one in heard) == speech.answer.text
-    return speech.answer
+    assert record.answer is not None
+    assert "".join(one.text for one in heard) == record.answer.text
+    return record.answer
 
 
 GOOD: Body = {"role": "assistant", "content": SAID}

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from ..text.json_values import is_list, is_object
 from ..usage import as_count
-from .usual_messages import decoded, is_text, usual_message
+from .openai_messages import decoded, is_text, usual_message
 
 _TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier")
 _MESSAGES = ("message", "delta", "text")

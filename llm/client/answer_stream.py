@@ -28,9 +28,9 @@ from ..text.json_values import is_object
 from ..text.thought_marks import safe_length
 from ..text.thoughts import without_thoughts
 from .adapting import without_system
-from .usual_messages import arguments_text, decoded
+from .openai_messages import arguments_text, decoded
 
-_UNHEARD: Any = {"tags": ["nostream", "langsmith:nostream"]}
+_NO_STREAM: Any = {"tags": ["nostream", "langsmith:nostream"]}
 
 
 @dataclass
@@ -40,32 +40,32 @@ class ChatTraits:
     Attributes:
         takes_tools: Whether its server accepts tools.
         takes_system: Whether its server accepts system messages, and several of one role in a row.
-        thinks_aloud: Whether there were thoughts in the text of an answer; `None` before the first.
+        emits_reasoning: Whether an answer's text had reasoning in it; `None` before the first.
         too_long: Bytes of the shortest chat that was too long for it, or `None`.
     """
 
     takes_tools: bool = True
     takes_system: bool = True
-    thinks_aloud: bool | None = None
+    emits_reasoning: bool | None = None
     too_long: int | None = None
 
 
 @dataclass
-class Speech:
+class StreamedAnswer:
     """One answer of a model.
 
     Attributes:
         traits: Of the model; updated by the answer.
-        heard: Whether a word of it has been streamed.
+        started: Whether a word of it has been streamed.
         answer: The whole message without its thoughts, once it is there.
     """
 
     traits: ChatTraits
-    heard: bool = False
+    started: bool = False
     answer: AIMessage | None = None
 
 
-class SpokenModel(BaseChatModel):
+class AnswerOnlyModel(BaseChatModel):
     """Passes on what another model says, without its thoughts.
 
     It streams only what can be neither a thought nor a call: up to the first mark of one. The rest
@@ -75,12 +75,12 @@ class SpokenModel(BaseChatModel):
 
     Args:
         inner: The model, or one with tools bound to it. Its tokens are hidden from the stream.
-        speech: Where to note what is said.
+        streamed: Where to note what is answered.
         tools: Names of those bound to it.
     """
 
     inner: Any
-    speech: Speech
+    streamed: StreamedAnswer
     tools: frozenset[str] = frozenset()
 
     @property
@@ -110,7 +110,7 @@ class SpokenModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # the inner one's own
         **kwargs: Any,
     ) -> ChatResult:
-        return self._said(self.inner.invoke(self._sent(messages), _UNHEARD, stop=stop, **kwargs))
+        return self._said(self.inner.invoke(self._sent(messages), _NO_STREAM, stop=stop, **kwargs))
 
     async def _agenerate(
         self,
@@ -120,7 +120,7 @@ class SpokenModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         sent = self._sent(messages)
-        return self._said(await self.inner.ainvoke(sent, _UNHEARD, stop=stop, **kwargs))
+        return self._said(await self.inner.ainvoke(sent, _NO_STREAM, stop=stop, **kwargs))
 
     async def _astream(
         self,
@@ -132,13 +132,13 @@ class SpokenModel(BaseChatModel):
         parts: list[AIMessage] = []
         shown, waiting = "", ""
         sent = self._sent(messages)
-        async with aclosing(self.inner.astream(sent, _UNHEARD, stop=stop, **kwargs)) as stream:
+        async with aclosing(self.inner.astream(sent, _NO_STREAM, stop=stop, **kwargs)) as stream:
             async for part in stream:
                 parts.append(part)
                 waiting += part.text
                 safe = 0
                 unsure = not shown and may_be_calls(waiting, self.tools)
-                if self.speech.traits.thinks_aloud is False and not unsure:
+                if self.streamed.traits.emits_reasoning is False and not unsure:
                     safe = safe_length(waiting, begins=not shown)
                 ready, waiting = waiting[:safe], waiting[safe:]
                 shown += ready
@@ -148,24 +148,24 @@ class SpokenModel(BaseChatModel):
         yield self._chunk(_rest(answer.text, shown), _calls(answer))
 
     def _sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
-        return messages if self.speech.traits.takes_system else without_system(messages)
+        return messages if self.streamed.traits.takes_system else without_system(messages)
 
     def _chunk(self, text: str, calls: list[ToolCallChunk]) -> ChatGenerationChunk:
-        self.speech.heard = self.speech.heard or bool(text)
+        self.streamed.started = self.streamed.started or bool(text)
         return ChatGenerationChunk(message=AIMessageChunk(content=text, tool_call_chunks=calls))
 
     def _said(self, message: AIMessage) -> ChatResult:
         answer = self._note(message)
         # Without its usage, which would be counted twice: the inner model has reported it.
-        heard = AIMessage(str(answer.text), tool_calls=answer.tool_calls)
-        return ChatResult(generations=[ChatGeneration(message=heard)])
+        plain = AIMessage(str(answer.text), tool_calls=answer.tool_calls)
+        return ChatResult(generations=[ChatGeneration(message=plain)])
 
     def _note(self, message: AIMessage) -> AIMessage:
-        traits = self.speech.traits
+        traits = self.streamed.traits
         thought = without_thoughts(str(message.text)) != message.text
-        traits.thinks_aloud = bool(traits.thinks_aloud) or thought
-        self.speech.answer = fit_answer(message, self.tools)
-        return self.speech.answer
+        traits.emits_reasoning = bool(traits.emits_reasoning) or thought
+        self.streamed.answer = fit_answer(message, self.tools)
+        return self.streamed.answer
 
 
 def _whole(parts: Sequence[AIMessage]) -> AIMessage:
