@@ -98,7 +98,7 @@ def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
     config = default_config("content", seed=seed)
     estimates = tables.gains[None]
     if few is not None:
-        estimates = few.search.doubly_robust(draw_folds(len(rows), config))
+        estimates = few.search.imputed_rewards(draw_folds(len(rows), config))
     earned = [lambda at, actions, mine=mine: mine[at, actions] for mine in estimates]
     rewards = earned[0] if few is None else earned
     trained = train_hint_policy(data, "content", config, rewards)

@@ -2,7 +2,7 @@
 
 Sessions are visited once each, in random order. In each, an action is tried with a probability that
 follows how likely it is the best one there, by a reward model of the sessions visited before. So a
-reward's probability of being known does not depend on that reward, and `doubly_robust` can correct
+reward's probability of being known does not depend on that reward, and `impute_rewards` can correct
 the model without bias where that probability is not 0. What is not open to a trial stays with the
 model.
 

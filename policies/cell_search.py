@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 from .acquisition import ExpectedGain, gain_of_more, trial_probabilities, uniform_draws
-from .doubly_robust import cross_fitted, doubly_robust
+from .reward_imputation import cross_fitted, impute_rewards
 from .reward_model import Features, Gathered
 
 HINTS = 3
@@ -154,7 +154,7 @@ class CellSearch:
             if np.isfinite(earned[chosen]).any():
                 self._add(row, propensity, np.where(chosen, np.nan_to_num(earned), np.nan))
 
-    def doubly_robust(self, folds: NDArray[np.int64]) -> Floats:
+    def imputed_rewards(self, folds: NDArray[np.int64]) -> Floats:
         """Return estimates of all rewards in `rows`, for each member of a policy, `[M, B, A]`.
 
         Args:
@@ -162,7 +162,7 @@ class CellSearch:
         """
         rewards, tried = np.array(self._rewards), np.array(self._tried)
         expected = cross_fitted(self._features, self.rows, rewards, folds)
-        return np.stack([doubly_robust(each, rewards, tried) for each in expected])
+        return np.stack([impute_rewards(each, rewards, tried) for each in expected])
 
     def _add(self, row: int, propensity: Floats, rewards: Floats) -> None:
         self._rows.append(row)

@@ -30,7 +30,7 @@ Ask = Callable[[BaseChatModel, Sequence[BaseMessage]], Awaitable[AIMessage]]
 async def call_chat_model(
     options: RunOptions, messages: Sequence[BaseMessage], ask: Ask, *, until: float
 ) -> AIMessage:
-    """Let the run's model speak, without its thoughts.
+    """Ask the run's model in a chat, and return its answer without its thoughts.
 
     Once a word of an answer has been streamed, it is not asked for again. A model whose server has
     refused tools before is not asked at all. A chat that is too long for the model is shortened

@@ -150,6 +150,6 @@ async def _train(
     earned: Rewards | list[Rewards] = rewards
     if tried.search is not None:
         folds = draw_folds(len(tried.rows), config)
-        of_members = await asyncio.to_thread(tried.search.doubly_robust, folds)
+        of_members = await asyncio.to_thread(tried.search.imputed_rewards, folds)
         earned = [estimated(mine) for mine in of_members]
     return await asyncio.to_thread(train_hint_policy, data, recipe, config, earned, progress=report)

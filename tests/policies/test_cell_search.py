@@ -11,7 +11,7 @@ from re2llm.policies.acquisition import (
     uniform_draws,
 )
 from re2llm.policies.cell_search import CellSearch
-from re2llm.policies.doubly_robust import doubly_robust
+from re2llm.policies.reward_imputation import impute_rewards
 from re2llm.policies.reward_model import Features, Gathered
 
 SESSIONS, HINTS, PANEL = 700, 20, 16
@@ -94,8 +94,8 @@ def test_doubly_robust_rewards_are_unbiased_however_wrong_the_model(wrong: float
     for _ in range(8_000):
         known = rng.random(truth.shape) < tried
         rewards = np.where(known, truth, np.nan)
-        draws.append(doubly_robust(expected, rewards, tried))
-        faulty.append(doubly_robust(expected, rewards, np.where(tried < 1, tried / 2, 1.0)))
+        draws.append(impute_rewards(expected, rewards, tried))
+        faulty.append(impute_rewards(expected, rewards, np.where(tried < 1, tried / 2, 1.0)))
     found = np.array(draws)
     error = found.std(0) / np.sqrt(len(found)) + 1e-12
     assert (np.abs(found.mean(0) - truth) < 4.5 * error + 1e-9).all()
@@ -107,19 +107,19 @@ def test_one_cell_by_hand() -> None:
     expected = np.array([[0.0, 0.1, 0.2, 0.3]])
     tried = np.array([[0.0, 1.0, 1.0, 0.25]])
     rewards = np.array([[np.nan, 0.6, 0.5, 1.1]])
-    found = doubly_robust(expected, rewards, tried)
+    found = impute_rewards(expected, rewards, tried)
     assert found[0, 3] == pytest.approx(0.7 + (1.1 - 0.7) / 0.25)
     assert found[0, 1:3] == pytest.approx([0.6, 0.5])
 
 
 def test_no_hint_is_favoured_by_the_model_alone() -> None:
     expected = np.array([[0.0, 0.1, 9.0]])
-    found = doubly_robust(expected, np.array([[0.0, 0.2, np.nan]]), np.array([[1.0, 1.0, 0.0]]))
+    found = impute_rewards(expected, np.array([[0.0, 0.2, np.nan]]), np.array([[1.0, 1.0, 0.0]]))
     assert found[0, 2] < 0.2
 
 
 def test_without_a_sure_hint_none_is_favoured_by_the_model_alone() -> None:
-    found = doubly_robust(
+    found = impute_rewards(
         np.array([[0.0, 0.1, 9.0]]), np.array([[0.0, np.nan, np.nan]]), np.array([[1.0, 0, 0]])
     )
     assert found[0].tolist() == [0.0, 0.0, 0.0]
@@ -153,7 +153,7 @@ def test_what_looks_too_good_is_neither_tried_nor_learned_from(
         assert not (asked.chosen & own[asked.rows]).any()
         assert asked.chosen[~own[asked.rows, BEST], BEST].all()
         search.take(asked, paid[asked.rows])
-        found.append(search.doubly_robust(np.arange(len(search.rows)) % MEMBERS))
+        found.append(search.imputed_rewards(np.arange(len(search.rows)) % MEMBERS))
     np.testing.assert_array_equal(*found)
     assert np.isfinite(found[0]).all()
 
@@ -259,7 +259,7 @@ def estimates(
     before = search._rewards
     seen = np.isfinite(np.array(before))
     search._rewards = list(np.where(seen, rewards[search.rows], np.nan))
-    found = search.doubly_robust(folds)
+    found = search.imputed_rewards(folds)
     search._rewards = before
     return found
 

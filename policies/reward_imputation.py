@@ -24,7 +24,7 @@ _FOLDS = 5
 """Parts that the sessions are divided into, at least."""
 
 
-def doubly_robust(expected: Floats, rewards: Floats, tried: Floats) -> Floats:
+def impute_rewards(expected: Floats, rewards: Floats, tried: Floats) -> Floats:
     """Return an estimate of every reward, `[B, A]`.
 
     A hint that was sure not to be tried in a session gets no more than the model expects there of
