@@ -67,7 +67,7 @@ def tally(gains: Gains) -> Tally:
         gains: Shape `[n]`.
     """
     n = len(gains)
-    if n < 2:  # noqa: PLR2004  # one session has no spread
+    if n <= 1:  # one session has no spread
         return Tally(n, float(gains.mean()) if n else 0.0, 0.0, 1.0)
     mean = float(gains.mean())
     # Rounding gives equal numbers a deviation.
