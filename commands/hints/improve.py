@@ -63,7 +63,10 @@ def _print(found: ImprovedHints) -> None:
             out.print_line(f"  {child.text}")
         out.print_line(f"  {child.reason}")
     if not found.tried:
-        note("note: no two hints were tried on the same 24 sessions or more; see `hints verify`.")
+        note(
+            "note: no attempt is left. Hints need trials on the same 24 sessions or more, see "
+            "`hints verify`; what failed before is not attempted again."
+        )
     out.print_line(
         f"{found.domain}: {counted(found.stored, 'better hint')} stored. "
         f"{counted(found.llm_calls, 'model call')} on {found.model}."

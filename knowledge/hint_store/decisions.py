@@ -122,7 +122,9 @@ async def count_tested(connection: AsyncConnection, domain_id: int) -> int:
     """
     stored = select(func.count()).where(HintRow.domain_id == domain_id)
     refused = select(func.count(ProposalRow.text.distinct())).where(
-        ProposalRow.domain_id == domain_id, ProposalRow.outcome == "ineffective"
+        ProposalRow.domain_id == domain_id,
+        ProposalRow.outcome == "ineffective",
+        ProposalRow.text != "",
     )
     return (await connection.scalar(stored) or 0) + (await connection.scalar(refused) or 0)
 

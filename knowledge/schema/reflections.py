@@ -65,8 +65,9 @@ class ProposalRow(Base):
     reflection_id: Mapped[int | None] = mapped_column(
         ForeignKey("reflection.id", ondelete="CASCADE")
     )
-    """`None` where a person proposed it."""
+    """`None` where a person proposed it, and where hints were to be improved."""
     text: Mapped[str]
+    """Empty where nothing better could be made of hints; see `hint_store.attempts`."""
     outcome: Mapped[str]
     reason: Mapped[str]
     hint_id: Mapped[int | None]

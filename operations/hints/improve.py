@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ...errors import BudgetSpentError, HintsFullError, InputError, ModelDownError
-from ...knowledge.catalogue import fetch_items
-from ...knowledge.hint_store.decisions import KeptHint, kept_hints, own_sessions
-from ...knowledge.sessions.training_sessions import fetch_session
-from ...llm.hints.answers import HINTS, read_hints
-from ...llm.hints.improvement_prompt import ShownSession, improvement_messages
+from ...knowledge.hint_store.attempts import (
+    failed_attempts,
+    parents_of_children,
+    store_failed_attempt,
+)
+from ...knowledge.hint_store.decisions import kept_hints, own_sessions
 from ...ranking.hints.gain_table import GainTable
 from ...ranking.hints.improving import NEEDED, next_attempt
 from ...ranking.hints.panels import random_panel, sessions_to_tidy_by
-from ...records import Item, counted
+from ...records import counted
 from ...runtime.context import Context
-from ...runtime.model_call import ask
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
@@ -26,11 +25,10 @@ from ..database import in_domain
 from .improve_results import ImprovedHints, TriedChild
 from .summed_up import summed_up
 from .try_child import try_child
+from .write_child import write_child
 
-_WORDINGS = 2
-"""Texts of one child that are tried."""
 _PATIENCE = 3
-"""Failed attempts after which a hint is no parent any more, in one run."""
+"""Failed attempts after which a hint is no parent any more in this run, and the last in others."""
 
 
 async def improve_hints(
@@ -47,7 +45,8 @@ async def improve_hints(
     and one that often harms is fixed. The reflecting model writes the child, and sees sessions on
     which its parents helped and harmed. The child is tried on the verification panel without these
     sessions. It is stored only if it helps more than its best parent, beyond doubt; it can then be
-    a parent itself. What is paid is kept: an interrupted run can be repeated.
+    a parent itself. What failed with the same models and prompt is not attempted again, until
+    there are many more sessions. What is paid is kept: an interrupted run can be repeated.
 
     Args:
         context: The run's options; its budget's limits are not used.
@@ -113,6 +112,11 @@ class _Improver:
         self._options = options
         self._before: set[frozenset[int]] = set()
         self._failed: Counter[int] = Counter()
+        self._about = {
+            "model": options.model,
+            "prompt_version": options.prompt_version,
+            "author": options.reflect_model,
+        }
 
     @property
     def stored(self) -> int:
@@ -135,6 +139,8 @@ class _Improver:
             own = await own_sessions(connection, domain.id)
             table = GainTable(options.domain, sessions, options)
             await table.read(connection, domain.id)
+            failed = await failed_attempts(connection, domain.id, len(sessions), self._about)
+            made = await parents_of_children(connection, domain.id)
         gains = np.stack(
             [table.of(hint, own.get(hint.hint.id, set())) for hint in hints]
             or [np.zeros(len(sessions))]
@@ -142,11 +148,17 @@ class _Improver:
         places = {hint.hint.id: row for row, hint in enumerate(hints)}
         before = {
             frozenset(places[number] for number in group)
-            for group in self._before
+            for group in {*self._before, *failed, *made}
             if group <= places.keys()
         }
-        tired = {row for number, row in places.items() if self._failed[number] >= _PATIENCE}
-        attempt = next_attempt(gains, before, tired)
+
+        def tired(failures: Counter[int]) -> set[int]:
+            return {row for number, row in places.items() if failures[number] >= _PATIENCE}
+
+        ever = self._failed | Counter(number for group in failed for number in group)
+        attempt = next_attempt(gains, before, tired(ever)) or next_attempt(
+            gains, before, tired(self._failed)
+        )
         if attempt is None:
             return False
         parents = [hints[row] for row in attempt.parents]
@@ -157,37 +169,18 @@ class _Improver:
         }
         # What flatters a parent flatters the child that repeats its advice.
         behind = frozenset(shown).union(*(own.get(one.hint.id, set()) for one in parents))
-        for text in await self._written(parents, shown):
+        outcomes: set[str] = set()
+        for text in await write_child(parents, shown, options):
             child = await try_child(text, attempt.way, parents, behind, options)
             self.tried.append(child)
+            outcomes.add(child.outcome)
             if child.outcome == "better":
                 return True
-        self._failed.update(parent.hint.id for parent in parents)
+        numbers = [parent.hint.id for parent in parents]
+        self._failed.update(numbers)
+        if "surplus" not in outcomes:  # else it is better, once there is room
+            async with in_domain(options, None, write=True) as (connection, domain):
+                await store_failed_attempt(
+                    connection, domain.id, numbers, len(sessions), self._about
+                )
         return True
-
-    async def _written(
-        self, parents: Sequence[KeptHint], shown: Mapping[int, Sequence[float]]
-    ) -> list[str]:
-        """Have the model write a child; one empty text if it wrote none.
-
-        Args:
-            parents: The hints to make it of.
-            shown: By session that the model sees, the gain of each parent.
-        """
-        options = self._options
-        messages = improvement_messages(
-            [parent.hint.text for parent in parents],
-            [await self._shown(key, gains) for key, gains in shown.items()],
-        )
-        reply = await ask(messages, options, "reflect", answer_format=HINTS)
-        if reply.failed:
-            raise ModelDownError(options.reflect_model, reply.failure, reply.said)
-        return read_hints(reply.text)[:_WORDINGS] or [""]
-
-    async def _shown(self, key: int, gains: Sequence[float]) -> ShownSession:
-        async with in_domain(self._options, None) as (connection, domain):
-            session = await fetch_session(connection, domain.id, key)
-            wanted = [*session.history, str(session.target)]
-            items = await fetch_items(connection, domain, wanted)
-        *history, target = [items.get(name) or Item(name, name) for name in wanted]
-        return ShownSession(history, target, gains)

@@ -123,7 +123,49 @@ async def test_a_child_that_is_no_better_is_not_stored(services: Services, room:
     assert found.llm_calls == 1  # to write them; all trials were paid
     assert await active(room) == [FIRST, SECOND]
     again = await improve_hints(Context(domain=room), attempts=1)
-    assert (again.llm_calls, again.stored) == (1, 0)
+    assert again.tried[0].parents != found.tried[0].parents
+
+
+async def attempted(room: str, attempts: int = 1, **options: Any) -> list[frozenset[int]]:
+    found = await improve_hints(Context(domain=room, **options), attempts=attempts)
+    return [frozenset(child.parents) for child in found.tried]
+
+
+async def test_what_failed_is_not_attempted_again(
+    services: Services, room: str, script: Script
+) -> None:
+    name, _ = script(lambda _: json.dumps({"hints": []}))
+    joined, *mended = [(await attempted(room, reflect_model=name))[0] for _ in range(3)]
+    assert len(joined) == 2
+    assert {joined, *mended} == {joined, *(frozenset([one]) for one in joined)}
+    assert await attempted(room, 5, reflect_model=name) == []
+    # A new hint can be joined with each, also with those that failed.
+    [third] = await stored(services, room, "Prefer the latest titles.")
+    await tried(services, room, "Prefer the latest titles.", BOTH)
+    new = await attempted(room, 5, reflect_model=name)
+    assert sorted(map(sorted, new)) == sorted(
+        [[third], *([*one, third] for one in mended)], key=list
+    )
+    # It failed with this model as the author, and with so few sessions.
+    other, _ = script(lambda _: json.dumps({"hints": []}))
+    assert await attempted(room, reflect_model=other) == [new[0]]
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            sa.text(
+                "UPDATE re2llm.hint_proposal SET verification = verification || "
+                "jsonb_build_object('sessions', 40) WHERE verification -> 'about' ->> 'author' = :a"
+            ),
+            {"a": name},
+        )
+    assert await attempted(room, reflect_model=name) == [new[0]]
+
+
+async def test_hints_of_which_a_better_one_was_made_are_not_joined_again(
+    services: Services, room: str
+) -> None:
+    await plant(services, room, child=BOTH, gentler=HALF)
+    [made] = await attempted(room)
+    assert made not in await attempted(room, 3)
 
 
 async def test_a_new_hint_waits_for_a_person_where_hints_do(
