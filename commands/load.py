@@ -67,7 +67,10 @@ def load(
     ] = None,
     title: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="table: the column of the title among the items."),
+        typer.Option(
+            metavar="COLUMN",
+            help="table: the column of the title, among the items or, without them, in PATH.",
+        ),
     ] = None,
     by_user: Annotated[
         bool,

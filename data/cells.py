@@ -7,8 +7,15 @@ import json
 import re
 from typing import Any, cast
 
-NOTHING = frozenset({"nan", "NaN", "<NA>", "null", "NULL", "None", "N/A", "#N/A"})
-"""What programs write for a value that is not there."""
+NOTHING = frozenset(
+    {
+        *("nan", "NaN", "NaT", "<NA>", "null", "NULL", "<null>", "(null)", "\\N"),
+        *("None", "N/A", "#N/A"),
+    }
+)
+"""What programs write for a value that is not there; databases dump it as `\\N`."""
+NO_FACT = NOTHING | {"NA"}
+"""What stands for no fact, user or time: R writes `NA`, which may be an item's id or title."""
 _LONGEST_LITERAL = 10_000
 """Characters of a list of Python that is read: its parser takes a hundred times the memory."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
@@ -16,10 +23,15 @@ _WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
 
 
+def is_given(cell: object) -> bool:
+    """Return whether a cell holds a fact, a user or a time."""
+    return cell is not None and not (isinstance(cell, str) and cell.strip() in {"", *NO_FACT})
+
+
 def cell_value(text: str) -> object:
     """Return a cell as JSON would hold it: numbers as such, `a|b` and `["a", "b"]` as lists."""
     text = text.strip()
-    if text in NOTHING:
+    if text in NO_FACT:
         return None
     if _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)

@@ -28,6 +28,8 @@ _USUAL: Mapping[str, Sequence[str]] = {
         *("booktitle", "trackname", "description"),
     ),
 }
+_TYPE = re.compile(r":(?:token|float)(?:_seq)?$")
+_LISTS = (":token_seq", ":float_seq")
 
 
 def choose_columns(
@@ -56,9 +58,10 @@ def choose_columns(
     chosen: dict[str, str] = {}
     for role, named in given.items():
         if named is not None:
-            if named not in there:
+            meant = [named] if named in there else [n for n in there if plain_name(n) == named]
+            if not meant:
                 raise InputError(role, f"{path} has no column {named!r}.", listed)
-            chosen[role] = named
+            chosen[role] = meant[0]
             continue
         usual = usual_column(role, there)
         if usual is not None:
@@ -74,9 +77,29 @@ def choose_columns(
 
 def usual_column(role: str, there: Sequence[str]) -> str | None:
     """Return the column with a usual name for a role; `None` if there is none."""
+    return next(iter(usual_columns(role, there)), None)
+
+
+def usual_columns(role: str, there: Sequence[str]) -> list[str]:
+    """Return the columns with a usual name for a role, the most usual first."""
     by_form = {_form(name): name for name in reversed(there)}
-    return next((by_form[form] for form in _USUAL[role] if form in by_form), None)
+    return [by_form[form] for form in _USUAL[role] if form in by_form]
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether two tables call a column the same, but for capitals and marks."""
+    return _form(one) == _form(other)
+
+
+def plain_name(name: str) -> str:
+    """Return a column's name without the type that RecBole writes behind it."""
+    return _TYPE.sub("", name) or name
+
+
+def words_of(name: str, value: object) -> object:
+    """Return what a cell lists, if the type in its column's name says that blanks separate it."""
+    return value.split() if name.endswith(_LISTS) and isinstance(value, str) else value
 
 
 def _form(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
+    return re.sub(r"[^a-z0-9]", "", plain_name(name).casefold())

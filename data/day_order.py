@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import InputError
+from .cells import is_given
 from .malformed import shown
 from .word_dates import on_24_hours
 
@@ -33,9 +34,7 @@ def day_first_in(path: Path, values: Iterable[object]) -> bool | None:
         InputError: Either may be meant, or neither fits all rows.
     """
     left = iter(values)
-    first = next(
-        (value for value in islice(left, _PEEKED) if value is not None and value != ""), None
-    )
+    first = next(filter(is_given, islice(left, _PEEKED)), None)
     if not isinstance(first, str) or _DATE.fullmatch(first) is None:
         return None
     days: str | None = None

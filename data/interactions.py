@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from ..errors import InputError
 from ..records import Item, Session, counted
-from .attributes import read_attributes
-from .cells import NOTHING, cell_value, plain_number
-from .columns import choose_columns
-from .day_order import day_first_in, in_order
+from .cells import NO_FACT
+from .columns import choose_columns, same_name, usual_columns
 from .day_sessions import (
     LONGER_THAN,
     SECONDS_A_DAY,
@@ -25,12 +20,14 @@ from .day_sessions import (
     user_sessions,
 )
 from .files import total_bytes
-from .json_rows import as_id, as_text
-from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows, shown
+from .id_columns import matching_columns
+from .item_rows import item_of, key_of
+from .log_items import items_of_log, title_column
+from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
 from .row_order import RowOrder
+from .spelling import Spelling
 from .table_rows import Row, column_names, read_rows
-from .times import timestamp
-from .titles import clean_title
+from .time_columns import TimeColumns
 
 _LISTED = 10
 
@@ -45,7 +42,7 @@ class TableOptions:
         item: Column of the item's id in the interactions.
         time: Column of the time.
         id: Column of the id in the table of items.
-        title: Column of the title there.
+        title: Column of the title there, or in the interactions if there is no such table.
         by_user: Make one session of all that a user chose, not one of each day.
     """
 
@@ -65,32 +62,66 @@ class TableReader:
     """
 
     def __init__(self, path: Path, options: TableOptions | None = None) -> None:
-        self._options = options or TableOptions()
-        for file in filter(None, (path, self._options.items)):
+        self._options = options = options or TableOptions()
+        for file in filter(None, (path, options.items)):
             check_table(file)
-        self._interactions, self._items = path, self._options.items
-        given = {name: getattr(self._options, name) for name in ("user", "item", "time")}
+        self._interactions, self._items = path, options.items
         self._all = column_names(path)
+        if options.id and self._items is None:
+            remedy = "Name the table of `items`, or leave out `id`."
+            raise InputError("id", "Only a table of items has one.", remedy)
+        given = {name: getattr(options, name) for name in ("user", "item", "time")}
         alone = "" if self._items else "For items alone, name the column of the `title`."
         self._columns = choose_columns(path, self._all, given, optional=("time",), other=alone)
+        self._chosen = usual_columns("item", [] if options.item else self._all)
+        self._ids: list[str] = []
         self._item_columns: dict[str, str] = {}
-        if self._items is not None:
+        if self._items is None:
+            if options.title:
+                self._item_columns = choose_columns(path, self._all, {"title": options.title})
+        else:
+            names = column_names(self._items)
+            self._chosen = self._chosen or [self._columns["item"]]
+            alike = [name for name in names if any(same_name(name, c) for c in self._chosen)]
+            if options.id is None:
+                self._ids = list(dict.fromkeys([*usual_columns("id", names), *alike]))
+            first = options.id or next(iter(self._ids), None)
             self._item_columns = choose_columns(
-                self._items,
-                column_names(self._items),
-                {"id": self._options.id, "title": self._options.title},
+                self._items, names, {"id": first, "title": options.title}
             )
+            self._ids = self._ids or [self._item_columns["id"]]
         self.item_bytes = total_bytes([self._items or path])
         self.session_bytes = total_bytes([path])
 
+    @cached_property
+    def _roles(self) -> dict[str, str]:
+        """The columns of the interactions: their content tells which one holds the items' ids."""
+        if self._items is None:
+            return self._columns
+        item, id_ = matching_columns(self._interactions, self._chosen, self._items, self._ids)
+        self._item_columns["id"] = id_
+        return {**self._columns, "item": item}
+
+    @cached_property
+    def _time(self) -> TimeColumns | None:
+        time = self._roles.get("time")
+        return None if time is None else TimeColumns(self._interactions, time, self._all)
+
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of their table, or of their first interaction."""
-        report.remarks.append(self._taken())
+        item = self._roles["item"]
         if self._items is None:
-            yield from self._named_by_id(report)
+            usual = [] if self._item_columns else self._untaken("title")
+            found = title_column(self._interactions, self._roles["user"], item, usual)
+            title = self._item_columns.get("title", found)
+            report.remarks.append(f"{self._taken()}; {_called(title, usual)}")
+            yield from items_of_log(self._interactions, item, title, report)
             return
-        rows = read_rows(self._items, report)
         columns = self._item_columns
+        listed = ", ".join(f"{role} = {name}" for role, name in columns.items())
+        told = f"{self._items}: {listed}, and all other columns are attributes"
+        report.remarks.append(f"{self._taken()}; {told}")
+        rows = read_rows(self._items, report)
         yield from parse_items(self._items, report, rows, lambda row: item_of(row, **columns))
 
     def sessions(
@@ -127,61 +158,61 @@ class TableReader:
             )
 
     def _taken(self) -> str:
-        taken = [f"{role} = {name}" for role, name in self._columns.items()]
+        roles = {role: [name] for role, name in self._roles.items()}
+        if self._time is not None:
+            roles["time"] = self._time.names
+        taken = [f"{role} = {' and '.join(names)}" for role, names in roles.items()]
         told = f"{self._interactions}: {', '.join(taken)}"
-        if "time" not in self._columns:
+        if self._time is None:
             told += "; no column of times, so the order of the rows counts"
-            unread = [name for name in self._all if name not in self._columns.values()]
+            unread = [name for name in self._all if name not in self._roles.values()]
             if unread:
                 one = "" if len(unread) == 1 else "one of "
                 told += f" (if {one}{', '.join(unread[:_LISTED])} is the time, name it as `time`)"
-        if self._items is None:
-            return f"{told}; no table of `items`, so items are called by their ids"
-        listed = ", ".join(f"{role} = {name}" for role, name in self._item_columns.items())
-        return f"{told}; {self._items}: {listed}, and all other columns are attributes"
+        return told
 
-    def _named_by_id(self, report: ReadReport) -> Iterator[Item]:
-        column = self._columns["item"]
-        seen: set[str] = set()
-        scanned = ReadReport()  # `sessions` reads the same rows and reports them
-        for _, row in read_rows(self._interactions, scanned, [column]):
-            try:
-                key = _id(row.get(column), "item")
-            except RowError:
-                continue
-            finally:
-                report.bytes_read = scanned.bytes_read
-            if key not in seen:
-                seen.add(key)
-                yield Item(key, key, named=False)
+    def _untaken(self, role: str) -> list[str]:
+        """Return the columns of the interactions that have a usual name for another role."""
+        taken = set(self._roles.values())
+        return [name for name in usual_columns(role, self._all) if name not in taken]
 
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
-        spelled = _Spelling(known).of
-        user, item, time = (self._columns.get(name) for name in ("user", "item", "time"))
+        spelled = Spelling(known).of
+        user, item, time = self._roles["user"], self._roles["item"], self._time
+        usual = self._untaken("user")[:1]
+        hints = [f"; if {name} tells people apart, name it as `user`" for name in usual]
 
-        day_first = None if time is None else day_first_in(self._interactions, self._all_of(time))
+        def user_of(row: Row) -> str:
+            try:
+                return key_of(row.get(user), "user", NO_FACT)
+            except RowError as error:
+                raise RowError(f"{error}{hints.pop() if hints else ''}") from error
 
         def parse(row: Row) -> Rating:
-            key = spelled(_id(row.get(item or ""), "item"))
+            key = spelled(key_of(row.get(item), "item"))
             check_known(key, known)
-            written = in_order(row.get(time or ""), day_first=day_first)
-            moment = 0 if time is None else timestamp(written, "time")
-            return Rating(_id(row.get(user or ""), "user"), key, moment)
+            return Rating(user_of(row), key, 0 if time is None else time.of(row))
 
-        rows = read_rows(self._interactions, report, list(self._columns.values()))
+        needed = [user, item, *(time.names if time else ())]
+        rows = read_rows(self._interactions, report, needed)
         latest = 0.0
         for _, rating in parse_rows(self._interactions, report, rows, parse):
             latest = max(latest, rating.timestamp)
             yield rating
-        if 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
+        if time is not None and 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
             report.remarks.append(
-                f"All times in {time} lie on 1 January 1970 if they are seconds. If they count "
-                "days or rows, write dates, or pass `by_user`."
+                f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "
+                "count days or rows, write dates, or pass `by_user`."
             )
 
-    def _all_of(self, column: str) -> Iterator[object]:
-        rows = read_rows(self._interactions, ReadReport(), [column])
-        return (row.get(column) for _, row in rows)
+
+def _called(title: str | None, usual: Sequence[str]) -> str:
+    """Return a remark on what items without a table are called."""
+    if title is not None:
+        return f"no table of `items`, so items have the titles in {title}"
+    told = "no table of `items`, so items are called by their ids"
+    more = f" (if {usual[0]} is their title, name it as `title`)" if usual else ""
+    return f"{told}{more}"
 
 
 def check_table(path: Path) -> Path:
@@ -195,81 +226,3 @@ def check_table(path: Path) -> Path:
     problem = "is not a file." if path.exists() else "does not exist."
     remedy = "Give a CSV, Parquet or JSONL file."
     raise InputError(str(path), problem, remedy)
-
-
-def item_of(row: Row, *, id: str, title: str) -> tuple[Item, list[str]]:  # noqa: A002  # a role
-    """Return the item of a row, and the names of attributes that cannot be kept.
-
-    Args:
-        row: From a table of items.
-        id: The column of the id.
-        title: The column of the title. All others are attributes.
-
-    Raises:
-        RowError: It has no id or no title.
-    """
-    facts = {name: _fact(value) for name, value in row.items() if name not in {id, title}}
-    attributes, dropped = read_attributes(facts)
-    named = row.get(title)
-    text = str(named) if isinstance(named, int | float) else named
-    if isinstance(text, str) and text.strip() in NOTHING:
-        raise RowError(f"title {shown(text)} stands for no value")
-    return Item(_id(row.get(id), "id"), clean_title(as_text(text, "title")), attributes), dropped
-
-
-def without_nameless(items: Iterable[Item], known: Container[str]) -> Iterator[Item]:
-    """Leave out items that are called by their ids and that the catalogue has, however spelled.
-
-    Args:
-        items: From a reader.
-        known: The ids of the catalogue.
-    """
-    spelled = _Spelling(known).of
-    return (item for item in items if item.named or spelled(item.id) not in known)
-
-
-class _Spelling:
-    """Spells an id as the catalogue does: tables write 7 as 7.0, and spreadsheets 007 as 7.
-
-    Args:
-        known: The ids of the catalogue.
-    """
-
-    def __init__(self, known: Container[str] | None) -> None:
-        self._known = known
-        self._numbers: dict[str, str | None] | None = None
-
-    def of(self, key: str) -> str:
-        """Return the catalogue's id of the same number, if there is just one."""
-        if self._known is None or key in self._known:
-            return key
-        number = plain_number(key)
-        if number is None or not isinstance(self._known, Iterable):
-            return key
-        if self._numbers is None:
-            self._numbers = {}
-            for id_ in cast("Iterable[str]", self._known):
-                plain = plain_number(id_)
-                if plain is not None:
-                    self._numbers[plain] = None if plain in self._numbers else id_
-        return self._numbers.get(number) or key
-
-
-def _id(value: object, name: str) -> str:
-    """Return an id; a column with gaps holds whole numbers as 7.0."""
-    if isinstance(value, str) and value.strip() in NOTHING:
-        raise RowError(f"{name} {shown(value)} stands for no value")
-    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
-        value = int(value)
-    return as_id(value, name).strip()
-
-
-def _fact(value: object) -> object:
-    """Return a cell as JSON would hold it."""
-    if isinstance(value, str):
-        return cell_value(value)
-    if isinstance(value, Decimal):
-        value = float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.isoformat() if isinstance(value, date) else value

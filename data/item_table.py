@@ -10,7 +10,8 @@ from ..errors import InputError
 from ..records import Item, Session
 from .columns import choose_columns, usual_column
 from .files import total_bytes
-from .interactions import TableOptions, check_table, item_of
+from .interactions import TableOptions, check_table
+from .item_rows import item_of
 from .malformed import ReadReport, parse_items
 from .table_rows import column_names, read_rows
 
@@ -58,19 +59,20 @@ class ItemTableReader:
 def holds_items_alone(path: Path, options: TableOptions) -> bool:
     """Return whether a table holds items, not who chose them.
 
-    So it is if the user names columns of items alone, or if a column has a usual name for the
-    title, none has one for the user, and the first rows are of different items.
+    So it is if the user names the column of the id, or that of the title and no user's has a usual
+    name. Else the first rows must be of different items, and a title named, or with a usual name.
     """
     if options.items or options.user or options.item or options.time or options.by_user:
         return False
-    if options.id or options.title:
+    if options.id:
         return True
     there = column_names(check_table(path))
-    if usual_column("title", there) is None or usual_column("user", there) is not None:
+    logged = usual_column("user", there) is not None
+    if options.title is None and (logged or usual_column("title", there) is None):
         return False
     id_ = usual_column("id", there)
-    if id_ is None:
-        return True
+    if id_ is None or (options.title and not logged):
+        return not logged
     first = islice(read_rows(path, ReadReport(), [id_]), _FIRST_ROWS)
     ids = [str(row.get(id_)) for _, row in first]
     return len(ids) == len(set(ids))

@@ -102,6 +102,14 @@ async def item_ids(connection: AsyncConnection, domain: Domain) -> list[str]:
     return sorted(await connection.scalars(statement))
 
 
+async def nameless_ids(connection: AsyncConnection, domain: Domain) -> frozenset[str]:
+    """Return the ids of the items that are called by them, of which nothing else is known."""
+    statement = select(ItemRow.id).where(
+        ItemRow.domain_id == domain.id, ItemRow.title == ItemRow.id, ItemRow.attributes == {}
+    )
+    return frozenset(await connection.scalars(statement))
+
+
 async def catalogue_order(connection: AsyncConnection, domain: Domain) -> list[str]:
     """Return every item id of a domain in the order in which they were first loaded."""
     statement = select(ItemRow.id).where(ItemRow.domain_id == domain.id).order_by(ItemRow.place)

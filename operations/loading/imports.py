@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 
-from ...data.interactions import without_nameless
 from ...data.jsonl import JsonlReader
 from ...data.malformed import ReadReport
 from ...data.readers import table_reader
 from ...data.session_file import read_sessions
+from ...data.spelling import without_nameless
 from ...data.table_rows import is_parquet
 from ...errors import InputError
-from ...knowledge.catalogue import changed_items, item_ids
+from ...knowledge.catalogue import changed_items, item_ids, nameless_ids
 from ...knowledge.uploads import (
     Upload,
     UploadKind,
@@ -111,7 +111,8 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
             shown.remedy = _NAMED
         return shown
     async with in_domain(options, None) as (connection, domain):
-        fresh = list(without_nameless(items, frozenset(known)))
+        nameless = await nameless_ids(connection, domain)
+        fresh = list(without_nameless(items, frozenset(known), nameless))
         for start in range(0, len(fresh), _BATCH):
             batch = fresh[start : start + _BATCH]
             shown.items_changed += len(await changed_items(connection, domain, batch))

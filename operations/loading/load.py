@@ -12,13 +12,20 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...data.interactions import TableOptions, without_nameless
+from ...data.interactions import TableOptions
 from ...data.malformed import ReadReport
 from ...data.negatives import NegativeSampler
 from ...data.readers import CatalogueReader, open_reader
 from ...data.session_file import read_sessions
+from ...data.spelling import without_nameless
 from ...errors import InputError
-from ...knowledge.catalogue import changed_items, item_ids, refresh_popularity, store_items
+from ...knowledge.catalogue import (
+    changed_items,
+    item_ids,
+    nameless_ids,
+    refresh_popularity,
+    store_items,
+)
 from ...knowledge.domains import Domain, claim_domain, find_domain, mark_changed
 from ...knowledge.engine import unreachable
 from ...knowledge.first_stages import Forgotten
@@ -27,7 +34,7 @@ from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
 from ...llm.embedding.embeddings import Embedder
 from ...llm.embedding.encoder import ENCODER_ID
-from ...records import Item, Session
+from ...records import Item, Session, counted
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
@@ -109,7 +116,7 @@ async def load(
     counts = {
         "malformed": report.malformed,
         "warnings": report.warnings,
-        "notes": report.notes,
+        "notes": [*report.notes, *loaded.notes],
         **forgotten.paid(),
     }
     return loaded.model_copy(update=counts)
@@ -166,7 +173,10 @@ async def load_domain(
     """
     async with services.engine.begin() as connection:
         domain = await claim_domain(connection, name, ENCODER_ID)
-        given = without_nameless(items, frozenset(await item_ids(connection, domain)))
+        there = frozenset(await item_ids(connection, domain))
+        nameless = await nameless_ids(connection, domain)
+        twice: list[tuple[str, str]] = []
+        given = without_nameless(items, there, nameless, twice)
         changed = await _load_items(connection, domain, given, services.embedder, advance)
         known = frozenset(await item_ids(connection, domain))
         settings = services.settings
@@ -206,8 +216,20 @@ async def load_domain(
         sessions_new=new,
         sessions_recent=recent if recent < total else 0,
         sessions_unusable=unusable,
+        notes=_there_twice(twice),
         advice=session_advice(total),
     )
+
+
+def _there_twice(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    if not pairs:
+        return []
+    new, old = pairs[0]
+    called = counted(
+        len(pairs), "item that came with a title is", "items that came with titles are"
+    )
+    told = f"{called} also there without, under an id that is spelled otherwise, such as {old}"
+    return [f"{told} for {new}: past sessions hold that one. Load both tables into a new domain."]
 
 
 async def _load_items(

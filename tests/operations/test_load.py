@@ -284,6 +284,42 @@ async def test_a_log_alone_renames_no_item_of_the_catalogue(
     assert stored == [*teas, Item("new", "new")]
 
 
+async def test_a_log_names_items_that_were_called_by_their_ids(
+    services: Services, load: Load, tmp_path: Path, domain: str
+) -> None:
+    own = [Item("1", "Sencha", {"kind": "green"}), Item("9", "Mate")]
+    await load(domain, [*own, Item("2.0", "2.0"), Item("3", "3")])
+    log = tmp_path / "log.csv"
+    rows = [f"{user},{n},Tea {n}" for user in "ab" for n in (1, 2, 3, 4)]
+    log.write_text("\n".join(["user,item,title", *rows]) + "\n")
+    for changed in (3, 0):
+        loaded = await load_files(Context(), "table", log, domain=domain)
+        assert (loaded.items, loaded.items_changed, loaded.sessions) == (5, changed, 2)
+    sql = (
+        "SELECT i.id, i.title, i.attributes FROM re2llm.item i "
+        "JOIN re2llm.domain d ON d.id = i.domain_id WHERE d.name = :name ORDER BY i.id"
+    )
+    assert [Item(*row) for row in await query(services, sql, name=domain)] == [
+        *(own[0], Item("2.0", "Tea 2"), Item("3", "Tea 3"), Item("4", "Tea 4"), own[1]),
+    ]
+
+
+@pytest.mark.parametrize(("old", "said"), [("{}.0", True), ("00{}", True), ("{}", False)])
+async def test_titles_for_items_that_are_there_under_another_id_are_noted(
+    services: Services, load: Load, tmp_path: Path, domain: str, old: str, said: bool
+) -> None:
+    del services
+    await load(domain, [Item(old.format(n), old.format(n)) for n in range(1, 5)])
+    items = tmp_path / "items.csv"
+    items.write_text("id,title\n" + "".join(f"{n},Tea {n}\n" for n in range(1, 5)))
+    loaded = await load_files(Context(), "table", items, domain=domain)
+    told = "4 items that came with titles are also there without"
+    assert any(told in note for note in loaded.notes) is said
+    assert loaded.items == (8 if said else 4)
+    again = await load_files(Context(), "table", items, domain=domain)
+    assert again.items_changed == 0
+
+
 async def test_how_much_is_read_goes_to_the_callback(
     services: Services, tmp_path: Path, domain: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

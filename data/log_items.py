@@ -1,0 +1,132 @@
+"""The items of a log without a table of items: called by their ids, or by titles in the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from ..records import Item
+from .cells import plain_number
+from .item_rows import key_of, title_of
+from .malformed import ReadReport, RowError
+from .table_rows import Row, read_rows
+
+_FIRST_ROWS = 10_000
+"""Of a log; they tell whose title a column holds."""
+_MOSTLY = 0.9
+"""Of the rows of an item that came before: shops change a word now and then."""
+_FLOAT = re.compile(r"[0-9]{1,18}\.0{1,12}")
+
+
+def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> str | None:
+    """Return the first column that names the items, not the users and not the single rows.
+
+    Args:
+        path: The log.
+        user: Its column of the user.
+        item: Its column of the item.
+        columns: Those with a usual name for a title.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if not columns:
+        return None
+    of_items = {column: _Steadiness() for column in columns}
+    of_users = {column: _Steadiness() for column in columns}
+    needed = [user, item, *columns]
+    for _, row in islice(read_rows(path, ReadReport(), needed), _FIRST_ROWS):
+        for column in columns:
+            title = _title(row, column)
+            if title:
+                of_items[column].see(_key(row, item), title)
+                of_users[column].see(_key(row, user), title)
+    found = (c for c in columns if of_items[c].share >= max(_MOSTLY, of_users[c].share + 1e-9))
+    return next(found, None)
+
+
+def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -> Iterator[Item]:
+    """Yield the items in the order of their first interaction; rows without an id are passed over.
+
+    If all ids are written as 7.0, by a program with a column of floats, they are 7.
+
+    Args:
+        path: The log.
+        item: Its column of the item.
+        title: Its column of the title; the first one of an item counts. `None` if it has none.
+        report: Gets the bytes read alone: who reads the sessions reports the rows.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    floats = _all_floats(path, item)
+    needed = [item] if title is None else [item, title]
+    titles: dict[str, str] = {}
+    scanned = ReadReport()
+    for _, row in read_rows(path, scanned, needed):
+        report.bytes_read = scanned.bytes_read
+        key = _key(row, item)
+        if floats:
+            key = plain_number(key) or key
+        if not key or titles.get(key):
+            continue
+        if title is None:
+            yield _item(key, "")
+        titles[key] = key if title is None else _title(row, title)
+    report.bytes_read = scanned.bytes_read
+    if title is not None:
+        yield from map(_item, titles, titles.values())
+
+
+class _Steadiness:
+    """How often something that came again had the title that it had first."""
+
+    def __init__(self) -> None:
+        self._titles: dict[str, str] = {}
+        self._again = self._same = 0
+
+    def see(self, key: str, title: str) -> None:
+        if not key:
+            return
+        if key in self._titles:
+            self._again += 1
+            self._same += self._titles[key] == title
+        else:
+            self._titles[key] = title
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 0 if nothing came again."""
+        return self._same / self._again if self._again else 0.0
+
+
+def _item(key: str, title: str) -> Item:
+    return Item(key, title or key, named=False)
+
+
+def _all_floats(path: Path, item: str) -> bool:
+    keys = (_key(row, item) for _, row in read_rows(path, ReadReport(), [item]))
+    read = False
+    for key in filter(None, keys):
+        if _FLOAT.fullmatch(key) is None:
+            return False
+        read = True
+    return read
+
+
+def _key(row: Row, column: str) -> str:
+    """Return an id; empty if there is none."""
+    try:
+        return key_of(row.get(column), column)
+    except RowError:
+        return ""
+
+
+def _title(row: Row, column: str) -> str:
+    """Return a title; empty if there is none."""
+    try:
+        return title_of(row.get(column))
+    except RowError:
+        return ""
