@@ -38,6 +38,7 @@ class RankingDocument:
         letters: The candidates' labels where the answer is one letter; else empty.
         as_json: Whether the answer goes back as JSON, not as titles.
         wanted: How many candidates the answer names; `None` for all.
+        unhinted: What it was read from, without the hint; empty if that is not known.
     """
 
     history: Sequence[Entry]
@@ -49,11 +50,12 @@ class RankingDocument:
     wanted: int | None = None
     tabular: bool = False
     letters: str = ""
+    unhinted: str = ""
 
 
 def one_advice(hints: Sequence[str]) -> str:
     """Return several hints as one text of several sentences; the only one as it is."""
-    if len(hints) < 2:  # noqa: PLR2004
+    if len(hints) <= 1:
         return "".join(hints)
     return " ".join(hint if hint[-1:] in set(".;:!?") else f"{hint}." for hint in hints)
 

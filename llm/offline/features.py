@@ -53,6 +53,8 @@ def build_features(document: RankingDocument, encode: Encode) -> Sequence[Featur
 
 
 def _content(document: RankingDocument) -> ContentKey[RankingDocument]:
+    if document.unhinted:
+        return ContentKey(document, document.unhinted)
     entries = [
         [(entry.title, dict(entry.facts), dict(entry.evidence)) for entry in entries]
         for entries in (document.history, document.candidates)

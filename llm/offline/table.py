@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from .document import Entry, RankingDocument, one_advice
@@ -12,6 +14,7 @@ _HISTORY = re.compile(r"History: (.*)")
 _CANDIDATES = re.compile(r"Candidates, (?:rank the best (\d{1,5})|name the letter of one): (.*)")
 _ROW = re.compile(r"(\d{1,5}|[A-Z])\|(.*)")
 _MEANING = re.compile(r"- (\w{1,60}): (.*)")
+_HINT = "Hint: "
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,10})?(?:e[+-]?\d{1,3})?")
 
 
@@ -21,19 +24,27 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
     Args:
         instructions: The system messages, which say what each of the stats means.
     """
+    lines = text.split("\n")
+    head = next((at for at, line in enumerate(lines) if _CANDIDATES.fullmatch(line)), len(lines))
+    hints = [line.removeprefix(_HINT) for line in lines[head:] if line.startswith(_HINT)]
+    lines[head:] = [line for line in lines[head:] if not line.startswith(_HINT)]
+    document = _read("\n".join(lines), instructions)
+    return replace(document, hint=one_advice(hints)) if document and hints else document
+
+
+@lru_cache(maxsize=256)  # hints are tried one after the other on the same sessions
+def _read(text: str, instructions: str) -> RankingDocument | None:
+    """Read what a message holds beside hints."""
     past: list[list[str]] = []
     rows: list[tuple[str, list[str]]] = []
     heading: list[str] = []
     wanted = 0
-    hints: list[str] = []
     for line in text.split("\n"):
         head, row = _CANDIDATES.fullmatch(line), _ROW.fullmatch(line)
         if head and not wanted:
             wanted, heading = int(head[1] or 1), head[2].split("|")
         elif wanted and row:
             rows.append((row[1], row[2].split("|")))
-        elif wanted and line.startswith("Hint: "):
-            hints.append(line.removeprefix("Hint: "))
         elif not wanted and line.startswith("- ") and not _HISTORY.fullmatch(line):
             past.append(line.removeprefix("- ").split("|"))
     lettered = heading[:1] == ["letter"]
@@ -56,12 +67,13 @@ def read_table(text: str, instructions: str) -> RankingDocument | None:
             _entry(row, names, kinds, _stats(row[-1], stats) if known else {}) for _, row in rows
         ],
         numbers=[place if lettered else int(row[0]) for place, row in enumerate(rows, start=1)],
-        hint=one_advice(hints),
+        hint="",
         evidence_meaning=meaning if known else {},
         as_json=True,
         wanted=wanted,
         tabular=True,
         letters="".join(label for label, _ in rows) if lettered else "",
+        unhinted=f"{instructions}\n{text}",
     )
 
 
