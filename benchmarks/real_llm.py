@@ -149,7 +149,7 @@ async def _sessions(options: RunOptions, file: Path, limit: int | None) -> list[
     for remark in notes:
         note(f"note: {remark}")
     listed = list(with_candidates(read[:limit], known, NEGATIVES, options.seed))
-    if len(listed) < 2:  # noqa: PLR2004
+    if len(listed) <= 1:
         raise InputError("sessions", "There is only one.", "Give two or more.")
     return listed
 

@@ -156,7 +156,7 @@ def held_out_ranks(data: Opinions, places: Sequence[float]) -> NDArray[np.int64]
     """Return each target's rank at the weight that the other folds prefer, shape `[sessions]`."""
     table = _ranks(data, places)
     count = len(data.chosen)
-    if count < 2:  # noqa: PLR2004
+    if count <= 1:
         return table[0]  # nothing was learned from others
     folds = np.arange(count) % FOLDS
     ranks = np.zeros(count, dtype=np.int64)

@@ -116,7 +116,7 @@ def profile_scores(
 
 def profile_stats(scores: Floats) -> list[float]:
     """Describe how far the profile scores `[C]` tell candidates apart; see `PROFILE_NAMES`."""
-    if len(scores) < 2:  # noqa: PLR2004
+    if len(scores) <= 1:
         return [0.0] * len(PROFILE_NAMES)
     first, second = np.sort(scores)[::-1][:2]
     return [float(scores.mean()), float(first - second), float(scores.std())]
@@ -137,7 +137,7 @@ def kind_stats(column: Floats, standard: Floats) -> list[float]:
 
     `column` has the numbers themselves, `standard` their standardised logarithms; both `[C]`.
     """
-    if len(column) < 2 or column.max() <= 0:  # noqa: PLR2004
+    if len(column) <= 1 or column.max() <= 0:
         return [0.0] * len(KIND_NAMES)
     positive = np.maximum(column, 0)
     first, second = np.sort(positive)[::-1][:2]
@@ -155,7 +155,7 @@ def kind_stats(column: Floats, standard: Floats) -> list[float]:
 
 def together_stats(total: Floats) -> list[float]:
     """Describe the best candidates by the sum `[C]` of standardised kinds; see `TOGETHER_NAMES`."""
-    if len(total) < 2:  # noqa: PLR2004
+    if len(total) <= 1:
         return [0.0] * len(TOGETHER_NAMES)
     ordered = np.sort(total)[::-1]
     return [float(ordered[0]), float(ordered[0] - ordered[1]), float(ordered[:5].mean())]
@@ -164,7 +164,7 @@ def together_stats(total: Floats) -> list[float]:
 def number_correlations(numbers: Floats, standard: Sequence[Floats]) -> list[float]:
     """Return each kind's correlation with a numeric attribute `[C]`, where that is not NaN."""
     known = ~np.isnan(numbers)
-    if known.sum() < 2:  # noqa: PLR2004
+    if known.sum() <= 1:
         return [0.0] * len(standard)
     number = standardised(numbers[known])
     return [float((number * column[known]).mean()) for column in standard]
@@ -197,7 +197,7 @@ def standardised(column: Floats) -> Floats:
 def _share_entropy(weights: Floats) -> float:
     """Return the entropy of non-negative weights as a share of the maximum."""
     positive = weights[weights > 0]
-    if len(positive) < 2:  # noqa: PLR2004
+    if len(positive) <= 1:
         return 0.0
     shares = positive / positive.sum()
     return float(-(shares * np.log(shares)).sum() / math.log(len(weights)))

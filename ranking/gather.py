@@ -53,7 +53,7 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
     else:
         _require_known("candidates", listed, items, domain)
         ids = list(dict.fromkeys(listed))
-    if len(ids) < 2:  # noqa: PLR2004
+    if len(ids) <= 1:
         raise InputError(
             "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
         )

@@ -62,7 +62,7 @@ def check_candidates(candidates: Sequence[str], most: int) -> None:
     Raises:
         InputError: There are too few or too many, or one is there twice.
     """
-    if len(candidates) < 2:  # noqa: PLR2004
+    if len(candidates) <= 1:
         raise InputError(
             "candidates",
             f"There is nothing to rank in a list of {len(candidates)}.",

@@ -148,7 +148,7 @@ def scale_of(histories: Iterable[ReviewHistory]) -> RatingScale:
     Raises `InputError` where all ratings are the same.
     """
     ratings = {review.rating for history in histories for review in history.reviews}
-    if len({round(rating, 2) for rating in ratings}) < 2:  # noqa: PLR2004
+    if len({round(rating, 2) for rating in ratings}) <= 1:
         raise InputError(
             "reviews",
             "hold fewer than two different ratings; prompts show two decimals.",

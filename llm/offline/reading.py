@@ -119,7 +119,7 @@ def _from_lines(lines: Sequence[str]) -> RankingDocument | None:
         elif line.strip():
             prose += " " + line.strip()
         previous_listed = bool(listed) or (previous_listed and not line.strip())
-    if not blocks or len(blocks[-1]) < 2:  # noqa: PLR2004  # one item needs no ranking
+    if not blocks or len(blocks[-1]) <= 1:  # one item needs no ranking
         return None
     candidates = blocks[-1]
     history = [Entry(text) for block in blocks[:-1] for _, text in block]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from ...records import Item
+from .sentences import REMARK_END, SENTENCE_END
 
 _WORDS = r"(?:[\s_-]\w{1,12}){0,2}?"
 _TO = r"[\s_-]to(?:[\s_-]the)?[\s_-]"
@@ -78,8 +79,6 @@ _HISTORY = re.compile(
     re.IGNORECASE,
 )
 _RANKED = re.compile(r"\b(?:rank|candidate|likel|recommend)", re.IGNORECASE)
-_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
-_REMARK = re.compile(r"[.!?](?=\s)|[\n(;]")
 _FENCE = re.compile(r"```\w{0,10}\s{0,10}$")
 _NUMBERED = re.compile(r"[\s*#(\[|-]{0,9}\d")
 _DOUBTS = re.compile(rf"{_BACKWARDS.pattern}|{_AGAINST}|\bnot\b|backwards|reversed", re.IGNORECASE)
@@ -105,7 +104,7 @@ def says_backwards(before: str, beside: Iterable[tuple[str, str | bool]], after:
 def _introduced(before: str) -> bool:
     """Whether a list is called the opposite, as in "I would avoid these: [4, 5]"."""
     text = _FENCE.sub("", before[-_NEAR:]).rstrip(" *")
-    last = _SENTENCE.split(text.rstrip())[-1]
+    last = SENTENCE_END.split(text.rstrip())[-1]
     return (_opens(last) or not text.endswith("\n")) and _is_against(last)
 
 
@@ -127,7 +126,7 @@ def _stated(text: str) -> bool:
     return any(
         (_claims(sentence) and (_RANKED.search(sentence) or not _HISTORY.search(sentence)))
         or _TURNED_DOWN.search(sentence)
-        for sentence in _REMARK.split(text)
+        for sentence in REMARK_END.split(text)
     )
 
 
@@ -144,7 +143,7 @@ def text_says_backwards(text: str) -> bool:
     return any(_opens(line) and _is_against(line[-_NEAR:]) for line in said) or any(
         _of_list(sentence) or _DECLINED.search(sentence)
         for line in said
-        for sentence in _SENTENCE.split(line)
+        for sentence in SENTENCE_END.split(line)
     )
 
 
@@ -171,7 +170,7 @@ def _of_list(sentence: str) -> bool:
 def _last_sentences(before: str) -> list[str]:
     """Return the sentence before a list, and the one before that if it only says "Here it is:"."""
     text = _FENCE.sub("", before[-_NEAR:].rstrip()).rstrip()
-    ends = [0, *(found.end() for found in _SENTENCE.finditer(text)), len(text)]
+    ends = [0, *(found.end() for found in SENTENCE_END.finditer(text)), len(text)]
     parts = [text[start:end] for start, end in pairwise(ends)]
     said = [part for part in parts if part.strip(" \n.*#:")]
     short = bool(said) and _opens(said[-1]) and len(said[-1].split()) <= _INTRODUCTION

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .entries import EntryReader
 from .loose_answers import read_loosely
+from .sentences import REMARK_END
 
 _TAKEN_BACK = re.compile(
     r"\W{0,5}+(?:(?:wait|no|oops|hmm|actually|sorry|hold on|but|correction|i think)\W{1,3}){0,3}"
@@ -17,7 +18,6 @@ _TAKEN_BACK = re.compile(
     r"|i (?:made|have made) (?:a mistake|an error))",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[.!?](?=\s)|[\n(;]")
 _AGAIN = re.compile(
     r"\b(?:ranking|order|answer|list|picks?|choices?|final(?:ly)?|correct(?:ed|ion)?|instead)"
     r"(?:\s(?:is|are|(?:should|would|must)\sbe)\b|\s?:)[^\w{]{0,12}"
@@ -34,7 +34,7 @@ def is_taken_back(after: str, numbers: Sequence[int], reader: EntryReader) -> bo
         numbers: The ranking.
         reader: Of entries.
     """
-    if any(map(_TAKEN_BACK.match, _SENTENCE.split(after))):
+    if any(map(_TAKEN_BACK.match, REMARK_END.split(after))):
         return True
     again = _AGAIN.search(after)
     if again is None:

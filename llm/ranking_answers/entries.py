@@ -21,7 +21,7 @@ from .numbers import (
 from .place_labels import without_place_labels
 from .tails import Kind, Tail, in_order, tails_of
 
-_POINTS, _TWO = 10, 2
+_POINTS = 10
 _BEHIND = " *_`([{:;,|-\u2013\u2014"
 
 
@@ -178,7 +178,7 @@ class EntryReader(Candidates):
         """Return the candidates of "1. Alien 2. Heat" on one line; none if a part names none."""
         parts = [part for part in parts if part.strip()]
         places = [int(start[1]) for part in parts if (start := NUMBERED.match(part))]
-        if len(parts) < _TWO or len(places) < len(parts):
+        if len(parts) <= 1 or len(places) < len(parts):
             return ()
         if counts_down(places):
             found = self.read_texts(parts) or ()
@@ -203,5 +203,5 @@ class EntryReader(Candidates):
         texts = texts[:MOST]
         titled = [text for text in texts if self.title_in(text) or self.tailed(text)]
         told = any(self.tailed(text) or PLACED.search(text, 1) or rated(text) for text in titled)
-        many = len(titled) >= _TWO and len(titled) * 2 > len(texts)
+        many = len(titled) > 1 and len(titled) * 2 > len(texts)
         return self.read_lines(titled) if told and many else self.read_titles(texts)

@@ -11,10 +11,11 @@ from .entries import EntryReader
 from .loose_tables import read_blocks, read_table
 from .measures import increases
 from .names import names_no_ranking
-from .numbers import bare_number, counts_up, named_once, numbered_lists
+from .numbers import FEW, bare_number, counts_up, named_once, numbered_lists
 from .one_line import titled_line
 from .refused import is_refused
 from .sentence_answers import NUMBER, NUMBERING, RANGE, read_sentence
+from .sentences import SENTENCE_END
 
 _MOST_LINES = 1_100
 _LONGEST_LINE = 500
@@ -34,9 +35,7 @@ _LISTED = re.compile(
 """A line that is a list of numbers, with or without a name."""
 _BULLET, _BOLD = re.compile(r"[-*+\u2022\u2013]\s"), ("**", "__")
 _INLINE = re.compile(r"(?:^|\s)(?=\d{1,3}[.)]\s)")
-_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
 _SEPARATOR = re.compile(r"[,;>]|\s(?:and|und|et|y|then)\s(?=#?\d)")
-_TWO = 2
 
 
 def read_loosely(text: str, reader: EntryReader) -> Sequence[int]:
@@ -66,14 +65,14 @@ def _read(lines: list[str], text: str, reader: EntryReader) -> Sequence[int]:
     lines = reader.without_place_labels(rows or lines)
     text = rows[0] if rows else text
     listed = _outermost([line for line in lines if reader.is_entry(line.strip())])
-    if len(listed) >= _TWO:
+    if len(listed) > 1:
         found = _read_runs(listed, reader)
         if len(set(found)) < len(found) and _is_parted(lines, reader):
             return ()
         if _is_denied(found, lines, reader):
             return ()
         # All candidates in the order of the prompt are a copy of it, or a comment on each.
-        return () if len(found) == reader.candidates > _TWO and counts_up(found) else found
+        return () if len(found) == reader.candidates > FEW and counts_up(found) else found
     if (titled := titled_line(lines, reader.called)) is not None:
         found = reader.read_titled(titled[1:]) or ()
     elif len(lines) == 1:
@@ -110,7 +109,7 @@ def _read_titled(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | N
         return ()
     many = sum(one > 0 for one in named) * 2 > len(lines)
     marked = [entry or line.startswith(_BOLD) for line, entry in zip(lines, entries, strict=True)]
-    bulleted = sum(named[at] > 0 and marked[at] for at in kept) >= _TWO
+    bulleted = sum(named[at] > 0 and marked[at] for at in kept) > 1
     if not (many or bulleted):
         return reader.read_titled(lines)
     return reader.read_titled([lines[at] for at in kept])
@@ -136,15 +135,15 @@ def _is_denied(found: Sequence[int], lines: Sequence[str], reader: EntryReader) 
 
 def _few_are_named(text: str, reader: EntryReader) -> bool:
     """Whether what a text says besides what it refuses names no two candidates."""
-    parts = _SENTENCE.split(text)
+    parts = SENTENCE_END.split(text)
     said = [part for part in parts if not refuses(reader.without_refusals(part))]
     titled = {reader.named(part.strip()) for part in said} - {0}
-    return max(len(set(NUMBER.findall("\n".join(said)))), len(titled)) < _TWO
+    return max(len(set(NUMBER.findall("\n".join(said)))), len(titled)) <= 1
 
 
 def _read_inline(lines: Sequence[str], reader: EntryReader) -> Sequence[int] | None:
     """Return the candidates of the one line that is a numbered list, `None` if there is none."""
-    rows = [line for line in lines if len(NUMBERING.findall(line)) > _TWO]
+    rows = [line for line in lines if len(NUMBERING.findall(line)) > FEW]
     found = [read for line in rows if (read := _read_line(line, reader))]
     return (found[0] if len(found) == 1 else ()) if found else None
 
@@ -156,7 +155,7 @@ def _read_line(line: str, reader: EntryReader) -> Sequence[int] | None:
     arrows = "->" in line and not set(",;") & set(line)
     parts = line.split("->") if arrows else _SEPARATOR.split(line)
     parts = [part for part in parts if part.strip()]
-    all_numbered = len(parts) >= _TWO and all(map(reader.numbered, parts))
+    all_numbered = len(parts) > 1 and all(map(reader.numbered, parts))
     if (all_numbered and RANGE.search(line)) or _TUPLE.search(line):
         return ()
     if ";" in line and "," in line and all(bare_number(part) is not None for part in parts):

@@ -16,7 +16,8 @@ _CANDIDATE = re.compile(
     r"\b(?:candidat\w?|kandidat|number|item|id|title|film|movie|name|titel|titre)\b|^#$",
     re.IGNORECASE,
 )
-_TWO = 2
+_NAME_WORDS = 2
+"""Of a column's name, at most."""
 
 
 def read_table(lines: Sequence[str]) -> list[Any] | None:
@@ -34,7 +35,7 @@ def read_table(lines: Sequence[str]) -> list[Any] | None:
                 return []
             return [dict(zip(head, row, strict=True)) for row in body] or None
     rows = [line for line in lines if line.lstrip().startswith("|")]
-    return _body(rows, "|") if len(rows) >= _TWO else None
+    return _body(rows, "|") if len(rows) > 1 else None
 
 
 def read_blocks(lines: Sequence[str]) -> list[dict[str, str]] | None:
@@ -51,7 +52,7 @@ def read_blocks(lines: Sequence[str]) -> list[dict[str, str]] | None:
     shared = set(rows[0]).intersection(*rows) if rows else set[str]()
     told = any(map(names_place, shared)) or any(map(names_score, shared))
     known = told and any(_CANDIDATE.search(key) for key in shared)
-    return rows if len(rows) >= _TWO and known else None
+    return rows if len(rows) > 1 and known else None
 
 
 def _body(lines: Sequence[str], sign: str) -> list[list[str]]:
@@ -68,6 +69,8 @@ def _cells(line: str, sign: str) -> list[str]:
 
 def _is_head(line: str, sign: str) -> bool:
     cells = _cells(line, sign)
-    words = all(not any(map(str.isdigit, cell)) and len(cell.split()) <= _TWO for cell in cells)
+    words = all(
+        not any(map(str.isdigit, cell)) and len(cell.split()) <= _NAME_WORDS for cell in cells
+    )
     named = any(names_place(c) or names_score(c) or _CANDIDATE.search(c) for c in cells)
-    return len(cells) >= _TWO and words and named and bare_number(cells[0]) is None
+    return len(cells) > 1 and words and named and bare_number(cells[0]) is None

@@ -28,7 +28,6 @@ _ORDINAL = re.compile(
     rf"(?:\s{_WORD}){{0,2}}[*_`\"')\]]{{0,4}}\s?(?:[:=>.)–—-]|->)[\s*_`]{{0,6}}(?=\S)",
     re.IGNORECASE,
 )
-_TWO = 2
 
 
 def without_place_labels(
@@ -57,7 +56,7 @@ def without_place_labels(
             groups[key].append((at, found))
     for (before, after), group in groups.items():
         numbers = [int(found["number"]) for _, found in group]
-        if len(group) < _TWO or numbers not in _counts(len(group)):
+        if len(group) <= 1 or numbers not in _counts(len(group)):
             continue
         suffixed = any(found["suffix"] for _, found in group)
         plain = all(_PLAIN.fullmatch(found["sign"]) for _, found in group)
@@ -90,7 +89,7 @@ def _numbered(lines: Sequence[str], titled: Callable[[str], bool]) -> list[str]:
     found = [(at, said) for at, line in enumerate(lines) if (said := _ORDINAL.match(line))]
     places = [ORDINALS.index(said["ordinal"].lower()) + 1 for _, said in found]
     lines = [*lines]
-    if len(found) < _TWO or places not in _counts(len(found)):
+    if len(found) <= 1 or places not in _counts(len(found)):
         return lines
     if any(titled(lines[at].strip()) for at, _ in found):
         return lines

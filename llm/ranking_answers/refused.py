@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from ..text.declined import declines, refuses
 from .measures import increases
+from .sentences import SENTENCE_END
 
-_PART = re.compile(r"[.!?](?=\s)|\n")
 _MINE = r"here (?:is|are)|my (?:picks?|ranking|order|guess|choices?)|these are"
 _PROMISES = re.compile(
     rf"\b(?:{_MINE}|picks?|ranking|ranked|recommend\w{{0,8}}|suggest\w{{0,5}}|best|top|order)\b",
@@ -34,7 +34,7 @@ def is_refused(
     if not declines(text):
         return False
     named = list(dict.fromkeys(filter(None, found)))
-    parts = [part.strip() for part in _PART.split(text)]
+    parts = [part.strip() for part in SENTENCE_END.split(text)]
     refused = {part for part in parts if refuses(part)}
     promised = any(
         (_BUT if part in refused else _PROMISES).search(part) and not is_title(part)

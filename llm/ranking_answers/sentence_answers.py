@@ -9,7 +9,7 @@ from itertools import islice
 from .entries import EntryReader
 from .measures import names_place, names_score
 from .names import names_no_ranking
-from .numbers import POINTED, counts_down, counts_up
+from .numbers import FEW, POINTED, counts_down, counts_up
 
 NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]{0,9}\d)")
 RANGE = re.compile(
@@ -36,7 +36,6 @@ _AFTER = re.compile(
 )
 """What a number may be written before."""
 _MOST = 1_000
-_TWO = 2
 
 
 def read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
@@ -55,7 +54,7 @@ def _numbers_in(text: str, reader: EntryReader) -> Sequence[int]:
         numbers = pointed
     elif RANGE.search(text) or _COUNT.search(text) or reader.names_number(text):
         return ()
-    if len(numbers) > _TWO and len(numbers) % 2 == 0:
+    if len(numbers) > FEW and len(numbers) % 2 == 0:
         # "1: 8, 2: 7" and "8 (1), 7 (2)": half of the numbers are places.
         if counts_down(numbers[::2]) or counts_down(numbers[1::2]):
             return ()
@@ -65,10 +64,10 @@ def _numbers_in(text: str, reader: EntryReader) -> Sequence[int]:
                     return ()
                 numbers = named
                 break
-    if len(numbers) > _TWO and counts_up(numbers) and _is_of_places(text):
+    if len(numbers) > FEW and counts_up(numbers) and _is_of_places(text):
         return ()
     if _has_words_for_places(text, len(numbers)) or (
-        pointed == numbers and len(numbers) > _TWO and counts_up(numbers)
+        pointed == numbers and len(numbers) > FEW and counts_up(numbers)
     ):
         return ()  # "choice #1", "choice #2": what is pointed to may be places
     valid = [number for number in numbers if 1 <= number <= (reader.candidates or number)]
