@@ -8,6 +8,7 @@ from ..flattening import flat_attributes, within_limits
 from ..records import AttributeValue
 from .json_rows import as_object, as_text
 from .malformed import RowError, shown
+from .titles import without_entities
 
 
 def given_attributes(row: Mapping[str, object], own: Collection[str]) -> dict[str, object]:
@@ -31,14 +32,33 @@ def given_attributes(row: Mapping[str, object], own: Collection[str]) -> dict[st
 def read_attributes(given: Mapping[str, object]) -> tuple[dict[str, AttributeValue], list[str]]:
     """Return `flat_attributes` within limits, and the names of those that cannot be kept.
 
+    HTML entities are resolved, as in titles.
+
     Raises:
         RowError: A name is blank, or a text cannot be stored.
     """
     flat, dropped = flat_attributes(given)
-    kept, surplus = within_limits(flat)
+    resolved = {name: _resolved(value) for name, value in flat.items()}
+    kept, surplus = within_limits(
+        {n: value for n, value in resolved.items() if value not in ("", [])}
+    )
     for name, value in kept.items():
         as_text(name, "attribute name")
         for text in [value] if isinstance(value, str | int | float) else value:
             if isinstance(text, str):
                 as_text(text, f"attribute {shown(name)}")
     return kept, dropped + surplus
+
+
+def _resolved(value: AttributeValue) -> AttributeValue:
+    """Return a value without entities; it is empty if they stand for blanks alone."""
+    if isinstance(value, str):
+        return _text(value)
+    return value if isinstance(value, int | float) else list(filter(None, map(_text, value)))
+
+
+def _text(text: str) -> str:
+    if "&" not in text:
+        return text
+    resolved = without_entities(text)
+    return resolved if resolved.strip() else ""

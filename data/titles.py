@@ -20,11 +20,17 @@ _OPENING = re.compile(r"^\s*(?:a\.k\.a\. )?")
 def clean_title(text: str) -> str:
     """Resolve HTML entities and collapse runs of white space.
 
-    Only entities that end in a semicolon are resolved, so that "R&D" and "AT&T" stay as they are.
     Of a title that is longer than 2,000 characters, the beginning is kept.
     """
-    resolved = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    return " ".join(resolved.split())[:_LONGEST].rstrip()
+    return " ".join(without_entities(text).split())[:_LONGEST].rstrip()
+
+
+def without_entities(text: str) -> str:
+    """Resolve HTML entities: `M&uuml;ller`.
+
+    Only those that end in a semicolon are resolved, so that "R&D" and "AT&T" stay as they are.
+    """
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), text)
 
 
 def split_year(title: str) -> tuple[str, int | None]:

@@ -111,6 +111,18 @@ def test_a_line_in_latin_1_says_how_to_convert_it(tmp_path: Path) -> None:
     assert any("items.csv:3" in note and "iconv -f latin1" in note for note in report.notes)
 
 
+def test_entities_are_resolved_in_facts_as_in_titles(tmp_path: Path) -> None:
+    items = "id,title,by,tags\n1,M&uuml;ll &amp; Co,A. M&uuml;ller,R&D|Q&amp;A|&#233;t&#xe9;\n"
+    (item,), _, _ = read(tmp_path, items.encode())
+    assert item.title == "M\u00fcll & Co"
+    facts = {"by": "A. M\u00fcller", "tags": ["R&D", "Q&A", "\u00e9t\u00e9"]}
+    assert item.attributes == facts
+    row = {"id": 1, "title": "T", "by": "M&uuml;ller", "n": 5, "ok": True, "x": "a & b; c"}
+    row |= {"gap": "&nbsp;", "gaps": ["&nbsp; "]}
+    (item,), _, _ = lines(tmp_path, json.dumps(row) + "\n")
+    assert item.attributes == {"by": "M\u00fcller", "n": 5, "ok": True, "x": "a & b; c"}
+
+
 def test_a_large_cell_is_read(tmp_path: Path) -> None:
     found, _, report = read(tmp_path, ITEMS.replace("space", "x" * 200_000).encode())
     assert len(str(found[1].attributes["kind"])) == 200_000
