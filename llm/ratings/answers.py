@@ -18,20 +18,11 @@ from ..text.turns import said_in
 from .amounts import amount, leading_amount
 from .labels import named_ratings, of_sources
 from .limits import placed, shown_scale
-
-TAGS: tuple[str, ...] = ("analyze user", "analyze item", "match", "rate")
-"""The four steps, in their order."""
+from .steps import TAGS, step_text, without_markers, without_steps
 
 _PLAIN_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _MOST_CHARACTERS = 100_000
 _LONGEST, _DEEPEST = 300, 3
-_LOOSE_TAGS = {
-    tag: re.compile(r"<\s{0,9}" + tag.replace(" ", r"[\s_-]{0,9}") + r"\s{0,9}>", re.IGNORECASE)
-    for tag in TAGS
-}
-_ANY_TAG = re.compile(
-    r"<\s{0,9}/?\s{0,9}(?:analyze[\s_-]{0,9}(?:user|item)|match|rate)\s{0,9}>", re.IGNORECASE
-)
 _ANSWER = re.compile(
     r"<(?:(?:final|predicted|expected|estimated|my)[\s_-]?)?"
     r"(?:rating|score|answer|stars|rate|prediction)>([^<]{1,200})<",
@@ -97,14 +88,14 @@ def read_rating(text: str, scale: RatingScale) -> RatingAnswer:
     """Read any answer: the steps that it has, and a rating if there is one.
 
     Looks inside the last rate tag, closed or not, then in JSON, then after a word such as "rating",
-    then takes an answer that begins with a number. A number off the scale, two that differ, a range
-    and a number out of another than the highest are no rating. Text after the first 100,000
-    characters is ignored.
+    then takes an answer that begins with a number, but not the first of a list. A number off the
+    scale, two that differ, a range, a number out of another than the highest, and what the steps
+    say of other ratings are no rating. Text after the first 100,000 characters is ignored.
     """
     strict = strict_rating(text, scale)
     text = text[:_MOST_CHARACTERS]
     rating = strict if strict is not None else _loose_rating(said_in(text), scale)
-    parts = {tag: _inside(text, tag) or "" for tag in TAGS}
+    parts = {tag: step_text(text, tag) or "" for tag in TAGS}
     return RatingAnswer(
         rating,
         parts["analyze user"],
@@ -124,24 +115,16 @@ def tolerant_format(scale: RatingScale) -> AnswerFormat:
     return AnswerFormat(None, lambda text: read_rating(text, scale).rating is not None)
 
 
-def _inside(text: str, tag: str) -> str | None:
-    """Return the text from the last opening tag to the next tag of any step."""
-    ends = [found.end() for found in _LOOSE_TAGS[tag].finditer(text)]
-    if not ends:
-        return None
-    closing = _ANY_TAG.search(text, ends[-1])
-    return text[ends[-1] : closing.start() if closing else len(text)].strip()
-
-
 def _loose_rating(text: str, scale: RatingScale) -> float | None:
     rating = _said_rating(text, shown_scale(scale))
     return None if rating is None else placed(rating, scale)
 
 
 def _said_rating(text: str, scale: RatingScale) -> float | None:
-    inside = _inside(text, "rate")
+    inside = step_text(text, "rate")
     if inside:
         return amount(inside, scale)
+    text = without_steps(text)
     for marked in (_ANSWER, _BOXED):
         if found := marked.findall(text):
             return amount(found[-1], scale)
@@ -152,11 +135,12 @@ def _said_rating(text: str, scale: RatingScale) -> float | None:
         return _only([rating for rating in held if rating is not None])
     if any(float(highest) != scale.high for highest in _OTHER_SCALE.findall(text)):
         return None
+    text, begins_list = without_markers(text.strip())
     named, final = named_ratings(text, scale)
     if named or final:
         return _only(final[-1:] or named)
-    first, _, _ = text.strip().partition("\n")
-    sure = _DIGIT.match(first) or not of_sources(first)
+    first, _, _ = text.partition("\n")
+    sure = not begins_list and (_DIGIT.match(first) or not of_sources(first))
     return leading_amount(first, scale) if sure else None
 
 

@@ -54,6 +54,7 @@ _AT_HEAD = re.compile(
 )
 """Where a subject's rating begins a line or a sentence; amid one it is quoted from the prompt."""
 _QUOTED = re.compile(rf"\b(?:(your|their)|(?:{_SUBJECT})(?:'s)?)[\s_*-]{{1,3}}\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:\s(?:is|of))?[^\w\n]{0,9}\d", re.IGNORECASE)
 _OF = re.compile(r"s?\s(?:of|was|were)\b", re.IGNORECASE)
 _BEGINS = re.compile(rf"[^\w\n]{{0,9}}(?:(?:{_MY})[\s_-]?){{0,2}}[^\w\n]{{0,3}}", re.IGNORECASE)
 _BEGINS_LINE = re.compile(rf"(?:\A|\n)[^\w\n]{{0,9}}(?:the\s)?{_BEGINS.pattern}\Z", re.IGNORECASE)
@@ -74,8 +75,9 @@ _I_GIVE = re.compile(rf"{_I_SAY.pattern}(?:\s\w{{1,12}}){{0,3}}\s\Z", re.IGNOREC
 def named_ratings(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:
     """Return what follows words such as "rating", and after those that call it final.
 
-    The "user rating" and the "movie rating" count where no other rating is named, and "your rating"
-    too, if they begin a line or a sentence. What is called final or predicted goes before "my".
+    The "user rating" and the "movie rating" count where no other rating is named, not even of
+    another subject, and "your rating" too, if they begin a line or a sentence. What is called final
+    or predicted goes before "my".
 
     Args:
         text: In which what it says of the ratings of others, or in an excuse, is left out.
@@ -95,16 +97,21 @@ def named_ratings(text: str, scale: RatingScale) -> tuple[list[float], list[floa
             continue
         if declined and not _is_told(text[: label.end()], label.start()):
             continue
-        said = _behind(text, label.end(), scale)
-        if said is None or _is_quoted(before, text[label.end() :][:_NEAR], foreseen):
+        if _is_quoted(before, text[label.end() :][:_NEAR], foreseen):
             continue
         told = _TOLD.search(before) is not None
-        if _FINAL.search(before) and not told:
+        is_final = not told and _FINAL.search(before) is not None
+        subject = not (foreseen or is_final) and (told or _OF_SUBJECT.search(before))
+        if subject and not _AT_HEAD.search(before):
+            of_others = of_others or _NUMBER.match(text, label.end()) is not None
+            continue
+        said = _behind(text, label.end(), scale)
+        if said is None:
+            continue
+        if is_final:
             (sure if foreseen else final).append(said)
-        elif (told or _OF_SUBJECT.search(before)) and not foreseen:
-            of_subject += [said] * (_AT_HEAD.search(before) is not None)
         else:
-            named.append(said)
+            (of_subject if subject else named).append(said)
     lone = not (named or final or sure or of_others or declined)
     return of_subject if lone else named, sure or final
 

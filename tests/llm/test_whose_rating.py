@@ -167,3 +167,97 @@ def test_nor_are_they_one_themselves(text: str) -> None:
 def test_a_prediction_may_be_called_so(form: str) -> None:
     assert rating(form.format(4)) == 4
     assert rating(form.format("4.5")) == 4.5
+
+
+LISTS = [
+    "Here is my answer:\n\n1. **Analyze user**: likes sci-fi\n2. good\n3. **Match**: fine{}",
+    "Final answer:\n\n1. Analyze user: likes it\n2. Analyze item: good{}",
+    "1. User: likes it\n2. Item: good{}",
+    "1. The user likes it.\n2. The film is good.{}",
+    "**1. User**\nLikes it\n**2. Item**\nGood{}",
+    "1 - The user likes it\n2 - The film is good{}",
+    "1: user\n2: item{}",
+    "| 1 | Analyze user | likes it |\n| 2 | Analyze item | good |{}",
+    "The rating depends on:\n1. Genre\n2. Author{}",
+    "1. User:\n   1. likes it\n   2. dislikes that\n2. Item: good{}",
+    "1. I cannot say much, as the user has no reviews.\n2. The item has none either.{}",
+    "0. Data\n1. User{}",
+]
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_the_number_before_an_entry_of_a_list_is_no_rating(text: str) -> None:
+    assert rating(text.format("")) is None
+    assert rating(text.format("\n4. They will love it.")) is None
+    assert rating(text.format("\n4. **Rating**: 4.5")) == 4.5
+    assert rating(text.format("\n\nRating: 4")) == 4
+    assert rating(text.format("\n4. about 80 points"), RatingScale(0, 100)) is None
+    assert rating(f"Rating: 3\n\n{text.format('')}") == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["**Analyze user**: likes", "User: likes", "<analyze user>u</analyze user>"]
+)
+def test_nor_is_one_before_a_step_that_is_cut_off(name: str) -> None:
+    assert rating(f"1. {name}") is None
+    assert rating(f"My prediction:\n1. {name}") is None
+    assert rating(f"1. {name}\n4. Rating: 4") == 4
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["{}. The user likes it.", "{} - a good match", "{}: likes sci-fi", "{}. Good.\n\n7. No."]
+    + ["{}. Reasons:\n1. Genre\n2. Author\n3. Length", "{}. Because:\n\n1. Genre\n2. Author"]
+    + ["Rating: {}. The genre fits.\n1. Genre\n2. Author", "Rating:\n{}. The genre fits."],
+)
+def test_a_rating_with_a_period_is_one(form: str) -> None:
+    assert rating(form.format(1)) == 1
+    assert rating(form.format(4)) == 4
+
+
+QUOTES = [
+    "The user gave Dune a rating of 5 and Emma a rating of 2.",
+    "Past ratings: Dune (rating: 4).",
+    "Past reviews:\n- Dune, Rating: 5\n- Emma, Rating: 5",
+    'The document has {"rating": 4} for Dune.',
+    "Rating: 4",
+]
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+@pytest.mark.parametrize("step", ["user", "item"])
+def test_what_a_step_quotes_is_no_rating(step: str, quote: str) -> None:
+    quoted = f"<analyze {step}>{quote}</analyze {step}>"
+    for rest in (
+        "",
+        "\n<analyze item>Em",
+        "<match>good</match>",
+        "<match>good</match><rate></rate>",
+    ):
+        assert rating(quoted + rest) is None
+    assert rating(f"{quoted}<match>good</match><rate>3</rate>") == 3
+    assert rating(f"{quoted}<match>good</match>\nRating: 3") == 3
+    assert rating(f"{quoted}<match>so my rating: 3</match>") == 3
+    assert rating(f"{quoted}<match>Match score: 3/5</match><rate></rate>") is None
+    assert rating(f'{quoted}\n{{"rating": 3}}') == 3
+    assert getattr(read_rating(quoted, SCALE), f"analyze_{step}") == quote
+
+
+@pytest.mark.parametrize("quote", QUOTES[:3])
+@pytest.mark.parametrize(
+    "title", ["1. **Analyze user**: {}", "### Analyze user\n\n{}", "User analysis: {}"]
+)
+def test_nor_what_is_quoted_under_its_name(title: str, quote: str) -> None:
+    quoted = title.format(quote)
+    assert rating(quoted) is None
+    assert rating(f"{quoted}\n\n2. **Analyze item**: Em") is None
+    assert rating(f"{quoted}\n\n4. **Rating**: 3") == 3
+    assert rating(f"{quoted}\nAnalyze item: good.\nMatch: fine. Rate: 3") == 3
+    assert rating(f"{quoted}\nTherefore, the rating is 3.") == 3
+
+
+@pytest.mark.parametrize("behind", [", overall: 3.5", " and overall: 3.5", "", "; it fits"])
+def test_the_first_of_several_subjects_is_no_prediction(behind: str) -> None:
+    assert rating(f"User score: 4/5, item score: 3/5{behind}") is None
+    assert rating(f"Movie rating: 4, user rating: 3{behind}") is None
+    assert rating(f"User score: 4/5, item score: 3/5{behind}, final rating: 3") == 3

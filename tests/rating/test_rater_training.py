@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 from re2llm.errors import InputError
-from re2llm.llm.ratings.answers import TAGS, strict_rating
+from re2llm.llm.ratings.answers import strict_rating
 from re2llm.llm.ratings.prompt import PromptLimits
+from re2llm.llm.ratings.steps import TAGS
 from re2llm.rating.corpus import RatingCorpus
 from re2llm.rating.reviews import scale_of
 from re2llm.rating.sample import simulate_reviews

@@ -1,0 +1,110 @@
+"""The four steps of a rating answer: their tags, their texts, and the numbers before them."""
+
+# ruff: noqa: RUF001  # dashes that models write
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+TAGS: tuple[str, ...] = ("analyze user", "analyze item", "match", "rate")
+"""The four steps, in their order."""
+
+_ANY_TAG = re.compile(
+    r"<\s{0,9}(?P<closing>/?)\s{0,9}"
+    r"(?:analyze[\s_-]{0,9}(?P<whose>user|item)|(?P<other>match|rate))\s{0,9}>",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"(?:\A|\n)[^\w\n]{0,9}(?:step\s)?(?:\d{1,2}[.):]?)?[^\w\n]{0,9}"
+    r"(?:analy[sz](?:e|ing)\s(?:the\s)?(?:user|item)|(?:user|item)\sanalysis)\b[*_\s]{0,3}[:\n–—-]",
+    re.IGNORECASE,
+)
+"""A step's name as a title, where a model writes no tags."""
+_ENDS = re.compile(
+    rf"{_HEADING.pattern}|<|\b(?:match|rate)\b[*_]{{0,3}}\s?[:=]|\bI\b"
+    r"|\b(?:predicted|expected|estimated|final|my)[\s_-]|\n[^\w\n-]{0,9}(?:\d{1,2}[.):])?[^\w\n]{0,9}"
+    r"(?:(?:so|thus|hence|therefore|overall),?\s)?(?:the\s)?"
+    r"(?:match|rat(?:e|ing)|score|prediction|answer)\b",
+    re.IGNORECASE,
+)
+"""Where the text under such a title ends."""
+_MARKER = re.compile(
+    r"(?:\A|(?<=\n))(?P<indent>[ \t]{0,20})[^\w\n]{0,9}(?P<number>\d{1,2})"
+    r"\s?[.):|–—-](?!\d)(?=(?P<name>[^\w\n]{0,9}(?:the\s)?(?:analy[sz]|(?:user|item|match)"
+    r"(?:\s(?:analysis|profile|preferences))?[*_\s]{0,3}(?:[:>–—-]|\n|\Z)))?[^\w\n]{0,9}+(?!\d))",
+    re.IGNORECASE,
+)
+"""The number of an entry that begins with words; `name` where these are a step's."""
+
+
+def step_text(text: str, step: str) -> str | None:
+    """Return the text from the last opening tag of a step to the next tag of any step.
+
+    Args:
+        step: One of `TAGS`. Its tag may be closed or not, and differ in case and spaces.
+    """
+    tags = list(_ANY_TAG.finditer(text))
+    for place in range(len(tags) - 1, -1, -1):
+        if _opens(tags[place]) == step:
+            end = tags[place + 1].start() if place + 1 < len(tags) else len(text)
+            return text[tags[place].end() : end].strip()
+    return None
+
+
+def without_steps(text: str) -> str:
+    """Leave out the texts of the steps that come before the rating; their tags stay.
+
+    These quote ratings from the prompt. The match may end in the rating where there is no rate tag.
+    """
+    text = _without_titled(text)
+    tags = list(_ANY_TAG.finditer(text))
+    left_out = {"analyze user", "analyze item"}
+    if any(_opens(tag) == "rate" for tag in tags):
+        left_out.add("match")
+    kept, at = list[str](), 0
+    for place, tag in enumerate(tags):
+        kept.append(text[at : tag.end()])
+        at = tag.end()
+        if _opens(tag) in left_out:
+            at = tags[place + 1].start() if place + 1 < len(tags) else len(text)
+    return "".join([*kept, text[at:]])
+
+
+def _without_titled(text: str) -> str:
+    kept, at = list[str](), 0
+    for title in _HEADING.finditer(text):
+        if title.end() > at:
+            kept.append(text[at : title.end()])
+            end = _ENDS.search(text, title.end() - title[0].endswith("\n"))
+            at = end.start() if end else len(text)
+    return "".join([*kept, text[at:]])
+
+
+def without_markers(text: str) -> tuple[str, bool]:
+    """Return a text without the numbers before its list's entries, and whether it begins with one.
+
+    Two entries in a row of one list tell that it is one, or a step's name behind the first number.
+    A number that stands alone before a sentence may be the rating, with a period.
+    """
+    last: dict[str, re.Match[str]] = {}
+    markers: dict[int, int] = {}
+    for found in _MARKER.finditer(text):
+        before = last.get(found["indent"])
+        if before is not None and int(found["number"]) == int(before["number"]) + 1:
+            markers[before.start("number")] = before.end()
+            markers[found.start("number")] = found.end()
+        elif int(found["number"]) == 1 and found["name"]:
+            markers[found.start("number")] = found.end()
+        last[found["indent"]] = found
+    ends = [0, *(place for marker in sorted(markers.items()) for place in marker), len(text)]
+    kept = "".join(text[start:end] for start, end in list(pairwise(ends))[::2])
+    begins = bool(markers) and "\n" not in text[: min(markers)].lstrip()
+    return kept, begins
+
+
+def _opens(tag: re.Match[str]) -> str | None:
+    """Return the step that a tag opens."""
+    if tag["closing"]:
+        return None
+    return f"analyze {tag['whose']}".lower() if tag["whose"] else tag["other"].lower()
