@@ -22,7 +22,7 @@ from .commands.learn import learn
 from .commands.load import load
 from .commands.mcp import mcp
 from .commands.measure import measure
-from .commands.policy_diff import policy
+from .commands.policy.group import policy
 from .commands.purge import purge
 from .commands.rating.group import rater
 from .commands.rating.rate import rate

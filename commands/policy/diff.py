@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..records import counted
-from ..runtime.request_limits import LARGEST_KEY
-from .canary import policy
-from .completion import complete_release
-from .console import out, print_json, progress_bars, run
-from .options import DomainOption, JsonOption, ReleaseArgument
-from .tables import print_table
+from ...records import counted
+from ...runtime.request_limits import LARGEST_KEY
+from ..completion import complete_release
+from ..console import out, print_json, progress_bars, run
+from ..options import DomainOption, JsonOption, ReleaseArgument
+from ..tables import print_table
 
 if TYPE_CHECKING:
-    from ..operations.releases.diff_results import Difference, DifferingHint, ReleaseDiff
+    from ...operations.releases.diff_results import Difference, DifferingHint, ReleaseDiff
 
 
-@policy.command("diff")
 def diff(
     release: ReleaseArgument,
     other: Annotated[
@@ -53,8 +51,8 @@ def diff(
 
 
 async def _diff(first: int, second: int, domain: str | None, sessions: int, as_json: bool) -> None:
-    from ..operations.releases.diff import compare_releases
-    from ..runtime.context import Context
+    from ...operations.releases.diff import compare_releases
+    from ...runtime.context import Context
 
     with progress_bars() as progress:
         found = await compare_releases(
@@ -97,7 +95,7 @@ def _hint(hint: DifferingHint) -> str:
 
 
 def _estimates(found: ReleaseDiff) -> list[Difference]:
-    from ..operations.releases.diff_results import Difference
+    from ...operations.releases.diff_results import Difference
 
     if found.logged is None:
         return []

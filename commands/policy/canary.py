@@ -6,23 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
-from ..policies.rollout.plan import Goal, Plan, percentages, steps_text
-from ..runtime.request_limits import LARGEST_KEY
-from .completion import complete_release
-from .console import fail, note, out, print_json, run
-from .options import DomainOption, JsonOption
-from .policy import policy
+from ...errors import InputError
+from ...policies.rollout.plan import Goal, Plan, percentages, steps_text
+from ...runtime.request_limits import LARGEST_KEY
+from ..completion import complete_release
+from ..console import fail, note, out, print_json, run
+from ..options import DomainOption, JsonOption
 
 if TYPE_CHECKING:
-    from ..operations.releases.rollout_results import ArmCounts, RolloutShown
+    from ...operations.releases.rollout_results import ArmCounts, RolloutShown
 
 
 _PLAN = Plan()
 _STEPS = steps_text(_PLAN.steps)
 
 
-@policy.command("canary")
 def canary(
     release: Annotated[
         int | None,
@@ -111,14 +109,14 @@ def canary(
 async def _do(
     verb: str, release: int | None, domain: str | None, plan: dict[str, Any]
 ) -> RolloutShown | None:
-    from ..operations.releases.rollouts import (
+    from ...operations.releases.rollouts import (
         NoRolloutError,
         promote_canary,
         show_canary,
         start_canary,
         stop_canary,
     )
-    from ..runtime.context import Context
+    from ...runtime.context import Context
 
     context = Context()
     if verb == "stop":

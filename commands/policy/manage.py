@@ -1,4 +1,4 @@
-"""`re2llm policy`: the releases of the learned hint policy."""
+"""`re2llm policy list`, `show`, `activate` and `rollback`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..records import counted
-from ..runtime.request_limits import LARGEST_KEY
-from .completion import complete_release
-from .console import err, out, print_json, progress_bars, run
-from .groups import CommandGroup
-from .options import DomainOption, JsonOption, ReleaseArgument
-from .tables import minute, print_table
+from ...records import counted
+from ..console import out, print_json, run
+from ..options import DomainOption, JsonOption, ReleaseArgument
+from ..tables import minute, print_table
 
 if TYPE_CHECKING:
-    from ..operations.releases.results import ListedRelease
-
-policy = CommandGroup(
-    help="List, show, evaluate, activate and roll back policy releases.", no_args_is_help=True
-)
+    from ...operations.releases.results import ListedRelease
 
 
-@policy.command("list")
 def list_(
     domain: DomainOption = None,
     as_json: JsonOption = False,
@@ -35,8 +27,8 @@ def list_(
 
 
 async def _list(domain: str | None, as_json: bool) -> None:
-    from ..operations.releases.manage import list_releases
-    from ..runtime.context import Context
+    from ...operations.releases.manage import list_releases
+    from ...runtime.context import Context
 
     listed = await list_releases(Context(), domain=domain)
     if as_json:
@@ -57,7 +49,6 @@ async def _list(domain: str | None, as_json: bool) -> None:
     print_table(headings, rows, right=("release", "gain", "hints"))
 
 
-@policy.command("show")
 def show(
     release: ReleaseArgument,
     domain: DomainOption = None,
@@ -71,8 +62,8 @@ def show(
 
 
 async def _show(release: int, domain: str | None, as_json: bool) -> None:
-    from ..operations.releases.manage import show_release
-    from ..runtime.context import Context
+    from ...operations.releases.manage import show_release
+    from ...runtime.context import Context
 
     shown = await show_release(Context(), release, domain=domain)
     if as_json:
@@ -106,7 +97,6 @@ def _page(shown: ListedRelease) -> list[str]:
     return [*lines, "", "`--json` also has the settings and the curve of its training."]
 
 
-@policy.command("activate")
 def activate(
     release: ReleaseArgument,
     domain: DomainOption = None,
@@ -123,8 +113,8 @@ def activate(
 
 
 async def _activate(release: int, domain: str | None, force: bool, as_json: bool) -> None:
-    from ..operations.releases.manage import activate_release
-    from ..runtime.context import Context
+    from ...operations.releases.manage import activate_release
+    from ...runtime.context import Context
 
     active = await activate_release(Context(), release, domain=domain, force=force)
     if as_json:
@@ -133,7 +123,6 @@ async def _activate(release: int, domain: str | None, force: bool, as_json: bool
         out.print(f"Release {active.id} is active.")
 
 
-@policy.command("rollback")
 def rollback(domain: DomainOption = None, as_json: JsonOption = False) -> None:
     """Go back to the release that was active before the current one.
 
@@ -143,76 +132,11 @@ def rollback(domain: DomainOption = None, as_json: JsonOption = False) -> None:
 
 
 async def _rollback(domain: str | None, as_json: bool) -> None:
-    from ..operations.releases.manage import rollback_release
-    from ..runtime.context import Context
+    from ...operations.releases.manage import rollback_release
+    from ...runtime.context import Context
 
     active = await rollback_release(Context(), domain=domain)
     if as_json:
         print_json(active.model_dump())
     else:
         out.print(f"Release {active.id} is active again.")
-
-
-@policy.command("evaluate")
-def evaluate(
-    release: Annotated[
-        int,
-        typer.Argument(
-            max=LARGEST_KEY,
-            metavar="RELEASE",
-            help="The release's number; it need not be active.",
-            autocompletion=complete_release,
-        ),
-    ],
-    domain: DomainOption = None,
-    sampled: Annotated[
-        bool | None,
-        typer.Option(
-            "--sampled/--greedy",
-            help="Sample hints or take the most likely one. Default: RE2LLM_EXPLORE.",
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Estimate a release's reward from past feedback.
-
-    The estimate is for recommendations that got feedback. Their reward is NDCG@10 of the picked
-    item; "none of these" counts as 0. It needs hints that were chosen at random:
-    RE2LLM_EXPLORE=true, or --policy random.
-
-    Example: re2llm policy evaluate 2 --domain films
-    """
-    run(lambda: _evaluate(release, domain, sampled, as_json))
-
-
-async def _evaluate(release: int, domain: str | None, sampled: bool | None, as_json: bool) -> None:
-    from ..operations.releases.off_policy import evaluate_release
-    from ..runtime.context import Context
-
-    with progress_bars() as progress:
-        report = await evaluate_release(
-            Context(), release, domain=domain, sampled=sampled, progress=progress
-        )
-    document = report.as_dict()
-    if as_json:
-        print_json(document)
-        return
-    out.print(
-        f"Release {release}, {document['choice']}, on {report.used:,} of "
-        f"{counted(report.feedback, 'decision')} "
-        f"with feedback (left out: {report.certain:,} chosen with certainty, "
-        f"{report.other_model:,} of another model or prompt, "
-        f"{report.other_weight:,} with another weight of the model's opinion):"
-    )
-    for name, key in _ESTIMATES.items():
-        ends = ["?" if end is None else f"{end:.4f}" for end in document[key]["ci95"]]
-        out.print(f"  {name:<18} {document[key]['value']:.4f}  ({' to '.join(ends)})")
-    out.print(
-        "  NDCG@10 of the picked item, with 95 % intervals; effective sample size "
-        f"{document['effective_n']:,}"
-    )
-    for warning in report.warnings:
-        err.print_line(f"warning: {warning}")
-
-
-_ESTIMATES = {"as logged": "logged", "IPS": "ips", "SNIPS": "snips", "doubly robust": "dr"}

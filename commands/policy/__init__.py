@@ -1,0 +1,1 @@
+"""`re2llm policy`: the releases of the learned hint policy."""
