@@ -7,15 +7,15 @@ import importlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..records import counted
-from .files import LONGEST_LINE, read_lines
+from .files import read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
+from .separated_rows import split_rows
 
 Row = Mapping[str, object]
 
@@ -27,8 +27,6 @@ _MOST_COLUMNS = 10_000
 _FAULTS = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What pyarrow raises for damage, and for a value that Python cannot hold."""
 _REMEDY = "The first line must name each column, and no two alike."
-
-csv.field_size_limit(LONGEST_LINE)
 
 
 def read_rows(
@@ -69,8 +67,7 @@ def column_names(path: Path) -> list[str]:
         if first is None:
             report.raise_if_malformed()
         return [*first[1]] if first else []
-    names, _ = _header(path, read_lines(path, ReadReport()))
-    return [name for name in names if name]
+    return [name for name in _header(path)[0] if name]
 
 
 def _is_json(path: Path) -> bool:
@@ -99,49 +96,31 @@ def is_parquet(path: Path) -> bool:
 
 
 def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
-    lines = read_lines(path, report)
-    names, delimiter = _header(path, lines)
-    number = 1
-
-    def texts() -> Iterator[str]:
-        nonlocal number
-        for at, line in lines:
-            number = at
-            yield f"{line}\n"
-
-    rows = csv.reader(texts(), delimiter=delimiter, strict=True)
-    while True:
-        before = number
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            lost = f" (from line {before + 1})" if number > before + 1 else ""
-            report.add(path, number, f"is not a row of separated values{lost}: {error}")
-            continue
-        if row is None:
-            return
-        if not any(map(str.strip, row)):
-            continue  # a row that a spreadsheet has left empty
-        while len(row) > len(names) and not row[-1].strip():
-            row.pop()
-        if len(row) != len(names):
-            report.add(path, number, f"has {counted(len(row), 'column')} instead of {len(names)}")
-            continue
-        cells = {name: cell for name, cell in zip(names, row, strict=True) if name}
-        yield number, cells
+    names, delimiter, header = _header(path)
+    lines = dropwhile(lambda line: line[0] <= header, read_lines(path, report))
+    for number, row in split_rows(path, report, lines, delimiter, len(names)):
+        yield number, {name: cell for name, cell in zip(names, row, strict=True) if name}
 
 
-def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], str]:
-    """Read a table's header; a column without a name, as of an index, is called by an empty text.
+def _header(path: Path) -> tuple[list[str], str, int]:
+    """Return a table's names of columns, its delimiter and its header's line.
+
+    A column without a name, as of an index, is called by an empty text.
 
     Raises:
-        InputError: There is none.
+        InputError: There is no header, or it cannot be read.
     """
+    report = ReadReport()
+    lines = read_lines(path, report)
     number, line = next(lines, (1, ""))
     told = _SEPARATOR.fullmatch(line.strip('"'))
     if told:  # for Excel
         number, line = next(lines, (number + 1, ""))
-    delimiter = told[1] if told else max(_DELIMITERS, key=line.count)
+    for lost in report.first_malformed[:1]:  # or the first row would be taken for it
+        raise InputError(
+            lost.place, f"{lost.reason}.", "It is the header, which names the columns."
+        )
+    delimiter = told[1].replace("\\t", "\t") if told else max(_DELIMITERS, key=line.count)
     try:
         rows = list(csv.reader([line], delimiter=delimiter))
     except csv.Error:
@@ -151,7 +130,7 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[str], st
     if not named or (not all(names) and len(names) == 1):
         raise InputError(f"{path}:{number}", f"is no header: {shown(line)}.", _REMEDY)
     _require_unlike(f"{path}:{number}", named)
-    return names, delimiter
+    return names, delimiter, number
 
 
 def _require_unlike(place: str, names: list[str]) -> None:

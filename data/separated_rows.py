@@ -1,0 +1,146 @@
+"""Rows of separated text such as CSV, whose cells may be quoted and go over several lines."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..records import counted
+from .files import LONGEST_LINE
+from .malformed import ReadReport
+
+Line = tuple[int, str]
+"""The number of a line, and its text."""
+
+_UNQUOTED = "\t|"
+"""Delimiters that texts hardly hold. Many programs that write them quote nothing, so that a quote
+may be part of a title, and a line with all columns is a row whatever its quotes."""
+_MOST_LINES = 1_000
+"""In one row of theirs: so many are read again where a quote stays open."""
+_ESCAPED = re.compile(r"\\([\"\\])")
+"""How databases write a quote within quotes, where CSV doubles it."""
+
+csv.field_size_limit(LONGEST_LINE)
+
+
+def split_rows(
+    path: Path, report: ReadReport, lines: Iterator[Line], delimiter: str, width: int
+) -> Iterator[tuple[int, list[str]]]:
+    """Stream the rows that have all columns, each with the number of its last line.
+
+    Others are reported, as many as they have lines; rows that a spreadsheet left empty are not.
+
+    Args:
+        lines: Those below the header.
+        delimiter: One character.
+        width: Number of columns. More are dropped if they are blank.
+    """
+    source = _Lines(lines)
+    for first in source:
+        number, text = first
+        used, problem = 1, ""
+        if '"' in text or "\r" in text:
+            number, used, cells, problem = _quoted(first, source, delimiter, width)
+        else:
+            cells = text.split(delimiter)
+        if not problem:
+            if not any(map(str.strip, cells)):
+                continue
+            if len(cells) == width or len(_fitted(cells, width)) == width:
+                yield number, cells
+                continue
+            problem = f"has {counted(len(cells), 'column')} instead of {width}"
+        lost = f" (from line {first[0]})" if used > 1 else ""
+        report.add(path, number, f"{problem}{lost}")
+        report.malformed += used - 1
+
+
+class _Lines:
+    """Lines of which some that were read ahead can be given back."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._again: deque[Line] = deque()
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> Line:
+        return self._again.popleft() if self._again else next(self._lines)
+
+    def give_back(self, lines: Sequence[Line]) -> None:
+        self._again.extendleft(reversed(lines))
+
+
+def _quoted(
+    first: Line, source: _Lines, delimiter: str, width: int
+) -> tuple[int, int, list[str], str]:
+    """Read a row that has quotes.
+
+    Returns:
+        Its last line, how many lines it has, its cells, and why these cannot be told apart.
+    """
+    used, cells, problem = _parsed(first, source, delimiter)
+    if _is_row(used, cells, delimiter, width):
+        return used[-1][0], len(used), cells, problem
+    source.give_back(used[1:])
+    if any(_ESCAPED.search(line) for _, line in used):
+        other, unescaped, _ = _parsed(first, source, delimiter, escaped=True)
+        if _is_row(other, unescaped, delimiter, width):
+            return other[-1][0], len(other), unescaped, ""
+        source.give_back(other[1:])
+    if delimiter in _UNQUOTED:
+        return first[0], 1, first[1].split(delimiter), ""
+    for _ in used[1:]:
+        next(source)
+    return used[-1][0], len(used), cells, problem
+
+
+def _parsed(
+    first: Line, source: _Lines, delimiter: str, *, escaped: bool = False
+) -> tuple[list[Line], list[str], str]:
+    used = [first]
+    if not escaped:
+        with suppress(csv.Error):  # as it mostly is: the row is its first line
+            return used, next(csv.reader(first[1:], delimiter=delimiter, strict=True)), ""
+
+    def texts() -> Iterator[str]:
+        yield _written(first[1], escaped=escaped)
+        size = len(first[1])
+        for line in source:
+            used.append(line)
+            size += len(line[1])
+            if size > LONGEST_LINE or (delimiter in _UNQUOTED and len(used) > _MOST_LINES):
+                return
+            yield _written(line[1], escaped=escaped)
+
+    try:
+        return used, next(csv.reader(texts(), delimiter=delimiter, strict=True)), ""
+    except csv.Error as error:
+        return used, [], f"is not a row of separated values: {error}"
+
+
+def _written(line: str, *, escaped: bool) -> str:
+    text = _ESCAPED.sub(lambda mark: '""' if mark[1] == '"' else "\\", line) if escaped else line
+    return f"{text}\n"
+
+
+def _is_row(used: Sequence[Line], cells: list[str], delimiter: str, width: int) -> bool:
+    """Return whether a row has all columns, and does not join lines that are rows themselves."""
+    if len(_fitted(cells, width)) != width:
+        return False
+    if len(used) == 1 or delimiter not in _UNQUOTED:
+        return True
+    full = [len(_fitted(line.split(delimiter), width)) == width for _, line in used]
+    return not (full[-1] and any(full[:-1]))
+
+
+def _fitted(cells: list[str], width: int) -> list[str]:
+    """Drop blank cells beyond the last column, which spreadsheets add; return the same list."""
+    while len(cells) > width and not cells[-1].strip():
+        cells.pop()
+    return cells
