@@ -19,7 +19,7 @@ _ROOT = __name__.rpartition(".")[0]
 RENAMED: Mapping[str, str] = {
     "agents": "interfaces",
     "agents.auth": "interfaces.auth",
-    "agents.callers": "interfaces.callers",
+    "agents.callers": "interfaces.key_rules",
     "agents.chat": "interfaces.chat",
     "agents.descriptions": "interfaces.descriptions",
     "agents.host": "interfaces.host",
@@ -142,6 +142,10 @@ RENAMED: Mapping[str, str] = {
 """Old module to new module, within the package."""
 
 _NAMES: Mapping[str, Mapping[str, str]] = {
+    "agents.callers": {
+        "NotesNamedIds": "interfaces.named_ids.NotesNamedIds",
+        "was_named": "interfaces.named_ids.was_named",
+    },
     "agents.results": {
         "ListedHint": "operations.hints.results.ListedHint",
         "ListedHints": "operations.hints.results.ListedHints",

@@ -62,7 +62,7 @@ def serve(
         fail(refusal)
     from ..interfaces.api.options import ServeOptions
     from ..interfaces.api.server import run_server
-    from ..interfaces.callers import is_loopback
+    from ..interfaces.key_rules import is_loopback
 
     if port:  # else the log tells which one it is
         err.print(f"Serving at http://{_shown(host)}:{port}{root_path}; Ctrl-C ends it.")
@@ -79,7 +79,7 @@ def serve(
 async def _refusal(host: str, root_path: str) -> Re2llmError | None:
     """Return why the server must not start. Opens and migrates the database."""
     from ..interfaces.auth import refusal_without_key
-    from ..interfaces.callers import is_loopback
+    from ..interfaces.key_rules import is_loopback
     from ..runtime.sharing import shared_services
 
     if root_path and not (root_path.startswith("/") and root_path.strip("/")):

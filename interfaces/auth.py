@@ -17,7 +17,8 @@ from ..operations.accounts.keys import any_key_works, check_key
 from ..runtime.caller import Caller
 from ..runtime.context import Context
 from ..runtime.sharing import close_shared_services
-from .callers import asks_for_key, key_of, was_named
+from .key_rules import asks_for_key, key_of
+from .named_ids import was_named
 
 auth = Auth()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 
-from .callers import allowed_origins
+from .key_rules import allowed_origins
 
 
 def add_cors(app: Starlette) -> None:

@@ -29,7 +29,7 @@ from .api.problems import (
     problem_response,
 )
 from .auth import CHECKED, OPEN, caller_with
-from .callers import asks_for_key, is_loopback_call, key_of
+from .key_rules import asks_for_key, is_loopback_call, key_of
 from .late_bodies import LateBody
 from .long_answers import while_key_works
 from .web.addresses import is_open, is_page

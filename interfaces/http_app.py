@@ -17,10 +17,11 @@ from ..settings import get_settings
 from .api.application import build_api
 from .api.request_ids import RequestIds
 from .auth import refusal_without_key
-from .callers import NotesNamedIds, serves_others
 from .cors import add_cors
 from .gate import Gate
+from .key_rules import serves_others
 from .mcp_server import build_server
+from .named_ids import NotesNamedIds
 
 
 def build_app() -> Starlette:

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from console import Browser, form_to
-from re2llm.interfaces.callers import asks_for_key
+from re2llm.interfaces.key_rules import asks_for_key
 from re2llm.knowledge.access.keys import create_key
 from re2llm.runtime.services import Services
 

@@ -14,8 +14,9 @@ import pytest
 from re2llm.cli import app
 from re2llm.data.sample import load_films
 from re2llm.graph.recommend import graph
-from re2llm.interfaces.callers import NotesNamedIds, asks_for_key, key_of, serves_others, was_named
 from re2llm.interfaces.gate import Gate
+from re2llm.interfaces.key_rules import asks_for_key, key_of, serves_others
+from re2llm.interfaces.named_ids import NotesNamedIds, was_named
 from re2llm.knowledge.access.keys import check_key, create_key, revoke_key
 from re2llm.runtime.background import Background
 from re2llm.runtime.context import Context
@@ -319,7 +320,7 @@ async def test_a_body_of_very_many_parts_is_refused_and_short_texts_are_no_ids(
         reached.append(len((await receive())["body"]))
 
     real = uuid.UUID
-    monkeypatch.setattr("re2llm.interfaces.callers.uuid.UUID", counted)
+    monkeypatch.setattr("re2llm.interfaces.named_ids.uuid.UUID", counted)
     scope = {"type": "http", "path": "/threads", "headers": [(b"x-api-key", b"re2llm_a_b")]}
     short = json.dumps(["a:b"] * 1_000 + [ID]).encode()
     for body in (short, b"[" + b"[]," * 300_000 + b"[]]"):

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from re2llm.interfaces.callers import NotesNamedIds
 from re2llm.interfaces.large_numbers import place_of_large_number
+from re2llm.interfaces.named_ids import NotesNamedIds
 
 NINES = b"9" * 5_000
 

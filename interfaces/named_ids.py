@@ -1,30 +1,19 @@
-"""What can be known about a request before it is answered: its origin and its key."""
+"""Notes the ids that a request names, to tell them from those that the server makes."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import orjson
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..settings import get_settings
+from .key_rules import is_loopback_call, key_of
 from .large_numbers import TOO_LARGE, place_of_large_number
-
-_FORWARDED = frozenset({b"forwarded", b"via", b"cdn-loop", b"client-ip", b"wl-proxy-client-ip"})
-_FORWARDED_PREFIXES = (
-    *(b"x-forward", b"x-real", b"x-original", b"x-proxy", b"x-client", b"x-cluster", b"x-remote"),
-    *(b"x-host", b"x-envoy", b"x-amz", b"x-arr-", b"x-azure", b"x-appengine", b"x-cloud"),
-    *(b"true-client", b"cf-", b"fastly-", b"fly-", b"ngrok-", b"incap-", b"akamai-"),
-)
-"""Headers that proxies, tunnels and content networks add."""
 
 _PASSED_ON = ("/mcp", "/a2a")
 """Where the server sends itself a part of the body, in a request of its own."""
@@ -40,96 +29,6 @@ _SHORTEST_ID = 32
 _named: ContextVar[frozenset[uuid.UUID]] = ContextVar("_named", default=frozenset())
 
 
-def key_of(scope: Mapping[str, Any]) -> str | None:
-    """Return the key that a request carries, as a bearer token or as `x-api-key`.
-
-    Args:
-        scope: The request's.
-    """
-    headers = _headers(scope)
-    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if scheme.casefold() == "bearer" and token:
-        return token.strip()
-    sent = headers.get(b"x-api-key")
-    return None if sent is None else sent.decode("latin-1").strip()
-
-
-def asks_for_key(scope: Mapping[str, Any]) -> bool:
-    """Whether a request needs a key.
-
-    A request needs none if a program or a page on this machine sends it to a server that listens
-    only on this machine.
-
-    Args:
-        scope: The request's.
-    """
-    if get_settings().require_keys or serves_others():
-        return True
-    if _comes_from_elsewhere(scope):
-        return True
-    ends = (scope.get("server"), scope.get("client"))
-    return not all(end and is_loopback(str(end[0])) for end in ends)
-
-
-def _comes_from_elsewhere(scope: Mapping[str, Any]) -> bool:
-    """Whether a proxy, a tunnel or a website sends the request through this machine.
-
-    A browser names the page that sends a request, and `Host` has a name that was rebound to this
-    machine.
-    """
-    for name, value in _pairs(scope):
-        if name in _FORWARDED or name.startswith(_FORWARDED_PREFIXES):
-            return True
-        text = value.decode("latin-1").strip().lower()
-        if name == b"host" and not is_loopback(_host_of(f"//{text}")):
-            return True
-        if name == b"origin" and not _is_allowed_origin(text):
-            return True
-        # A page that hides its origin still says that it is foreign.
-        if name == b"sec-fetch-site" and text == "cross-site" and not _names_origin(scope):
-            return True
-    return False
-
-
-def _names_origin(scope: Mapping[str, Any]) -> bool:
-    return any(name == b"origin" for name, _ in _pairs(scope))
-
-
-def _is_allowed_origin(origin: str) -> bool:
-    return origin in allowed_origins() or (
-        origin.startswith(("http://", "https://")) and is_loopback(_host_of(origin))
-    )
-
-
-def allowed_origins() -> list[str]:
-    """Return the web pages that may call a server without a key, besides those of this machine."""
-    named = get_settings().allowed_origins.split(",")
-    return [origin.strip().rstrip("/").lower() for origin in named if origin.strip()]
-
-
-def _host_of(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-
-
-def is_loopback_call(scope: Mapping[str, Any]) -> bool:
-    """Whether the server calls itself: under a root path that no client can send.
-
-    Args:
-        scope: The request's.
-    """
-    return str(scope.get("root_path", "")).startswith("/noauth")
-
-
-def serves_others() -> bool:
-    """Whether the server is known to listen on an address other than loopback, or on a tunnel."""
-    # `langgraph dev` sets it before it loads anything of ours; a tunnel's address is in it, too.
-    url = os.environ.get("LANGGRAPH_API_URL")
-    return bool(url) and not is_loopback(urlsplit(url).hostname or "")
-
-
 def was_named(id_: object) -> bool:
     """Whether the current request itself names an id; if so, the server did not make that id.
 
@@ -137,29 +36,6 @@ def was_named(id_: object) -> bool:
         id_: Of a thread; `None` is none.
     """
     return id_ is not None and uuid.UUID(str(id_)) in _named.get()
-
-
-def _pairs(scope: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    pairs = cast("list[tuple[bytes, bytes]]", scope.get("headers") or [])
-    return [(name.lower(), value) for name, value in pairs]
-
-
-def _headers(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
-    return dict(_pairs(scope))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine alone.
-
-    Args:
-        host: A name or an address.
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class NotesNamedIds:
