@@ -86,6 +86,11 @@ def usual_columns(role: str, there: Sequence[str]) -> list[str]:
     return [by_form[form] for form in _USUAL[role] if form in by_form]
 
 
+def named_like(endings: tuple[str, ...], there: Sequence[str]) -> list[str]:
+    """Return the columns whose names end in one of some words."""
+    return [name for name in there if _form(name).endswith(endings)]
+
+
 def same_name(one: str, other: str) -> bool:
     """Return whether two tables call a column the same, but for capitals and marks."""
     return _form(one) == _form(other)

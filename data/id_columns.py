@@ -41,10 +41,13 @@ def matching_columns(
     first = [row for _, row in islice(read_rows(log, ReadReport(), chosen), _FIRST_ROWS)]
     wanted = {column: _keys(first, column) for column in chosen}
     missing = {pair: set(wanted[pair[0]]) for pair in ((c, i) for c in chosen for i in ids)}
+    usual = chosen[0], next((id_ for id_ in ids if same_name(id_, chosen[0])), ids[0])
     for _, row in read_rows(items, ReadReport(), ids):
         there = {column: _key(row, column) for column in ids}
         for (_, column), left in missing.items():
             left.discard(there[column])
+        if wanted[chosen[0]] and not missing[usual]:
+            return usual
 
     def held(column: str, id_: str) -> float:
         return 1 - len(missing[column, id_]) / max(1, len(wanted[column]))

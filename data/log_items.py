@@ -43,8 +43,12 @@ def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> st
             if title:
                 of_items[column].see(_key(row, item), title)
                 of_users[column].see(_key(row, user), title)
-    found = (c for c in columns if of_items[c].share >= max(_MOSTLY, of_users[c].share + 1e-9))
-    return next(found, None)
+
+    def names_items(column: str) -> bool:
+        share = of_items[column].share
+        return share >= _MOSTLY and share > of_users[column].share and of_items[column].differ
+
+    return next(filter(names_items, columns), None)
 
 
 def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -> Iterator[Item]:
@@ -62,7 +66,7 @@ def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -
         InputError: The file cannot be read.
     """
     floats = _all_floats(path, item)
-    needed = [item] if title is None else [item, title]
+    needed = [item] if title in (None, item) else [item, title]
     titles: dict[str, str] = {}
     scanned = ReadReport()
     for _, row in read_rows(path, scanned, needed):
@@ -95,6 +99,11 @@ class _Steadiness:
             self._same += self._titles[key] == title
         else:
             self._titles[key] = title
+
+    @property
+    def differ(self) -> bool:
+        """Whether it tells apart what was seen, as a title does and a kind does not."""
+        return 2 * len(set(self._titles.values())) > len(self._titles)
 
     @property
     def share(self) -> float:

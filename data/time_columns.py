@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime, time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 from .cells import is_given
-from .columns import usual_columns
+from .columns import named_like, usual_columns
 from .day_order import day_first_in, in_order
 from .malformed import ReadReport
 from .table_rows import Row, read_rows
@@ -20,6 +20,10 @@ _FIRST_ROWS = 1_000
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?", re.IGNORECASE)
 _MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?$")
 """As programs write a date that they hold as a moment."""
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
+_DATE_DIGITS = 8
+_DATES, _CLOCKS = ("date", "day"), ("time", "clock")
+"""What the names of such columns end in."""
 
 
 class TimeColumns:
@@ -27,25 +31,35 @@ class TimeColumns:
 
     Args:
         path: The log.
-        chosen: The column of the time. If it holds times of day alone, and another one has a usual
-            name for a time, that one holds the date.
+        chosen: The column of the time. If it holds times of day alone, another one may hold the
+            date, and the other way round; their names and what they hold tell.
         there: All columns of the log.
     """
 
     def __init__(self, path: Path, chosen: str, there: Sequence[str]) -> None:
         self._path, self._chosen = path, chosen
-        self._others = usual_columns("time", [name for name in there if name != chosen])
+        others = [name for name in there if name != chosen]
+        dates = [*usual_columns("time", others), *named_like(_DATES, others)]
+        self._dates, self._clocks = list(dict.fromkeys(dates)), named_like(_CLOCKS, others)
 
     @cached_property
     def names(self) -> list[str]:
         """The columns that are read: the date, if it has one of its own, and the time."""
-        if not self._others:
-            return [self._chosen]
-        rows = read_rows(self._path, ReadReport(), [self._chosen])
-        cells = [row.get(self._chosen) for _, row in islice(rows, _FIRST_ROWS)]
-        given = list(filter(is_given, cells))
-        alone = bool(given) and all(map(_is_clock, given))
-        return [self._others[0], self._chosen] if alone else [self._chosen]
+        own = self._chosen
+        if not self._dates and not self._clocks:
+            return [own]
+        needed = list(dict.fromkeys([own, *self._dates, *self._clocks]))
+        rows = [row for _, row in islice(read_rows(self._path, ReadReport(), needed), _FIRST_ROWS)]
+
+        def holds(column: str, kind: Callable[[object], bool]) -> bool:
+            cells = list(filter(is_given, (row.get(column) for row in rows)))
+            return bool(cells) and all(map(kind, cells))
+
+        if holds(own, _is_clock):
+            return [*[name for name in self._dates if holds(name, _is_date)][:1], own]
+        if holds(own, _is_date):
+            return [own, *[name for name in self._clocks if holds(name, _is_clock)][:1]]
+        return [own]
 
     @cached_property
     def _day_first(self) -> bool | None:
@@ -65,20 +79,28 @@ class TimeColumns:
         return (self._value(row) for _, row in rows)
 
     def _value(self, row: Row) -> object:
-        *days, clock = (row.get(name) for name in self.names)
-        if not days:
-            return clock
-        (day,) = days
+        day, *clocks = (row.get(name) for name in self.names)
+        if not clocks:
+            return day
         if isinstance(day, datetime):
             day = day.date()
         if not is_given(day):
             return None
-        date = _MIDNIGHT.sub("", str(day).strip())
-        told = str(clock).strip() if is_given(clock) else ""
-        return f"{date} {'0' if told[1:2] == ':' else ''}{told}".strip()
+        written = _MIDNIGHT.sub("", str(day).strip())
+        told = str(clocks[0]).strip() if is_given(clocks[0]) else ""
+        return f"{written} {'0' if told[1:2] == ':' else ''}{told}".strip()
 
 
 def _is_clock(cell: object) -> bool:
     if isinstance(cell, str):
         return _CLOCK.fullmatch(cell.strip()) is not None
     return isinstance(cell, time)
+
+
+def _is_date(cell: object) -> bool:
+    if isinstance(cell, datetime):
+        return cell.time() == time()
+    if isinstance(cell, date):
+        return True
+    text = _MIDNIGHT.sub("", str(cell).strip())
+    return ":" not in text and (_NUMBER.fullmatch(text) is None or len(text) == _DATE_DIGITS)

@@ -130,6 +130,7 @@ def test_titles_in_a_log_name_its_items(tmp_path: Path, title: str, options: Any
         lambda user, item, place: f"{user} on {item}",  # a review's headline
         lambda user, item, place: user.title(),  # the user's name
         lambda user, item, place: "Tea",
+        lambda user, item, place: "view" if item in "abc" else "sale",  # a kind
         lambda user, item, place: "",
     ],
 )
@@ -231,7 +232,13 @@ def test_the_first_time_may_be_missing(tmp_path: Path, gap: str) -> None:
 # A date and a time of day
 
 
-@pytest.mark.parametrize("names", ["user,item,date,time", "user,item,time,order_date"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *("user,item,date,time", "user,item,time,order_date", "user,item,order_date,order_time"),
+        *("user,item,time,day", "user,item,date,update_time,order_time"),
+    ],
+)
 @pytest.mark.parametrize(
     ("day", "hours"),
     [
@@ -248,7 +255,8 @@ def test_a_date_and_a_time_of_day_are_one_moment(
 ) -> None:
     rows = []
     for item, hour in zip("abcd", hours, strict=True):
-        cells = {"user": "ann", "item": item, "time": hour, "date": day, "order_date": day}
+        cells = {"user": "ann", "item": item, "time": hour, "order_time": hour}
+        cells |= {"date": day, "order_date": day, "day": day, "update_time": str(START)}
         rows.append(",".join(cells[name] for name in names.split(",")))
     log = table(tmp_path / "log.csv", names, *reversed(rows))
     reader, report = TableReader(log), ReadReport()
@@ -256,7 +264,10 @@ def test_a_date_and_a_time_of_day_are_one_moment(
     expected = Session(("b", "a", "c"), "d") if "" in hours else Session(("a", "b", "c"), "d")
     assert list(reader.sessions(report)) == [expected]
     assert report.malformed == 0
-    assert "date and time" in report.remarks[0]
+    parts = names.split(",")
+    date = next(name for name in ("date", "order_date", "day") if name in parts)
+    clock = next(name for name in ("time", "order_time") if name in parts)
+    assert f"time = {date} and {clock};" in report.remarks[0]
 
 
 def test_dates_and_times_of_parquet_are_one_moment(tmp_path: Path) -> None:
@@ -280,6 +291,8 @@ def test_dates_and_times_of_parquet_are_one_moment(tmp_path: Path) -> None:
         (lambda n: START + n, "yesterday"),
         (lambda n: f"2024-01-31 10:0{n}", "2024-01-30"),
         (lambda n: f"10:0{n}" if n else f"2024-01-31 10:0{n}", "2024-01-31"),
+        (lambda n: f"10:0{n}", START),
+        (lambda n: f"10:0{n}", "2024-01-31 09:00"),
     ],
 )
 def test_a_time_with_its_own_date_stands_alone(tmp_path: Path, time: Any, date: str) -> None:
