@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..arrays import Floats32
 from ..knowledge.domains import hold_hints
-from ..knowledge.hint_store.hints import Hint, add_hint, count_kept
+from ..knowledge.hint_store.bringing_back import add_or_bring_back
+from ..knowledge.hint_store.hints import Hint, count_kept
 from ..knowledge.hint_store.reflections import (
     Proposal,
     Reflection,
@@ -44,7 +45,7 @@ async def store_hint(state: LearnState, options: RunOptions) -> Update:
     while True:
         async with options.services.engine.begin() as connection:
             await hold_hints(connection, state["domain_id"])
-            unseen = await _unseen(connection, state, proposals, compared, vectors)
+            unseen = await _unseen(connection, state, proposals, compared, vectors, options)
             if not unseen:
                 await _drop_surplus(connection, state, proposals, options)
                 await _write(connection, state, proposals, vectors, options)
@@ -75,6 +76,7 @@ async def _unseen(
     proposals: Sequence[ProposalView],
     compared: set[tuple[str, int]],
     vectors: Vectors,
+    options: RunOptions,
 ) -> list[tuple[ProposalView, list[Hint]]]:
     """Return the proposals with those near hints that they were not compared with."""
     found: list[tuple[ProposalView, list[Hint]]] = []
@@ -82,7 +84,7 @@ async def _unseen(
         if proposal["outcome"] is not None:
             continue
         text = proposal["text"]
-        near = await close_hints(connection, state["domain_id"], vectors[text])
+        near = await close_hints(connection, state["domain_id"], vectors[text], options)
         hints = [hint for hint in near if (text, hint.id) not in compared]
         if hints:
             found.append((proposal, hints))
@@ -138,13 +140,14 @@ async def _write(
         if proposal["hint_id"] is None and "repeats" in proposal:
             proposal["hint_id"] = became.get(proposal["repeats"])
         if proposal["outcome"] is None:
-            hint_id, _ = await add_hint(
+            hint_id = await add_or_bring_back(
                 connection,
                 state["domain_id"],
                 proposal["text"],
                 vectors[proposal["text"]],
                 provenance={"source": "reflection", "reflection": reflection, "session": session},
                 status=status,
+                about=(options.model, options.prompt_version),
             )
             proposal["outcome"], proposal["hint_id"] = "stored", hint_id
         became[proposal["text"]] = proposal["hint_id"]

@@ -162,4 +162,4 @@ async def _leak(text: str, state: LearnState, options: RunOptions) -> str | None
 async def _known(text: str, state: LearnState, options: RunOptions) -> list[Hint]:
     embedding = await embed(text, options)
     async with options.services.autocommit.connect() as connection:
-        return await close_hints(connection, state["domain_id"], embedding)
+        return await close_hints(connection, state["domain_id"], embedding, options)

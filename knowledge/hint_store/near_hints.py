@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.tables import HintRow
+from .bringing_back import retired_elsewhere
 from .hints import Hint, hint_of, select_hints
 
 
@@ -18,9 +18,8 @@ async def nearest_hints(
     embedding: NDArray[np.float32],
     *,
     count: int,
-    statuses: Sequence[str] = ("active",),
 ) -> list[tuple[Hint, float]]:
-    """Return the hints nearest in meaning, nearest first.
+    """Return the active hints nearest in meaning, nearest first.
 
     Args:
         embedding: Of a session or of another hint, shape `[384]`.
@@ -29,11 +28,35 @@ async def nearest_hints(
     Returns:
         Each hint with its cosine similarity.
     """
+    return await _nearest(connection, domain_id, embedding, count, HintRow.status == "active")
+
+
+async def nearest_known(
+    connection: AsyncConnection,
+    domain_id: int,
+    embedding: NDArray[np.float32],
+    *,
+    count: int,
+    model: str,
+    prompt_version: str,
+) -> list[tuple[Hint, float]]:
+    """Return likewise hints of any status, but those that a model and prompt may learn again."""
+    known = ~retired_elsewhere(model, prompt_version)
+    return await _nearest(connection, domain_id, embedding, count, known)
+
+
+async def _nearest(
+    connection: AsyncConnection,
+    domain_id: int,
+    embedding: NDArray[np.float32],
+    count: int,
+    among: ColumnElement[bool],
+) -> list[tuple[Hint, float]]:
     distance = HintRow.embedding.cosine_distance(embedding)
     rows = await connection.execute(
         select_hints(domain_id)
         .add_columns(distance)
-        .where(HintRow.status.in_(statuses))
+        .where(among)
         .order_by(distance, HintRow.id)
         .limit(count)
     )

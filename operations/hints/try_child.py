@@ -8,9 +8,9 @@ from typing import Any
 
 from ...errors import InputError
 from ...knowledge.domains import hold_hints
+from ...knowledge.hint_store.bringing_back import add_or_bring_back, known_key
 from ...knowledge.hint_store.decisions import KeptHint
-from ...knowledge.hint_store.hints import add_hint, clean_hint, count_kept, hint_key
-from ...knowledge.hint_store.merged import keys_by_hint
+from ...knowledge.hint_store.hints import clean_hint, count_kept, hint_key
 from ...ranking.hints.improving import LOOKS, Comparison, Way, compare_with_parents
 from ...ranking.hints.panel_gains import panel_gains
 from ...ranking.hints.panels import Panel, random_panel
@@ -81,11 +81,12 @@ async def try_child(
 async def _refused(text: str, options: RunOptions) -> tuple[Outcome, str] | None:
     """Return why a text need not be tried."""
     async with in_domain(options, None) as (connection, domain):
-        known = await keys_by_hint(connection, domain.id)
+        about = (options.model, options.prompt_version)
+        known = await known_key(connection, domain.id, hint_key(text), about)
     leak = (await leak_filter_of(options.services, domain)).leak(text)
     if leak is not None:
         return "leak", leak
-    if any(hint_key(text) in keys for keys in known.values()):
+    if known:
         return "duplicate", "The same text is stored already."
     return None
 
@@ -129,7 +130,12 @@ async def _stored(text: str, provenance: Mapping[str, Any], options: RunOptions)
         await hold_hints(connection, domain.id)
         if await count_kept(connection, domain.id) >= options.settings.hints_max:
             return None
-        number, _ = await add_hint(
-            connection, domain.id, text, embedding, provenance=provenance, status=status
+        return await add_or_bring_back(
+            connection,
+            domain.id,
+            text,
+            embedding,
+            provenance=provenance,
+            status=status,
+            about=(options.model, options.prompt_version),
         )
-    return number

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge.hint_store.hints import Hint
-from ...knowledge.hint_store.near_hints import nearest_hints
+from ...knowledge.hint_store.near_hints import nearest_known
 from ...llm.hints.reflection_prompt import comparison_messages
 from ...llm.hints.repeat_answers import read_repeated
 from ...runtime.model_call import ask
@@ -28,19 +28,26 @@ async def embed(text: str, options: RunOptions) -> NDArray[np.float32]:
 
 
 async def close_hints(
-    connection: AsyncConnection, domain_id: int, embedding: NDArray[np.float32]
+    connection: AsyncConnection,
+    domain_id: int,
+    embedding: NDArray[np.float32],
+    options: RunOptions,
 ) -> list[Hint]:
     """Return the hints of any status that might say the same, nearest first.
+
+    A hint that was retired by what another model or prompt made of it may help with this one: it
+    is no repeat to learn it again.
 
     Args:
         embedding: Of a text, `[384]`.
     """
-    near = await nearest_hints(
+    near = await nearest_known(
         connection,
         domain_id,
         embedding,
         count=COMPARED,
-        statuses=("active", "pending", "retired"),
+        model=options.model,
+        prompt_version=options.prompt_version,
     )
     return [hint for hint, cosine in near if cosine >= CLOSE]
 

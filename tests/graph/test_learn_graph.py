@@ -15,13 +15,16 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.graph.learn import build_graph, graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.hint_store.stats import refresh_stats
 from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
+from re2llm.operations.hints.manage import approve_hints, retire_hints, show_hint
 from re2llm.ranking.hints import verification
 from re2llm.records import Session
 from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 
@@ -618,6 +621,60 @@ async def test_a_retired_hint_is_not_learnt_again(
     await add(services, domain, "Prefer silent films.", status="retired")
     name, _ = script(Teacher(["Prefer silent films."], lambda hint, history: 1 if hint else FAR))
     result = await learn(domain, keys[0], model=name)
+    assert [p["outcome"] for p in result["proposals"]] == ["duplicate"]
+    assert [hint.status for hint in await hints(services, domain)] == ["retired"]
+
+
+async def retire_by_trials(services: Services, domain: str, hint: int, **about: str) -> None:
+    """Retire a hint as `hints tidy` does, by the trials of some model and prompt."""
+    options = await resolve_context(Context(domain=domain))
+    by = {"model": options.model, "prompt_version": options.prompt_version, **about}
+    change = StatusChange(hint, "harms", "active", "retired", "It harms.")
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        assert await apply_change(connection, found.id, change, **by)
+
+
+@pytest.mark.parametrize("approve", [False, True])
+@pytest.mark.parametrize("other", ["model", "prompt_version"])
+async def test_a_hint_retired_by_another_model_or_prompt_can_be_learnt_again(
+    services: Services,
+    adjust: Change,
+    script: Script,
+    domain: str,
+    keys: list[int],
+    other: str,
+    approve: bool,
+) -> None:
+    name, _ = script(Teacher(["Prefer silent films."], lambda hint, history: 1 if hint else FAR))
+    adjust(verify_random=6, verify_near=0, model=name, approve_hints=approve)
+    number = await add(services, domain, "Prefer silent films.")
+    await retire_by_trials(services, domain, number, **{other: "another"})
+    result = await learn(domain, keys[0])
+    assert [(p["outcome"], p["hint_id"]) for p in result["proposals"]] == [("stored", number)]
+    [hint] = await hints(services, domain)
+    assert hint.status == ("pending" if approve else "active")
+    provenance = (await show_hint(Context(domain=domain), number))["provenance"]
+    assert (provenance["source"], provenance["session"]) == ("reflection", keys[0])
+
+
+@pytest.mark.parametrize("person", [False, True])
+async def test_a_hint_retired_by_the_same_model_or_by_a_person_is_not_learnt_again(
+    services: Services,
+    adjust: Change,
+    script: Script,
+    domain: str,
+    keys: list[int],
+    person: bool,
+) -> None:
+    name, _ = script(Teacher(["Prefer silent films."], lambda hint, history: 1 if hint else FAR))
+    adjust(verify_random=6, verify_near=0, model=name)
+    number = await add(services, domain, "Prefer silent films.")
+    await retire_by_trials(services, domain, number, **({"model": "another"} if person else {}))
+    if person:
+        await approve_hints(Context(domain=domain), [number])
+        await retire_hints(Context(domain=domain), [number])
+    result = await learn(domain, keys[0])
     assert [p["outcome"] for p in result["proposals"]] == ["duplicate"]
     assert [hint.status for hint in await hints(services, domain)] == ["retired"]
 

@@ -13,7 +13,7 @@ from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_store.decisions import own_sessions
+from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change, own_sessions
 from re2llm.operations.hints.improve import improve_hints
 from re2llm.operations.hints.manage import list_hints, show_hint
 from re2llm.operations.loading.load import load_domain
@@ -158,6 +158,22 @@ async def test_what_failed_is_not_attempted_again(
             {"a": name},
         )
     assert await attempted(room, reflect_model=name) == [new[0]]
+
+
+async def test_a_child_that_another_model_has_retired_comes_back(
+    services: Services, room: str
+) -> None:
+    await plant(services, room, child=BOTH, gentler=HALF)
+    [number] = await stored(services, room, CHILD)
+    change = StatusChange(number, "harms", "active", "retired", "It harms.")
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, room)
+        assert await apply_change(connection, found.id, change, model="other", prompt_version="-")
+    [child] = (await improve_hints(Context(domain=room), attempts=1)).tried
+    assert (child.outcome, child.hint_id) == ("better", number)
+    assert (await show_hint(Context(domain=room), number))["status"] == "active"
+    async with services.engine.connect() as connection:
+        assert len((await own_sessions(connection, found.id))[number]) == 6
 
 
 async def test_hints_of_which_a_better_one_was_made_are_not_joined_again(
