@@ -66,7 +66,8 @@ class TableReader:
         for file in filter(None, (path, options.items)):
             check_table(file)
         self._interactions, self._items = path, options.items
-        self._all = column_names(path)
+        told = (options.user, options.item, options.time, None if options.items else options.title)
+        self._all = column_names(path, told)
         if options.id and self._items is None:
             remedy = "Name the table of `items`, or leave out `id`."
             raise InputError("id", "Only a table of items has one.", remedy)
@@ -80,7 +81,7 @@ class TableReader:
             if options.title:
                 self._item_columns = choose_columns(path, self._all, {"title": options.title})
         else:
-            names = column_names(self._items)
+            names = column_names(self._items, (options.id, options.title))
             self._chosen = self._chosen or [self._columns["item"]]
             alike = [name for name in names if any(same_name(name, c) for c in self._chosen)]
             if options.id is None:

@@ -35,7 +35,7 @@ class ItemTableReader:
             raise InputError("path", "It is not named.", remedy)
         self._path = check_table(path)
         given = {"id": options.id, "title": options.title}
-        self._columns = choose_columns(path, column_names(path), given)
+        self._columns = choose_columns(path, column_names(path, given.values()), given)
         self.item_bytes = total_bytes([path])
 
     def items(self, report: ReadReport) -> Iterator[Item]:

@@ -23,6 +23,10 @@ _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _PARQUET_MAGIC = b"PAR1"
 _BATCH = 10_000
+_FIRST_ROWS = 1_000
+"""Of JSON Lines, in which the columns are looked for."""
+_USUALLY = 0.1
+"""In so many of them a column is: one that is rarer is not what all rows are about."""
 _MOST_COLUMNS = 10_000
 _FAULTS = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What pyarrow raises for damage, and for a value that Python cannot hold."""
@@ -51,8 +55,14 @@ def read_rows(
     return _csv_rows(path, report)
 
 
-def column_names(path: Path) -> list[str]:
-    """Return the names of a table's columns; of JSON Lines, the keys of the first row.
+def column_names(path: Path, named: Iterable[str | None] = ()) -> list[str]:
+    """Return the names of a table's columns.
+
+    Of JSON Lines, these are the keys of the first row, those that a tenth of the first rows has,
+    and those that are named and that any row has.
+
+    Args:
+        named: By the user; `None` is left out.
 
     Raises:
         InputError: The file cannot be read, or has no header.
@@ -62,12 +72,27 @@ def column_names(path: Path) -> list[str]:
         _require_unlike(str(path), names)
         return names
     if _is_json(path):
-        report = ReadReport()
-        first = next(_json_rows(path, report), None)
-        if first is None:
-            report.raise_if_malformed()
-        return [*first[1]] if first else []
+        return _json_keys(path, set(filter(None, named)))
     return [name for name in _header(path)[0] if name]
+
+
+def _json_keys(path: Path, named: Collection[str]) -> list[str]:
+    report = ReadReport()
+    rows = (row for _, row in _json_rows(path, report))
+    first = next(rows, None)
+    if first is None:
+        report.raise_if_malformed()
+        return []
+    held, read = Counter(list(first)), 1
+    for row in islice(rows, _FIRST_ROWS - 1):
+        held.update(list(row))
+        read += 1
+    keys = [key for key, n in held.items() if key in first or key in named or n >= read * _USUALLY]
+    sought = [name for name in named if name not in held]
+    while sought and (row := next(rows, None)) is not None:
+        keys += [name for name in sought if name in row]
+        sought = [name for name in sought if name not in row]
+    return keys
 
 
 def _is_json(path: Path) -> bool:

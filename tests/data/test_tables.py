@@ -588,3 +588,34 @@ def test_what_is_no_plain_number_is_no_rating(text: str) -> None:
 @pytest.mark.parametrize("text", ["4", "4.5", " 4.50 ", ".5", "5.", "+3", "-1", "4e0", "45E-1"])
 def test_a_plain_number_is_a_rating(text: str) -> None:
     assert rating_value(text) == float(text)
+
+
+@pytest.mark.parametrize("late", [1, 400, 1_500])
+def test_a_key_of_json_may_be_missing_in_the_first_rows(tmp_path: Path, late: int) -> None:
+    """As a time or a title is that not every row has; one that the user names may come late."""
+    log = [{"user_id": "u", "item_id": f"t{n}", "timestamp": START + 3000 - n} for n in range(2000)]
+    items = [{"sku": f"t{n}", "title": f"Tea {n}", "rare": n} for n in range(2000)]
+    for row in log[:late]:
+        row["day"] = row.pop("timestamp")
+    for row in items[:late]:
+        row["label"] = row.pop("title")
+    names = {"time": "timestamp", "title": "title"} if late > 1_000 else {}
+    options = TableOptions(items=jsonl(tmp_path / "items", items), **names)
+    reader, report = TableReader(jsonl(tmp_path / "log", log), options), ReadReport()
+    assert [item.id for item in reader.items(report)] == [f"t{n}" for n in range(late, 2000)]
+    assert report.malformed == late
+    (session,) = reader.sessions(report)
+    assert session.target == f"t{late}"
+    assert report.malformed == 2 * late
+    alone = open_reader("table", tmp_path / "items", TableOptions(id="sku", title="title"))
+    assert next(iter(alone.items(ReadReport()))).id == f"t{late}"
+
+
+def test_a_key_that_few_rows_of_json_have_is_no_column_of_all(tmp_path: Path) -> None:
+    table = [{**row} for row in rows(("user", "item", "date")) * 4]
+    table[7] |= {"timestamp": None}
+    report = ReadReport()
+    assert list(TableReader(jsonl(tmp_path / "log", table)).sessions(report))
+    assert report.malformed == 0
+    with pytest.raises(InputError, match=r"Its columns are user, item, date\.$"):
+        TableReader(tmp_path / "log", TableOptions(user="who"))
