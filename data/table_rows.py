@@ -15,6 +15,7 @@ from ..errors import InputError
 from .files import read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
+from .parquet_values import as_text, hold_bytes
 from .separated_rows import split_rows
 
 Row = Mapping[str, object]
@@ -206,9 +207,10 @@ def _rows_of(batch: Any) -> Iterable[Row | str]:
     """Return the rows of a batch; of one with a value that Python cannot hold, why not."""
     batch = _in_microseconds(batch)
     try:
-        return batch.to_pylist()
+        rows = batch.to_pylist()
     except _FAULTS:
-        return (_row_at(batch, place) for place in range(batch.num_rows))
+        rows = (_row_at(batch, place) for place in range(batch.num_rows))
+    return map(as_text, rows) if hold_bytes(batch.schema) else rows
 
 
 def _in_microseconds(batch: Any) -> Any:

@@ -4,11 +4,13 @@ import importlib
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from re2llm.data.interactions import TableOptions, TableReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
+from re2llm.data.request_rows import read_requests
 from re2llm.errors import InputError
 from re2llm.records import Item, Session
 
@@ -302,6 +304,45 @@ def test_a_time_with_its_own_date_stands_alone(tmp_path: Path, time: Any, date: 
     list(reader.items(report))
     list(reader.sessions(report))
     assert "time = time;" in report.remarks[0]
+
+
+# Types of Parquet
+
+
+def test_ids_and_texts_of_parquet_may_be_bytes_and_uuids(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    write = importlib.import_module("pyarrow.parquet").write_table
+    keys = [UUID(int=n * 0xFF00FF) for n in range(4)]
+    raw = [key.bytes for key in keys]
+    users, texts = [b"ann"] * 4, [str(key).encode() for key in keys]
+    kinds = {"bytes": arrow.array(texts, arrow.binary()), "fixed": arrow.array(raw)}
+    kinds["large"] = arrow.array(texts, arrow.large_binary())
+    kinds["of 16"] = arrow.array(raw, arrow.binary(16))
+    if hasattr(arrow, "uuid"):
+        kinds["uuid"] = arrow.array(raw, arrow.uuid())
+    items = {"id": [str(key) for key in keys], "title": [b"A", b"B", b"C", "D\u00fc".encode()]}
+    facts = {"tags": [[b"x", b"y"]] * 4, "image": [b"\x89PNG\0"] * 4, "mask": [b"a\0"] * 4}
+    write(arrow.table({**items, **facts}), tmp_path / "items.parquet")
+    for kind, column in kinds.items():
+        log = tmp_path / "log.parquet"
+        write(arrow.table({"user": users, "item": column, "time": range(START, START + 4)}), log)
+        found, (session,), report = loaded(log, items=tmp_path / "items.parquet")
+        assert [item.title for item in found] == ["A", "B", "C", "D\u00fc"], kind
+        assert found[0].attributes == {"tags": ["x", "y"]}
+        assert [*session.history, session.target] == items["id"]
+        assert report.malformed == 0
+        write(
+            arrow.table(
+                {
+                    "history": arrow.array([raw], arrow.list_(column.type))
+                    if kind in {"fixed", "of 16"}
+                    else [texts]
+                }
+            ),
+            log,
+        )
+        (asked,) = read_requests(log)
+        assert list(asked.history) == items["id"]
 
 
 # Types in the header
