@@ -47,6 +47,17 @@ async def in_domain(
         yield connection, found
 
 
+async def find_run_domain(options: RunOptions, name: str | None = None) -> Domain:
+    """Return a domain that the run may use, without holding a connection; see `in_domain`.
+
+    Raises:
+        InputError: There is no such domain.
+        DatabaseError: The database failed.
+    """
+    async with in_domain(options, name) as (_, found):
+        return found
+
+
 async def with_domain(context: Context) -> Context:
     """Return a context that names its domain, for an operation of many steps.
 
@@ -56,5 +67,5 @@ async def with_domain(context: Context) -> Context:
     """
     if context.domain:
         return context
-    async with in_domain(await resolve_context(context), None) as (_, found):
-        return replace(context, domain=found.name)
+    found = await find_run_domain(await resolve_context(context))
+    return replace(context, domain=found.name)

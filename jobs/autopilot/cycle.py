@@ -9,7 +9,7 @@ from ...errors import InputError
 from ...knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state, store_decision
 from ...knowledge.autopilot.counted_rewards import keep_counted_rewards
 from ...operations.autopilot.view import observe
-from ...operations.database import in_domain
+from ...operations.database import find_run_domain, in_domain
 from ...policies.autopilot.decision import Action, Decision, decide
 from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.context import Context
@@ -41,8 +41,7 @@ async def cycle(context: Context) -> Cycle:
         Re2llmError: There is no such domain, or the database failed.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None) as (_, found):
-        pass
+    found = await find_run_domain(options)
     # No transaction is held meanwhile: the step opens its own, on connections that may be few.
     async with options.services.locks.alone(f"autopilot of {found.id}") as mine:
         return await _cycle(context, decides=mine)

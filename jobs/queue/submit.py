@@ -12,7 +12,7 @@ from ...knowledge.access.keys import hold_key
 from ...knowledge.jobs.jobs import Job, fetch_job, find_job, store_job
 from ...knowledge.jobs.of_keys import hold_place
 from ...llm.prices import require_prices
-from ...operations.database import in_domain, with_domain
+from ...operations.database import find_run_domain, with_domain
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..kinds.registry import JobKind, job_kind, models_of
@@ -74,8 +74,7 @@ async def submit(
         async with options.services.engine.begin() as connection:
             await hold_place(connection, key_id)  # before what takes long
     prepared = await job_kind(kind).prepare(options, arguments)
-    async with in_domain(options, None) as (_, domain):
-        number = domain.id
+    domain = await find_run_domain(options)
     version = await asyncio.to_thread(code_version)
     made = origin.job_id or f"{kind}-{secrets.token_hex(4)}"
     services = options.services
@@ -88,7 +87,7 @@ async def submit(
             await hold_place(connection, key_id)
         await store_job(
             connection,
-            number,
+            domain.id,
             id=made,
             kind=kind,
             arguments={**prepared, "context": _pinned(context, options)},

@@ -17,7 +17,7 @@ from ...ranking.hints.repeats import embed
 from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import RunOptions, resolve_context
-from ..database import in_domain, with_domain
+from ..database import find_run_domain, in_domain, with_domain
 from .results import ImportedHints
 
 _NOTHING: Mapping[str, Mapping[str, Any]] = {}
@@ -95,8 +95,7 @@ async def import_from_domain(context: Context, other: str) -> ImportedHints:
         InputError: There is no such domain, it is this one, or it has no active hints.
     """
     options = await resolve_context(await with_domain(context))
-    async with in_domain(options, None):
-        pass  # it exists
+    await find_run_domain(options)  # it exists
     async with in_domain(options, other) as (connection, found):
         hints = await list_hints(connection, found.id, status="active")
     if found.name == options.domain:
@@ -123,8 +122,7 @@ async def _import(
     reason: str = "Imported.",
 ) -> ImportedHints:
     imported = ImportedHints(domain=options.domain, stored=[], duplicate=0, refused=[])
-    async with in_domain(options, None) as (_, domain):
-        pass
+    domain = await find_run_domain(options)
     leaks = await leak_filter_of(options.services, domain)
     vectors = [await embed(text, options) for text in texts]
     async with in_domain(options, None, write=True) as (connection, domain):

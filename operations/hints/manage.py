@@ -16,7 +16,7 @@ from ...ranking.hints.repeats import embed
 from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import resolve_context
-from ..database import in_domain
+from ..database import find_run_domain, in_domain
 from .results import AddedHint, HintGain, ListedHint, ListedHints, MeasuredGain
 from .understanding import understanding_of
 
@@ -206,8 +206,7 @@ async def _store(
     # One at a time, and with no connection in hand while it is checked and embedded: however many
     # one caller sends, they leave connections to others.
     async with options.services.one_at_a_time(f"hint of {options.source}".encode()):
-        async with in_domain(options, domain) as (_, found):
-            pass
+        found = await find_run_domain(options, domain)
         leak = (await leak_filter_of(options.services, found)).leak(cleaned)
         embedding = None if leak is not None else await embed(cleaned, options)
         async with in_domain(options, domain, write=True) as (connection, found):

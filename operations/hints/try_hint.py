@@ -15,7 +15,7 @@ from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
-from ..database import in_domain, with_domain
+from ..database import find_run_domain, in_domain, with_domain
 from .results import MeasuredGain, TriedHint
 from .summed_up import summed_up
 from .understanding import understanding_of
@@ -48,8 +48,7 @@ async def try_hint(
     _, options, budget = await budgeted(
         context, "verify", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    async with in_domain(options, None) as (_, domain):
-        pass
+    domain = await find_run_domain(options)
     leaks = await leak_filter_of(options.services, domain)
     tried = await drawn_sessions(domain.name, sessions, options)
     done = 0

@@ -18,7 +18,7 @@ from ...records import counted
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
-from ..database import in_domain
+from ..database import find_run_domain
 from .answer_file import AnswerFile, requests_digest
 from .batch_rows import fault_of, person_of, request_of
 from .recommend import recommend
@@ -89,8 +89,7 @@ async def recommend_batch(
     context, options, budget = await budgeted(
         context, "recommend", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    async with in_domain(options, None):
-        pass  # an unknown domain is no fault of each row
+    await find_run_domain(options)  # an unknown one is no fault of each row
     rows = read_requests(requests)
     file = AnswerFile(answers)
     await asyncio.to_thread(file.open)
