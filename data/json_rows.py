@@ -15,6 +15,7 @@ from ..records import without_surrogates
 from .files import read_lines
 from .json_by_line import refuse_other_text
 from .malformed import ReadReport, RowError, parse_rows, shown
+from .python_rows import as_json
 
 _LISTED_KEYS = 8
 _LONGEST_ID = 500
@@ -27,6 +28,8 @@ _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, object]]:
     """Stream the line numbers and values of a file with one JSON value per line.
 
+    A line may also be an object as Python writes it, such as `{'id': 7}`.
+
     Args:
         path: The file, plain or gzip-compressed.
         report: Gets the lines that are no JSON and the bytes read.
@@ -34,7 +37,9 @@ def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, objec
     Raises:
         InputError: The file cannot be read as text.
     """
-    return parse_rows(path, report, json_lines(path, report), parse_json)
+    return parse_rows(
+        path, report, json_lines(path, report), lambda text: parse_json(as_json(text))
+    )
 
 
 def json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:

@@ -365,7 +365,7 @@ def remarks(log: Path) -> list[str]:
     ("text", "said"),
     [
         ('{"user": "ann", "item": "t1", "price": NaN}\n', "a.jsonl:1"),
-        ("{'user': 'ann', 'item': 't1'}\n", "a.jsonl:1"),
+        ("{'user': 'ann', 'item': t1}\n", "a.jsonl:1"),
         ('[\n {"user": "ann",\n "item": "t1"}\n]\n', "one JSON list"),
     ],
 )
