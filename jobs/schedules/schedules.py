@@ -43,7 +43,7 @@ class Schedule:
     Attributes:
         name: Its own, once in a database.
         kind: Of its jobs.
-        domain: The catalogue.
+        domain: The domain's name.
         cron: When, as five fields of cron.
         zone: In which time zone.
         next_at: When next, as ISO 8601.
@@ -68,7 +68,6 @@ async def add_schedule(
     *,
     zone: str = "UTC",
     name: str | None = None,
-    arguments: Mapping[str, Any] | None = None,
     limits: Mapping[str, float | None] | None = None,
     cycles: bool = False,
     connection: AsyncConnection | None = None,
@@ -81,7 +80,6 @@ async def add_schedule(
         cron: When, as five fields of cron.
         zone: In which time zone.
         name: The schedule's; `None` takes kind and domain.
-        arguments: Of the jobs.
         limits: Of each job, as for `submit`.
         cycles: Whether it is of an autopilot, whose cycles nothing else schedules.
         connection: In a transaction that changes more; `None` opens one.
@@ -107,10 +105,10 @@ async def add_schedule(
             "name": name or f"{kind}-{domain.name}",
             "kind": kind,
             "domain": domain.name,
-            "number": domain.id,  # another catalogue may get its name
+            "number": domain.id,  # another domain may get its name
             "cron": cron,
             "zone": zone,
-            "arguments": dict(arguments or {}),
+            "arguments": {},
             "limits": dict(limits or {}),
             "key": None if cycles else options.key_id,  # an autopilot has its own
         }
@@ -139,19 +137,13 @@ def check_times(cron: str, zone: str = "UTC") -> None:
 
 
 async def list_schedules(context: Context) -> list[Schedule]:
-    """Return the schedules of the catalogues that the caller may know of, by name."""
+    """Return the schedules of the domains that the caller may know of, by name."""
     options = await resolve_context(context)
     now = dt.datetime.now(dt.UTC)
     async with queue_client(options.services) as client:
         found = await asyncio.to_thread(client.list_schedules)
     known = [one["context"] for one in found if _is_known(options, one)]
     return sorted((_schedule(one, now) for one in known), key=lambda one: one.name)
-
-
-async def find_schedule(context: Context, name: str) -> Schedule | None:
-    """Return the schedule of a name, if there is one that the caller may know of."""
-    found = [one for one in await list_schedules(context) if one.name == name]
-    return found[0] if found else None
 
 
 async def remove_schedule(context: Context, name: str) -> None:

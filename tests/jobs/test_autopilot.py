@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from piloted import a_window_ago, missed, rewarded
+from piloted import a_window_ago, find_schedule, missed, rewarded
 from re2llm.errors import InputError
 from re2llm.jobs.autopilot import actions, cycle, switch
 from re2llm.jobs.autopilot.switch import run_once, turn_off, turn_on
 from re2llm.jobs.queue.control import cancel_job, job, jobs
 from re2llm.jobs.queue.submit import submit
-from re2llm.jobs.schedules.schedules import find_schedule, list_schedules, remove_schedule
+from re2llm.jobs.schedules.schedules import list_schedules, remove_schedule
 from re2llm.knowledge.autopilot.autopilots import find_autopilot, set_autopilot_state
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from piloted import find_schedule
 from re2llm.errors import InputError
 from re2llm.jobs.autopilot.job import AutopilotCycle
 from re2llm.jobs.autopilot.switch import turn_off, turn_on
 from re2llm.jobs.kinds.base import Work
 from re2llm.jobs.queue.dbos_client import queue_client
-from re2llm.jobs.schedules.schedules import add_schedule, find_schedule, list_schedules
+from re2llm.jobs.schedules.schedules import add_schedule, list_schedules
 from re2llm.jobs.schedules.ticks import submit_tick
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.catalogue.domains import delete_domain

@@ -6,6 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
+from re2llm.jobs.schedules.schedules import Schedule, list_schedules
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.schema.autopilot import AutopilotRow
 from re2llm.knowledge.schema.log import FeedbackRow, RecommendationRow
@@ -87,3 +88,8 @@ async def served(
                 for one, (moment, after, reward) in zip(made, visits, strict=True)
             ],
         )
+
+
+async def find_schedule(context: Context, name: str) -> Schedule | None:
+    """Return the schedule of a name, if there is one."""
+    return next((one for one in await list_schedules(context) if one.name == name), None)
