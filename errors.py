@@ -165,6 +165,14 @@ class ModelDownError(Re2llmError):
         return {**super().as_dict(), "failure": self.failure}
 
 
+def is_retried(error: Re2llmError) -> bool:
+    """Return whether a job's step or a schedule's tick is tried again after an error.
+
+    It is after any error of the database, but for what a pooler cannot give: that does not pass.
+    """
+    return isinstance(error, DatabaseError) and not isinstance(error, PoolerError)
+
+
 def error_from(document: Mapping[str, str]) -> Re2llmError:
     """Return the error that a graph's answer carries.
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...errors import DatabaseError, InputError, ModelDownError, PoolerError, Re2llmError
+from ...errors import InputError, ModelDownError, Re2llmError, is_retried
 from ...knowledge.access.keys import find_key
 from ...knowledge.domains import Domain, find_domain
 from ...knowledge.jobs.jobs import find_job, list_jobs, store_job
@@ -70,11 +70,9 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
             **given["limits"],
             origin=Origin(schedule=given["name"], job_id=job_id, key_id=key_id),
         )
-    except PoolerError as error:
-        await _store_refused(services, domain.id, job_id, given, error)
-    except DatabaseError:
-        raise
     except Re2llmError as error:
+        if is_retried(error):
+            raise
         await _store_refused(services, domain.id, job_id, given, error)
 
 

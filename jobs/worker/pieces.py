@@ -9,15 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from ...errors import (
-    BudgetSpentError,
-    DatabaseError,
-    ModelDownError,
-    PoolerError,
-    Re2llmError,
-)
+from ...errors import BudgetSpentError, ModelDownError, Re2llmError, is_retried
 from ...knowledge.jobs.jobs import Job, end_job, find_job, is_running, plan_pieces
 from ...runtime.budget import Budget
 from ...runtime.context import Context
@@ -48,11 +40,9 @@ async def plan(job_id: str, attempt: int) -> dict[str, Any] | None:
         return None
     try:
         planned = await job_kind(job.kind).plan(_work(job))
-    except PoolerError as error:
-        return _unplanned(error)
-    except (DatabaseError, SQLAlchemyError, OSError):
-        raise
     except Re2llmError as error:
+        if is_retried(error):
+            raise
         return _unplanned(error)
     services = await shared_services()
     async with services.engine.begin() as connection:
@@ -82,11 +72,9 @@ async def do_piece(
     guard = OutageGuard(await resolve_context(work.context), 1, reflects=kind.reflects)
     try:
         counts = await guard.survive(partial(kind.do, work, piece))
-    except PoolerError:
-        return {"over": True}
-    except (DatabaseError, SQLAlchemyError, OSError):
-        raise
-    except Re2llmError:
+    except Re2llmError as error:
+        if is_retried(error):
+            raise
         return {"over": True}  # the last step meets it too, and says so
     return {"failed": True} if counts is None else {"counts": dict(counts)}
 
@@ -104,11 +92,9 @@ async def finish(
         finished = await job_kind(job.kind).finish(_work(job, shared, counts))
     except (BudgetSpentError, ModelDownError) as error:
         await _end(job, "stopped", str(_public(error)))
-    except PoolerError as error:
-        await _end(job, "failed", str(error))
-    except (DatabaseError, SQLAlchemyError, OSError):
-        raise
     except Re2llmError as error:
+        if is_retried(error):
+            raise
         await _end(job, "failed", str(error))
     else:
         leave_if_told()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from .confidence import Moments, Stratum
+
+_T = TypeVar("_T", int, Moments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +50,23 @@ class StepEvidence:
     def __add__(self, other: StepEvidence) -> StepEvidence:
         """Add up what another owner's people have seen of the same step."""
         return StepEvidence(
-            people=_pair(self.people, other.people),
-            exposures=_pair(self.exposures, other.exposures),
+            people=_sum(self.people, other.people),
+            exposures=_sum(self.exposures, other.exposures),
             differ=self.differ + other.differ,
-            reward=_stratum(self.reward, other.reward),
-            answered=_stratum(self.answered, other.answered),
-            fallbacks=_stratum(self.fallbacks, other.fallbacks),
-            latency=_stratum(self.latency, other.latency),
-            cost=_stratum(self.cost, other.cost),
+            reward=_sum(self.reward, other.reward),
+            answered=_sum(self.answered, other.answered),
+            fallbacks=_sum(self.fallbacks, other.fallbacks),
+            latency=_sum(self.latency, other.latency),
+            cost=_sum(self.cost, other.cost),
             failures=self.failures + other.failures,
-            waiting=_pair(self.waiting, other.waiting),
-            silent=_pair(self.silent, other.silent),
-            late=_pair(self.late, other.late),
-            none_picked=_pair(self.none_picked, other.none_picked),
+            waiting=_sum(self.waiting, other.waiting),
+            silent=_sum(self.silent, other.silent),
+            late=_sum(self.late, other.late),
+            none_picked=_sum(self.none_picked, other.none_picked),
         )
 
 
-def _pair(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    return one[0] + other[0], one[1] + other[1]
-
-
-def _stratum(one: Stratum, other: Stratum) -> Stratum:
+def _sum(one: tuple[_T, _T], other: tuple[_T, _T]) -> tuple[_T, _T]:
     return one[0] + other[0], one[1] + other[1]
 
 
