@@ -86,9 +86,21 @@ def usual_columns(role: str, there: Sequence[str]) -> list[str]:
     return [by_form[form] for form in _USUAL[role] if form in by_form]
 
 
-def named_like(endings: tuple[str, ...], there: Sequence[str]) -> list[str]:
-    """Return the columns whose names end in one of some words."""
-    return [name for name in there if _form(name).endswith(endings)]
+def counterparts(
+    name: str, own: Sequence[str], other: Sequence[str], there: Sequence[str]
+) -> list[str]:
+    """Return the columns called as another one but for the last word, or by a last word alone.
+
+    Args:
+        name: Such as `order_date`.
+        own: Words that it may end in, such as `date`.
+        other: Those of the columns that are sought, such as `time`.
+        there: The columns to choose from.
+    """
+    form = _form(name)
+    stems = {"", *(form.removesuffix(word) for word in own if form.endswith(word))}
+    sought = {f"{stem}{word}" for stem in stems for word in other}
+    return [column for column in there if _form(column) in sought]
 
 
 def same_name(one: str, other: str) -> bool:

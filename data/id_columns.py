@@ -60,6 +60,23 @@ def matching_columns(
     return item, max(ids, key=lambda id_: held(item, id_))
 
 
+def own_column(items: Path, ids: Sequence[str]) -> str:
+    """Return the first column that tells nearly as many of a table's first items apart as any.
+
+    Args:
+        items: The items.
+        ids: Columns of them that may hold the ids, the likeliest first; at least one.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if len(ids) == 1:
+        return ids[0]
+    first = [row for _, row in islice(read_rows(items, ReadReport(), ids), _FIRST_ROWS)]
+    told = {id_: len(_keys(first, id_)) for id_ in ids}
+    return next(id_ for id_ in ids if told[id_] >= _NEARLY * max(told.values()))
+
+
 def _keys(rows: Iterable[Row], column: str) -> set[str]:
     return {_key(row, column) for row in rows} - {""}
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..records import Item, Session
-from .columns import choose_columns, usual_column
+from .columns import choose_columns, usual_column, usual_columns
 from .files import total_bytes
+from .id_columns import own_column
 from .interactions import TableOptions, check_table
 from .item_rows import item_of
 from .malformed import ReadReport, parse_items
@@ -35,18 +36,21 @@ class ItemTableReader:
             raise InputError("path", "It is not named.", remedy)
         self._path = check_table(path)
         given = {"id": options.id, "title": options.title}
-        self._columns = choose_columns(path, column_names(path, given.values()), given)
+        there = column_names(path, given.values())
+        self._columns = choose_columns(path, there, given)
+        self._ids = [self._columns["id"]] if options.id else usual_columns("id", there)
         self.item_bytes = total_bytes([path])
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of the table."""
-        taken = ", ".join(f"{role} = {name}" for role, name in self._columns.items())
+        columns = {**self._columns, "id": own_column(self._path, self._ids)}
+        taken = ", ".join(f"{role} = {name}" for role, name in columns.items())
         report.remarks.append(
             f"{self._path}: {taken}, and all other columns are attributes; "
             "nothing says who chose them, so there are no sessions"
         )
         rows = read_rows(self._path, report)
-        yield from parse_items(self._path, report, rows, lambda row: item_of(row, **self._columns))
+        yield from parse_items(self._path, report, rows, lambda row: item_of(row, **columns))
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from .cells import is_given
-from .columns import named_like, usual_columns
+from .columns import counterparts, usual_columns
 from .day_order import day_first_in, in_order
 from .malformed import ReadReport
 from .table_rows import Row, read_rows
@@ -23,7 +23,7 @@ _MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?$")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
 _DATE_DIGITS = 8
 _DATES, _CLOCKS = ("date", "day"), ("time", "clock")
-"""What the names of such columns end in."""
+"""What the names of such columns end in; a column such as `playtime` is of another kind."""
 
 
 class TimeColumns:
@@ -39,8 +39,9 @@ class TimeColumns:
     def __init__(self, path: Path, chosen: str, there: Sequence[str]) -> None:
         self._path, self._chosen = path, chosen
         others = [name for name in there if name != chosen]
-        dates = [*usual_columns("time", others), *named_like(_DATES, others)]
-        self._dates, self._clocks = list(dict.fromkeys(dates)), named_like(_CLOCKS, others)
+        dates = usual_columns("time", others) + counterparts(chosen, _CLOCKS, _DATES, others)
+        self._dates = list(dict.fromkeys(dates))
+        self._clocks = counterparts(chosen, _DATES, _CLOCKS, others)
 
     @cached_property
     def names(self) -> list[str]:

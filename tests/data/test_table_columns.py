@@ -1,47 +1,15 @@
 """Which columns of a user's own tables hold what, where their names alone would mislead."""
 
-import importlib
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
+from own_tables import START, loaded, log_of, table
 from re2llm.data.interactions import TableOptions, TableReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
-from re2llm.data.request_rows import read_requests
 from re2llm.errors import InputError
-from re2llm.records import Item, Session
-
-START = 1_600_000_000
-
-
-def written(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
-
-
-def table(path: Path, names: str, *rows: object) -> Path:
-    return written(path, "\n".join([names, *map(str, rows)]) + "\n")
-
-
-def log_of(folder: Path, names: str, ids: list[Any], users: int = 2) -> Path:
-    rows = [
-        f"u{user},{id_},{START + place}"
-        for user in range(users)
-        for place, id_ in enumerate(ids[user:] + ids[:user])
-    ]
-    return table(folder / "log.csv", f"user_id,{names},timestamp", *rows)
-
-
-def loaded(log: Path, **options: Any) -> tuple[list[Item], list[Session], ReadReport]:
-    reader, report = open_reader("table", log, TableOptions(**options)), ReadReport()
-    items = list(reader.items(report))
-    sessions = list(reader.sessions(report, {item.id for item in items}))
-    assert report.bytes_read == reader.item_bytes + reader.session_bytes
-    return items, sessions, report
-
+from re2llm.records import Session
 
 # Which column of the items holds the id
 
@@ -97,6 +65,30 @@ def test_of_two_ids_in_a_log_the_one_that_the_items_have_is_taken(tmp_path: Path
     assert session == Session(("a", "b"), "c")
     assert "item = sku" in report.remarks[0]
     assert "id = sku" in report.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "id_"),
+    [
+        ("id,sku,title", ["1,a,A", "2,b,B"], "id"),
+        ("asin,book_id,title", [",7,A", "B0,8,B"], "book_id"),
+        ("product_id,sku,title", ["1,a,A", "1,b,B"], "sku"),
+        ("id,sku,title", ["1,,A", "1,,B"], "id"),
+        ("id,sku,title", ["1,a,A", "2,b,B", "3,c,C", ",d,D", "5,e,E"], "id"),
+    ],
+)
+def test_the_id_of_items_alone_tells_them_apart(
+    tmp_path: Path, header: str, rows: list[str], id_: str
+) -> None:
+    for options in ({}, {"title": "title"}):
+        reader = open_reader(
+            "table",
+            None,
+            TableOptions(items=table(tmp_path / "items.csv", header, *rows), **options),
+        )
+        report = ReadReport()
+        list(reader.items(report))
+        assert f"id = {id_}, title = title" in report.remarks[0]
 
 
 # Titles in the log
@@ -191,177 +183,3 @@ def test_a_column_of_floats_holds_whole_numbers(
     assert [item.id for item in found] == expected
     assert [*sessions[0].history, sessions[0].target] == expected
     assert report.malformed == 0
-
-
-# Values that are not there
-
-
-@pytest.mark.parametrize("nobody", ["NA", "\\N", "<null>", "(null)", "NULL", "nan", ""])
-def test_nobody_is_no_user(tmp_path: Path, nobody: str) -> None:
-    rows = [f"{nobody},{place},{item},{START}" for place, item in enumerate("abcd")]
-    known = [f"ann,9,{item},{START}" for item in "abcd"]
-    log = table(tmp_path / "log.csv", "userId,sessionId,item,time", *rows, *known)
-    _, sessions, report = loaded(log)
-    assert (len(sessions), report.malformed) == (1, 4)
-    told = [note.reason for note in report.first_malformed]
-    assert "if sessionId tells people apart, name it as `user`" in told[0]
-    assert "sessionId" not in told[1]
-
-
-@pytest.mark.parametrize("gap", ["NA", "\\N", "<null>", "NaN"])
-def test_a_gap_is_no_fact(tmp_path: Path, gap: str) -> None:
-    items = table(tmp_path / "items.tsv", "id\ttitle\tgenre\tyear", f"1\tA\t{gap}\t{gap}")
-    (item,), _, _ = loaded(items)
-    assert item == Item("1", "A")
-
-
-def test_na_may_be_an_id_and_a_title(tmp_path: Path) -> None:
-    items = table(tmp_path / "items.csv", "id,title", "NA,NA", "b,B", "\\N,C", "d,\\N")
-    found, _, report = loaded(items)
-    assert [(item.id, item.title) for item in found] == [("NA", "NA"), ("b", "B")]
-    assert report.malformed == 2
-
-
-@pytest.mark.parametrize("gap", ["NA", "\\N", ""])
-def test_the_first_time_may_be_missing(tmp_path: Path, gap: str) -> None:
-    rows = [f"ann,{item},31/01/2024 10:0{place}" for place, item in enumerate("abcd")]
-    log = table(tmp_path / "log.csv", "user,item,time", f"ann,z,{gap}", *rows)
-    reader, report = TableReader(log), ReadReport()
-    assert list(reader.sessions(report)) == [Session(("a", "b", "c"), "d")]
-    assert report.malformed == 1
-
-
-# A date and a time of day
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        *("user,item,date,time", "user,item,time,order_date", "user,item,order_date,order_time"),
-        *("user,item,time,day", "user,item,date,update_time,order_time"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("day", "hours"),
-    [
-        ("2024-01-31", ["08:00", "09:30", "13:00", "23:59"]),
-        ("2024-01-31 00:00:00", ["8:00:00", "9:30:00", "13:00:00", "23:59:59"]),
-        ("31/01/2024", ["8:00 AM", "12:30 pm", "1:00 PM", "11:59 PM"]),
-        ("1/31/2024 0:00", ["8:00:00", "9:30:00.5", "13:00:00", "23:59:00"]),
-        ("20240131", ["8:00", "", "9:00", "10:00"]),
-        ("31 Jan 2024", ["8:00 AM", "12:30 PM", "1:00 PM", "11:59 PM"]),
-    ],
-)
-def test_a_date_and_a_time_of_day_are_one_moment(
-    tmp_path: Path, names: str, day: str, hours: list[str]
-) -> None:
-    rows = []
-    for item, hour in zip("abcd", hours, strict=True):
-        cells = {"user": "ann", "item": item, "time": hour, "order_time": hour}
-        cells |= {"date": day, "order_date": day, "day": day, "update_time": str(START)}
-        rows.append(",".join(cells[name] for name in names.split(",")))
-    log = table(tmp_path / "log.csv", names, *reversed(rows))
-    reader, report = TableReader(log), ReadReport()
-    list(reader.items(report))
-    expected = Session(("b", "a", "c"), "d") if "" in hours else Session(("a", "b", "c"), "d")
-    assert list(reader.sessions(report)) == [expected]
-    assert report.malformed == 0
-    parts = names.split(",")
-    date = next(name for name in ("date", "order_date", "day") if name in parts)
-    clock = next(name for name in ("time", "order_time") if name in parts)
-    assert f"time = {date} and {clock};" in report.remarks[0]
-
-
-def test_dates_and_times_of_parquet_are_one_moment(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    for days in ([date(2024, 1, 31)] * 4, [datetime(2024, 1, 31)] * 4):  # noqa: DTZ001
-        columns = {
-            "user": ["ann"] * 4,
-            "item": list("abcd"),
-            "date": days,
-            "time": [time(9), time(8), time(7, 30), time(6, 0, 1)],
-        }
-        file = tmp_path / "log.parquet"
-        importlib.import_module("pyarrow.parquet").write_table(arrow.table(columns), file)
-        reader, report = TableReader(file), ReadReport()
-        assert list(reader.sessions(report)) == [Session(("d", "c", "b"), "a")]
-
-
-@pytest.mark.parametrize(
-    ("time", "date"),
-    [
-        (lambda n: START + n, "yesterday"),
-        (lambda n: f"2024-01-31 10:0{n}", "2024-01-30"),
-        (lambda n: f"10:0{n}" if n else f"2024-01-31 10:0{n}", "2024-01-31"),
-        (lambda n: f"10:0{n}", START),
-        (lambda n: f"10:0{n}", "2024-01-31 09:00"),
-    ],
-)
-def test_a_time_with_its_own_date_stands_alone(tmp_path: Path, time: Any, date: str) -> None:
-    rows = [f"ann,{item},{time(n)},{date}" for n, item in enumerate("abcd")]
-    log = table(tmp_path / "log.csv", "user,item,time,date", *rows)
-    reader, report = TableReader(log), ReadReport()
-    list(reader.items(report))
-    list(reader.sessions(report))
-    assert "time = time;" in report.remarks[0]
-
-
-# Types of Parquet
-
-
-def test_ids_and_texts_of_parquet_may_be_bytes_and_uuids(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    write = importlib.import_module("pyarrow.parquet").write_table
-    keys = [UUID(int=n * 0xFF00FF) for n in range(4)]
-    raw = [key.bytes for key in keys]
-    users, texts = [b"ann"] * 4, [str(key).encode() for key in keys]
-    kinds = {"bytes": arrow.array(texts, arrow.binary()), "fixed": arrow.array(raw)}
-    kinds["large"] = arrow.array(texts, arrow.large_binary())
-    kinds["of 16"] = arrow.array(raw, arrow.binary(16))
-    if hasattr(arrow, "uuid"):
-        kinds["uuid"] = arrow.array(raw, arrow.uuid())
-    items = {"id": [str(key) for key in keys], "title": [b"A", b"B", b"C", "D\u00fc".encode()]}
-    facts = {"tags": [[b"x", b"y"]] * 4, "image": [b"\x89PNG\0"] * 4, "mask": [b"a\0"] * 4}
-    write(arrow.table({**items, **facts}), tmp_path / "items.parquet")
-    for kind, column in kinds.items():
-        log = tmp_path / "log.parquet"
-        write(arrow.table({"user": users, "item": column, "time": range(START, START + 4)}), log)
-        found, (session,), report = loaded(log, items=tmp_path / "items.parquet")
-        assert [item.title for item in found] == ["A", "B", "C", "D\u00fc"], kind
-        assert found[0].attributes == {"tags": ["x", "y"]}
-        assert [*session.history, session.target] == items["id"]
-        assert report.malformed == 0
-        write(
-            arrow.table(
-                {
-                    "history": arrow.array([raw], arrow.list_(column.type))
-                    if kind in {"fixed", "of 16"}
-                    else [texts]
-                }
-            ),
-            log,
-        )
-        (asked,) = read_requests(log)
-        assert list(asked.history) == items["id"]
-
-
-# Types in the header
-
-
-def test_types_in_a_header_are_no_part_of_its_names(tmp_path: Path) -> None:
-    items = table(
-        tmp_path / "x.item",
-        "item_id:token\tmovie_title:token_seq\tyear:token\tclass:token_seq\tvector:float_seq",
-        *(f"{n}\tToy Story {n}\t1995\tAnimation Comedy\t0.5 1.5" for n in range(4)),
-    )
-    log = table(
-        tmp_path / "x.inter",
-        "user_id:token\titem_id:token\trating:float\ttimestamp:float",
-        *(f"ann\t{n}\t3.0\t{START + n}" for n in range(4)),
-    )
-    for options in ({}, {"user": "user_id", "id": "item_id", "title": "movie_title:token_seq"}):
-        found, sessions, report = loaded(log, items=items, **options)
-        facts = {"year": 1995, "class": ["Animation", "Comedy"], "vector": ["0.5", "1.5"]}
-        assert found[0] == Item("0", "Toy Story 0", facts)
-        assert sessions == [Session(("0", "1", "2"), "3")]
-        assert report.malformed == 0
