@@ -60,8 +60,8 @@ async def measure(items: int, calls: int) -> list[dict[str, Any]]:
     from dataclasses import replace
 
     from re2llm.knowledge.domains import find_domain
-    from re2llm.knowledge.meaning import nearest_items
-    from re2llm.knowledge.meaning_index import index_meaning
+    from re2llm.knowledge.hnsw_index import index_meaning
+    from re2llm.knowledge.vector_search import nearest_items
     from re2llm.operations.loading.load import load_domain
     from re2llm.runtime.sharing import close_shared_services, shared_services
 

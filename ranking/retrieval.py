@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..knowledge.domains import Domain
-from ..knowledge.meaning import nearest_ids
+from ..knowledge.vector_search import nearest_ids
 from ..runtime.domain_cache import most_chosen_of, vectors_of
 from ..runtime.services import Services
 

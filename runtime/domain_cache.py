@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..arrays import Floats32
 from ..knowledge.catalogue import all_items, catalogue_order, fetch_items_and_embeddings
 from ..knowledge.domains import Domain, find_domain
+from ..knowledge.hnsw_index import LARGE
 from ..knowledge.item_vectors import ItemVectors, item_vectors
 from ..knowledge.leaks.filter import LeakFilter
-from ..knowledge.meaning_index import LARGE
 from ..knowledge.sessions.evidence import EvidenceIndex
 from ..knowledge.sessions.sources import keyed_sessions
 from ..knowledge.sessions.training_sessions import training_sessions

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..knowledge.log.recommendations import Recommendation, log_recommendations
 from ..knowledge.rollouts.exposures import Exposure, log_exposures
-from .together import GroupedWrites
+from .coalescing import GroupedWrites
 
 Answered = tuple[Recommendation, Exposure | None]
 """What was recommended, and which release of a rollout served."""

@@ -21,8 +21,8 @@ from .background import Background
 from .budget import Budget
 from .caches import Caches
 from .chat_models import ChatModels
+from .coalescing import SharedReads
 from .recommendation_log import recommendation_log
-from .together import SharedReads
 
 _Value = TypeVar("_Value")
 

@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..meaning import WIDE_SCAN
 from ..schema.embedding_column import EMBEDDING_DIM, QueryVector
 from ..schema.tables import HintRow, HintStatsRow
+from ..vector_search import WIDE_SCAN
 from .hints import Hint
 from .stats import MEASURED, OF_MODEL
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import InputError
 from ...knowledge import domains as stored
-from ...knowledge.meaning_index import drop_meaning_index
+from ...knowledge.hnsw_index import drop_meaning_index
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ..counted_uses import bring_counts_up_to_date

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError, LimitReachedError
 from ...knowledge.domains import Domain
-from ...knowledge.meaning import nearest_items
 from ...knowledge.texts import storable
 from ...knowledge.titles.search import TitleSearch, settled
+from ...knowledge.vector_search import nearest_items
 from ...llm.errors.failures import ModelFailedError
 from ...records import Item, spoken
 from ...runtime.domain_cache import items_of, known_items, title_search_of

@@ -7,8 +7,8 @@ import heapq
 from collections.abc import Mapping, Sequence
 
 from ...knowledge.catalogue import item_ids, item_place, page_of_items
-from ...knowledge.meaning import nearest_items
 from ...knowledge.sessions.evidence import EvidenceIndex
+from ...knowledge.vector_search import nearest_items
 from ...runtime.context import Context
 from ...runtime.domain_cache import evidence_of
 from ...runtime.options import resolve_context

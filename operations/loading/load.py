@@ -29,7 +29,7 @@ from ...knowledge.catalogue import (
 from ...knowledge.domains import Domain, claim_domain, find_domain, mark_changed
 from ...knowledge.engine import unreachable
 from ...knowledge.first_stages import Forgotten
-from ...knowledge.meaning_index import index_meaning
+from ...knowledge.hnsw_index import index_meaning
 from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
 from ...llm.embedding.embeddings import Embedder

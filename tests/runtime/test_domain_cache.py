@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import Domain, find_domain
-from re2llm.knowledge.meaning import nearest_ids
+from re2llm.knowledge.vector_search import nearest_ids
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item

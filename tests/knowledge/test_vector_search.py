@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import numpy as np
 import pytest
-from re2llm.knowledge import meaning_index
+from re2llm.knowledge import hnsw_index
 from re2llm.knowledge.catalogue import catalogue_order, fetch_items, store_items
 from re2llm.knowledge.domains import Domain, claim_domain, find_domain
-from re2llm.knowledge.meaning import nearest_items
-from re2llm.knowledge.meaning_index import index_meaning
+from re2llm.knowledge.hnsw_index import index_meaning
+from re2llm.knowledge.vector_search import nearest_items
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.records import Item
@@ -110,7 +110,7 @@ async def test_each_large_catalogue_has_an_index_and_a_small_one_beside_it_stays
 
 @pytest.fixture
 def _small_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meaning_index, "LARGE", LARGE)
+    monkeypatch.setattr(hnsw_index, "LARGE", LARGE)
 
 
 @pytest.mark.long
@@ -119,7 +119,7 @@ async def test_an_interrupted_build_is_done_again(services: Services, made: Made
     domain = await made(LARGE)
     await index_meaning(services.autocommit, domain, LARGE, lambda *_: None)
     invalid = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(:name)"
-    name = f"re2llm.{meaning_index.meaning_index(domain.id)}"
+    name = f"re2llm.{hnsw_index.meaning_index(domain.id)}"
     valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
     async with services.engine.begin() as connection:
         await connection.execute(text(invalid), {"name": name})
@@ -140,7 +140,7 @@ async def test_a_build_that_fails_says_why_and_the_next_load_builds(
     await hasty.dispose()
     assert fault
     assert "statement timeout" in fault
-    assert f"CREATE INDEX CONCURRENTLY {meaning_index.meaning_index(domain.id)} ON" in fault
+    assert f"CREATE INDEX CONCURRENTLY {hnsw_index.meaning_index(domain.id)} ON" in fault
     assert await index_meaning(services.autocommit, domain, LARGE, lambda *_: None) is None
     async with services.engine.connect() as connection:
         assert (await find_domain(connection, domain.name)).indexed

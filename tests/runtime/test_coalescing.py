@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from re2llm.runtime.together import GroupedWrites, SharedReads
+from re2llm.runtime.coalescing import GroupedWrites, SharedReads
 
 
 class Source:
