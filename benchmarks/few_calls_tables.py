@@ -84,9 +84,10 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.knowledge.hint_store.hints import hint_key
     from re2llm.operations.catalogue.titles import in_catalogue
     from re2llm.operations.sessions.selection import selected_sessions
-    from re2llm.operations.training.few_cells import first_to_visit, panel_size
+    from re2llm.operations.training.few_cells import panel_size
     from re2llm.operations.training.training_set import draw_training_set, promising_hints
     from re2llm.ranking.gather import gather
+    from re2llm.ranking.hints.panels import unbiased_sessions
     from re2llm.ranking.hints.rewards import RewardTable
     from re2llm.ranking.hints.trials import resolve_session, try_hint
     from re2llm.ranking.policy_inputs import hint_features, session_state
@@ -133,7 +134,7 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
         bounds=np.array(
             [
                 panel_size(len(states), options.settings, every_cell=False),
-                first_to_visit(options.settings),
+                unbiased_sessions(options.settings),
             ]
         ),
     )

@@ -137,12 +137,12 @@ class Results:
 
 async def unseen_sessions(count: int, seed: int) -> list[int]:
     """Return training sessions on which `learn` verifies no hint."""
-    from re2llm.ranking.hints.panels import drawn_sessions
+    from re2llm.ranking.hints.panels import drawn_sessions, largest_panel
     from re2llm.runtime.context import Context
     from re2llm.runtime.options import resolve_context
 
     options = await resolve_context(Context(domain=DOMAIN, seed=seed, fuse="llm"))
-    panel = options.settings.verify_random * options.settings.verify_doubtful
+    panel = largest_panel(options.settings)
     return (await drawn_sessions(DOMAIN, panel + count, options))[panel:]
 
 

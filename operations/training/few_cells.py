@@ -15,6 +15,7 @@ from ...knowledge.hint_store.hints import HintAndEmbedding, hint_key
 from ...policies.cell_search import CellSearch, Round
 from ...policies.recipes import PolicyRecipe
 from ...policies.reward_model import Features
+from ...ranking.hints.panels import unbiased_sessions
 from ...ranking.hints.rewards import RewardTable
 from ...ranking.policy_inputs import session_state
 from ...ranking.state import RecommendState
@@ -58,15 +59,7 @@ def pays_for_every_cell(
         asked: Whether that is asked for.
     """
     several = settings.max_hints > 1 and recipe == "content"
-    return asked or several or sessions < 2 * first_to_visit(settings)
-
-
-def first_to_visit(settings: Settings) -> int:
-    """Return the first row after those whose trials make the hints' stats.
-
-    No trial on the rows before it is chosen by rewards, so the stats stay fair.
-    """
-    return max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
+    return asked or several or sessions < 2 * unbiased_sessions(settings)
 
 
 async def pay_for_few(
@@ -94,7 +87,7 @@ async def pay_for_few(
         ModelDownError: The model has been down for long; paid trials are kept.
     """
     settings, total = options.settings, len(states)
-    first, panel = first_to_visit(settings), panel_size(total, settings, every_cell=False)
+    first, panel = unbiased_sessions(settings), panel_size(total, settings, every_cell=False)
     features = Features.of(
         np.stack([session_state(state, "content") for state in states]),
         np.array([embedding for _, embedding in hints]),

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...policies.training import Trained
+from ...ranking.hints.panels import unbiased_sessions
 from ...runtime.options import RunOptions
 from ..first_stage.fusion import learn_fusions
 from ..sessions.enough import harmful, too_few_calls
-from .few_cells import first_to_visit, fully_paid, spent_on
+from .few_cells import fully_paid, spent_on
 from .own_cells import rows_to_judge
 from .tried import Tried
 
@@ -91,7 +92,7 @@ class Judged:
 
 async def _places(tried: Tried, trained: Trained, options: RunOptions) -> NDArray[np.int64]:
     """Return the places in `tried.rows` that the policy is validated on."""
-    first = first_to_visit(options.settings)
+    first = unbiased_sessions(options.settings)
     if tried.search is None:
         return rows_to_judge(tried.own, trained.choices, trained.folds, tried.rows >= first)
     return await fully_paid(tried.table, tried.rows, trained.choices, tried.own, first)

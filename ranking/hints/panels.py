@@ -40,6 +40,19 @@ async def sessions_to_learn(
     return [key for key in order if key not in settled]
 
 
+def largest_panel(settings: Settings) -> int:
+    """Return on how many random sessions a hint in doubt is tried."""
+    return settings.verify_random * settings.verify_doubtful
+
+
+def unbiased_sessions(settings: Settings) -> int:
+    """Return how many of the random sessions make the stats of hints.
+
+    Training chooses trials by rewards on those after them only, so that the stats stay fair.
+    """
+    return max(largest_panel(settings), settings.train_panel)
+
+
 def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
     """Draw the sessions on which hints are tried.
 
@@ -68,8 +81,7 @@ async def sessions_to_tidy_by(
     newest = await newest_sessions(connection, domain_id, FIRST_LOOK, share)
     keys = await session_keys(connection, domain_id)
     trusted = await within_share(connection, domain_id, keys, share)
-    most = settings.verify_random * settings.verify_doubtful
-    drawn = random_sessions(trusted, most, settings.seed)
+    drawn = random_sessions(trusted, largest_panel(settings), settings.seed)
     return list(dict.fromkeys([*newest, *drawn])), len(newest)
 
 
@@ -127,7 +139,7 @@ async def drawn_sessions(domain: str, count: int, options: RunOptions) -> list[i
 def _drawn(keys: Sequence[int], options: RunOptions, leave_out: AbstractSet[int]) -> Panel:
     settings = options.settings
     few = settings.verify_random
-    drawn = random_sessions(keys, few * settings.verify_doubtful, settings.seed)
+    drawn = random_sessions(keys, largest_panel(settings), settings.seed)
     first = [key for key in drawn[:few] if key not in leave_out]
     return Panel(first, [key for key in drawn[few:] if key not in leave_out])
 

@@ -10,7 +10,7 @@ from ...knowledge.hint_store.stats import refresh_stats
 from ...knowledge.sessions.sources import within_share
 from ...knowledge.sessions.training_sessions import session_keys
 from ...runtime.options import RunOptions
-from .panels import random_sessions
+from .panels import random_sessions, unbiased_sessions
 
 
 async def update_stats(
@@ -29,8 +29,7 @@ async def update_stats(
     settings = options.settings
     every = await session_keys(connection, domain_id)
     keys = await within_share(connection, domain_id, every, settings.source_share) or every
-    most = max(settings.verify_random * settings.verify_doubtful, settings.train_panel)
-    drawn = random_sessions(keys, most, settings.seed)
+    drawn = random_sessions(keys, unbiased_sessions(settings), settings.seed)
     own = (options.model, options.prompt_version)
     for model, version in [*(each for each in also if each != own), own]:
         await refresh_stats(connection, domain_id, model, version, drawn)
