@@ -5,20 +5,11 @@ Shapes: `B` sessions, `D` state dimensions, `H` hints. Action 0 gives no hint, `
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .actors import HintActor
 from .hint_features import HintFeatures
-
-
-class Choice(NamedTuple):
-    """An action, and the probability with which it was chosen."""
-
-    action: int
-    probability: float
 
 
 def greedy_actions(
@@ -39,29 +30,6 @@ def action_probabilities(
     if sampled:
         return np.exp(log_probabilities)
     return np.eye(len(log_probabilities))[int(log_probabilities.argmax())]
-
-
-def choose(
-    actor: HintActor,
-    state: NDArray[np.floating],
-    hints: HintFeatures,
-    *,
-    explore_seed: int | None = None,
-) -> Choice:
-    """Choose for one session.
-
-    Args:
-        state: `[D]`.
-        explore_seed: Draws from the policy's probabilities; `None` takes the likeliest.
-
-    Returns:
-        The action and its true probability, which is 1 for the likeliest.
-    """
-    log_probabilities = actor.log_probabilities(np.asarray(state)[None], hints)
-    if explore_seed is None:
-        return Choice(int(log_probabilities.argmax()), 1.0)
-    action = int(drawn(log_probabilities, np.random.default_rng(explore_seed))[0])
-    return Choice(action, float(np.exp(log_probabilities[0, action])))
 
 
 def drawn(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .actors import HintActor
 from .hint_features import HintFeatures
-from .hint_policy import choose, drawn, greedy_actions
+from .hint_policy import drawn, greedy_actions
 
 Picks = NDArray[np.int64]
 """Actions in the order in which they were picked, 0 for none, `[B, K]`."""
@@ -78,11 +78,9 @@ def pick(
     Returns:
         The hints with their true probabilities, which are 1 for the likeliest.
     """
-    if most == 1:
-        choice = choose(actor, state, hints, explore_seed=explore_seed)
-        actions = (choice.action,) if choice.action else ()
-        return Picked(actions, (), choice.probability)
     states = np.asarray(state)[None]
+    if most == 1:
+        return _pick_one(actor, states, hints, explore_seed)
     if explore_seed is None:
         row = greedy_picks(actor, states, hints, most)[0]
         actions = tuple(int(action) for action in row if action)
@@ -92,6 +90,19 @@ def pick(
     actions = tuple(int(action) for action in picks[0] if action)
     steps = tuple(float(share) for share in shares[0][: min(len(actions) + 1, most)])
     return Picked(actions, steps, set_probability(actor, state, hints, actions, most=most))
+
+
+def _pick_one(
+    actor: HintActor, states: NDArray[np.floating], hints: HintFeatures, explore_seed: int | None
+) -> Picked:
+    """Pick a hint or none, in one step, for one session `[1, D]`."""
+    scores = actor.log_probabilities(states, hints)
+    if explore_seed is None:
+        action, probability = int(scores.argmax()), 1.0
+    else:
+        action = int(drawn(scores, np.random.default_rng(explore_seed))[0])
+        probability = float(np.exp(scores[0, action]))
+    return Picked((action,) if action else (), (), probability)
 
 
 def set_probability(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,31 +77,6 @@ class ServedPolicy:
         chosen = (acting[action - 1] for action in picked.actions)
         return [hint for hint in chosen if hint is not None], picked
 
-    def shares(
-        self,
-        state: RecommendState,
-        hints: Sequence[HintAndEmbedding],
-        logged: HintChosen,
-        *,
-        most: int,
-        sampled: bool,
-    ) -> tuple[float, Mapping[HintChosen, float]]:
-        """Return how likely a logged choice is, and how likely each choice that may be made.
-
-        Args:
-            logged: What was given.
-            most: Hints to pick at most.
-            sampled: Whether hints are drawn, as when exploring; else the likeliest has 1.
-
-        Returns:
-            The true probability of the logged choice; and those of all choices, which for several
-            hints are shares of a few hundred draws.
-        """
-        shares = self._choices(state, hints, most=most, sampled=sampled)
-        if sampled and most_hints(self.actor, most) > 1:
-            return self.likelihood(state, hints, logged, most=most, sampled=True), shares
-        return shares.get(logged, 0.0), shares
-
     def likelihood(
         self,
         state: RecommendState,
@@ -111,10 +86,17 @@ class ServedPolicy:
         most: int,
         sampled: bool,
     ) -> float:
-        """Return the true probability of a choice; the arguments are as for `shares`."""
+        """Return the true probability of a choice.
+
+        Args:
+            choice: What was given, or may be.
+            most: Hints to pick at most.
+            sampled: Whether hints are drawn, as when exploring; else the likeliest has 1.
+        """
         several = most_hints(self.actor, most)
         if several == 1 or not sampled:
-            return self._choices(state, hints, most=most, sampled=sampled).get(choice, 0.0)
+            shares = self.choice_probabilities(state, hints, most=most, sampled=sampled)
+            return shares.get(choice, 0.0)
         ids = [hint.id for hint, _ in hints]
         wanted = choice if isinstance(choice, tuple) else [choice] if choice is not None else []
         if not set(wanted) <= set(ids):
@@ -123,7 +105,7 @@ class ServedPolicy:
         features, seen = hint_features(hints), session_state(state, self.release.recipe)
         return set_probability(self.actor, seen, features, actions, most=several)
 
-    def _choices(
+    def choice_probabilities(
         self,
         state: RecommendState,
         hints: Sequence[HintAndEmbedding],
@@ -131,35 +113,24 @@ class ServedPolicy:
         most: int,
         sampled: bool,
     ) -> dict[HintChosen, float]:
-        """Return how likely each choice is; of drawn sets, by a few hundred draws."""
-        most = most_hints(self.actor, most)
+        """Return how likely each choice is that may be made; the arguments are as for `likelihood`.
+
+        For several hints that are drawn, it is the share of a few hundred draws.
+        """
+        most, seen = most_hints(self.actor, most), session_state(state, self.release.recipe)
         if most == 1:
-            return {**self.probabilities(state, hints, sampled=sampled)}
+            acting, features = self._actions(hints)
+            found = action_probabilities(self.actor, seen, features, sampled=sampled)
+            # An output of the paper's network may belong to a hint that is retired.
+            known = zip(acting, found[1:], strict=True)
+            given = {hint.id: float(share) for hint, share in known if hint is not None}
+            return {None: float(found[0]), **given}
         ids = [hint.id for hint, _ in hints]
-        features, seen = hint_features(hints), session_state(state, self.release.recipe)
+        features = hint_features(hints)
         draws = drawn_picks(self.actor, seen, features, most, _DRAWS) if sampled else None
         picks = greedy_picks(self.actor, seen[None], features, most) if draws is None else draws
         found = Counter(choice_of([ids[action - 1] for action in row]) for row in hint_sets(picks))
         return {choice: count / len(picks) for choice, count in found.items()}
-
-    def probabilities(
-        self, state: RecommendState, hints: Sequence[HintAndEmbedding], *, sampled: bool
-    ) -> dict[int | None, float]:
-        """Return the probability of each hint, by its id; `None` stands for no hint.
-
-        Args:
-            sampled: Whether hints are drawn, as when exploring; else the likeliest has 1.
-        """
-        acting, features = self._actions(hints)
-        shares = action_probabilities(
-            self.actor, session_state(state, self.release.recipe), features, sampled=sampled
-        )
-        ids = [None, *(hint.id if hint else -1 for hint in acting)]
-        return {
-            number: float(share)
-            for number, share in zip(ids, shares, strict=True)
-            if number != -1  # an output of the paper's network whose hint is retired
-        }
 
     def _actions(self, hints: Sequence[HintAndEmbedding]) -> tuple[list[Hint | None], HintFeatures]:
         if self.release.recipe != "paper":

@@ -92,15 +92,11 @@ async def _replayed(
             full = cast("RecommendState", state)
             async with in_domain(options, found.name) as (connection, _):
                 hints = await release_hints(served, full, options, connection)
-            target, share = served.shares(
-                full,
-                hints,
-                decision.choice,
-                most=options.settings.max_hints,
-                sampled=drawn,
+            most = options.settings.max_hints
+            targets.append(
+                served.likelihood(full, hints, decision.choice, most=most, sampled=drawn)
             )
-            targets.append(target)
-            shares.append(share)
+            shares.append(served.choice_probabilities(full, hints, most=most, sampled=drawn))
             progress("decisions", len(shares), len(used))
     return report(
         release,

@@ -100,7 +100,7 @@ class Log:
             self.release, release, self.options.model, self.options.prompt_version
         )
         state = await self.state(number)
-        found = served.probabilities(state, hints, sampled=sampled)
+        found = served.choice_probabilities(state, hints, most=1, sampled=sampled)
         return [found[hint] for hint in self.hints]
 
     async def decide(self, number: int, action: int, probability: float, **values: Any) -> None:

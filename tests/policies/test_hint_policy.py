@@ -12,7 +12,7 @@ import torch
 from re2llm.errors import InputError
 from re2llm.policies.held_out import Checkpoint, choose_checkpoint
 from re2llm.policies.hint_features import HintFeatures, hint_statistics
-from re2llm.policies.hint_policy import choose, greedy_actions
+from re2llm.policies.hint_policy import greedy_actions
 from re2llm.policies.networks import (
     ContentConfig,
     ContentPolicy,
@@ -23,6 +23,7 @@ from re2llm.policies.networks import (
 )
 from re2llm.policies.ppo import PPOConfig, Rewards
 from re2llm.policies.recipes import PolicyRecipe, TrainingConfig, default_config
+from re2llm.policies.set_policy import pick
 from re2llm.policies.training import TrainingData, train_hint_policy
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
 from safetensors.torch import load
@@ -129,10 +130,11 @@ def test_retired_hints_are_never_chosen(recipe: PolicyRecipe) -> None:
     )
     assert set(greedy_actions(actor_of(policy), STATES, retired)) <= {0, 2, 4}
     drawn = {
-        choose(actor_of(policy), STATES[0], retired, explore_seed=seed).action
+        action
         for seed in range(200)
+        for action in pick(actor_of(policy), STATES[0], retired, most=1, explore_seed=seed).actions
     }
-    assert drawn <= {0, 2, 4}
+    assert drawn <= {2, 4}
     none = HintFeatures(known.embeddings, known.statistics, np.zeros(5, dtype=np.bool_))
     assert (greedy_actions(actor_of(policy), STATES, none) == 0).all()
 
@@ -142,12 +144,15 @@ def test_choices_carry_their_true_probability() -> None:
     excite(policy)
     expected = np.exp(log_probabilities(policy, known)[0])
     actor = actor_of(policy)
-    assert choose(actor, STATES[0], known) == (int(expected.argmax()), 1.0)
-    draws = [choose(actor, STATES[0], known, explore_seed=seed) for seed in range(2_000)]
-    assert all(draw.probability == pytest.approx(expected[draw.action]) for draw in draws)
-    shares = np.bincount([draw.action for draw in draws], minlength=6) / len(draws)
+    likeliest = pick(actor, STATES[0], known, most=1)
+    assert likeliest == ((int(expected.argmax()),), (), 1.0)
+    draws = [pick(actor, STATES[0], known, most=1, explore_seed=seed) for seed in range(2_000)]
+    actions = [draw.actions[0] if draw.actions else 0 for draw in draws]
+    for draw, action in zip(draws, actions, strict=True):
+        assert draw.probability == pytest.approx(expected[action])
+    shares = np.bincount(actions, minlength=6) / len(draws)
     np.testing.assert_allclose(shares, expected, atol=0.04)
-    assert draws[7] == choose(actor, STATES[0], known, explore_seed=7)
+    assert draws[7] == pick(actor, STATES[0], known, most=1, explore_seed=7)
 
 
 def test_the_paper_network_is_the_papers() -> None:
