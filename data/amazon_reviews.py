@@ -34,6 +34,7 @@ _LEFT_OUT = frozenset(
         *("images", "videos", "description"),
     }
 )
+_OLDER = "releases before 2023 are read by `re2llm load table REVIEWS --items META`"
 _RANKS = frozenset({"Best Sellers Rank", "Customer Reviews"})
 
 
@@ -54,7 +55,8 @@ class AmazonReviewsReader:
                 str(path),
                 "holds no metadata of Amazon Reviews 2023: meta_CATEGORY.jsonl.gz is missing.",
                 "Give the folder with meta_CATEGORY.jsonl.gz, and CATEGORY.jsonl.gz or "
-                "CATEGORY.csv for sessions; or a folder of games with id2title.json.",
+                "CATEGORY.csv for sessions; or a folder of games with id2title.json; "
+                f"{_OLDER}.",
             )
         found = [_reviews_of(file) for file in self._meta]
         self._reviews = [file for file in found if file is not None]
@@ -127,6 +129,8 @@ def products(file: Path, report: ReadReport) -> Iterator[Item]:
 
 def _product(value: object) -> tuple[Item, list[str]]:
     row = as_object(value)
+    if row is not None and "parent_asin" not in row and "asin" in row:
+        raise RowError(f"has no parent_asin: {_OLDER}")
     if row is None or "parent_asin" not in row:
         raise RowError(f"{shown(value)} is not an object with parent_asin")
     # "None" is how the files write a price that is not known.

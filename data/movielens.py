@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
@@ -90,6 +90,9 @@ _LAYOUTS = (
         _WHOLE,
     ),
 )
+_KAGGLE = replace(
+    _LAYOUTS[0], known_as="ml-20m of Kaggle", movies="movie.csv", ratings="rating.csv"
+)
 
 
 class MovieLensReader:
@@ -153,7 +156,10 @@ class MovieLensReader:
 
 def _layout(folder: Path) -> _Layout:
     looked_for = ", or ".join(f"{one.movies} ({one.known_as})" for one in _LAYOUTS)
-    remedy = f"Give the unpacked folder of MovieLens; it must hold {looked_for}."
+    remedy = (
+        f"Give the unpacked folder of MovieLens; it must hold {looked_for}. "
+        "Other tables of films are read by `re2llm load table RATINGS --items MOVIES`."
+    )
     require_folder(folder, remedy)
     found = _found(folder)
     if found is not None:
@@ -169,7 +175,7 @@ def _layout(folder: Path) -> _Layout:
 
 
 def _found(folder: Path) -> _Layout | None:
-    return next((one for one in _LAYOUTS if _has(folder / one.movies, one)), None)
+    return next((one for one in (*_LAYOUTS, _KAGGLE) if _has(folder / one.movies, one)), None)
 
 
 def _has(movies: Path, layout: _Layout) -> bool:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from re2llm.data.interactions import TableOptions
 from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
 from re2llm.errors import InputError
@@ -206,3 +207,22 @@ def test_published_reviews_without_metadata_are_ratings_of_ids(tmp_path: Path) -
     first, _ = read_histories(tmp_path / "Toys.jsonl", report)
     assert [review.item.title for review in first.reviews] == ["P1", "P2", "P3", "P4"]
     assert (report.malformed, report.warnings) == (0, 0)
+
+
+def test_older_releases_are_told_how_to_load(tmp_path: Path) -> None:
+    meta = tmp_path / "meta_Toys.json.gz"
+    rows = [{"asin": f"B{n}", "title": f"Kite {n}", "brand": "Tin"} for n in range(3)]
+    meta.write_bytes(gzip.compress("".join(f"{row}\n" for row in rows).encode()))
+    reviews = tmp_path / "Toys_5.json.gz"
+    chosen = [{"reviewerID": "U", "asin": f"B{n}", "unixReviewTime": START + n} for n in range(3)]
+    reviews.write_bytes(gzip.compress(lines(chosen)))
+    with pytest.raises(InputError, match=r"`re2llm load table REVIEWS --items META`\.$"):
+        open_reader("amazon", tmp_path)
+    report = ReadReport()
+    assert not list(open_reader("amazon", meta).items(report))
+    assert "`re2llm load table REVIEWS" in report.first_malformed[0].reason
+    reader = open_reader("table", reviews, TableOptions(items=meta, by_user=True))
+    assert [(item.id, item.title) for item in reader.items(ReadReport())] == [
+        (row["asin"], row["title"]) for row in rows
+    ]
+    assert list(reader.sessions(ReadReport())) == [Session(("B0", "B1"), "B2")]

@@ -66,13 +66,22 @@ def csv_in_milliseconds(folder: Path) -> None:
     csv(folder, 1000)
 
 
+def csv_of_kaggle(folder: Path) -> None:
+    csv(folder)
+    (folder / "movies.csv").rename(folder / "movie.csv")
+    (folder / "ratings.csv").unlink()
+    rows = [f'7,{key},4.0,"2005-04-02 23:53:4{n}"\n' for n, (key, _) in enumerate(FILMS)]
+    (folder / "rating.csv").write_text("userId,movieId,rating,timestamp\n" + "".join(rows))
+
+
 def csv_beside_other_files(folder: Path) -> None:
     csv(folder)
     for name in ("links.csv", "tags.csv", "README.txt"):
         (folder / name).write_text("x\n")
 
 
-LAYOUTS = [ml_1m, ml_10m, ml_100k, csv, csv_in_milliseconds, csv_beside_other_files]
+LAYOUTS = [ml_1m, ml_10m, ml_100k, csv, csv_in_milliseconds, csv_of_kaggle]
+LAYOUTS += [csv_beside_other_files]
 
 
 @pytest.mark.parametrize("write", LAYOUTS)
@@ -124,6 +133,7 @@ def games(folder: Path) -> None:
         (hetrec, r"movies\.csv, movies\.dat, u\.item are missing"),
         (other_tables, r"movies\.csv, movies\.dat, u\.item are missing"),
         (games, r"holds no files of MovieLens"),
+        (other_tables, r"are read by `re2llm load table RATINGS --items MOVIES`\.$"),
         (inner_folder, r"is the folder above the data set\. Give .*/ml-1m"),
     ],
 )
