@@ -120,11 +120,11 @@ class ServedPolicy:
         most, seen = most_hints(self.actor, most), session_state(state, self.release.recipe)
         if most == 1:
             acting, features = self._actions(hints)
-            found = action_probabilities(self.actor, seen, features, sampled=sampled)
+            shares = action_probabilities(self.actor, seen, features, sampled=sampled)
             # An output of the paper's network may belong to a hint that is retired.
-            known = zip(acting, found[1:], strict=True)
+            known = zip(acting, shares[1:], strict=True)
             given = {hint.id: float(share) for hint, share in known if hint is not None}
-            return {None: float(found[0]), **given}
+            return {None: float(shares[0]), **given}
         ids = [hint.id for hint, _ in hints]
         features = hint_features(hints)
         draws = drawn_picks(self.actor, seen, features, most, _DRAWS) if sampled else None
