@@ -21,6 +21,7 @@ _UNQUOTED = "\t|"
 may be part of a title, and a line with all columns is a row whatever its quotes."""
 _MOST_LINES = 1_000
 """In one row of theirs: so many are read again where a quote stays open."""
+_SWALLOWS = "has lines in quotes that look like rows of their own: the quote may be a mistake"
 _ESCAPED = re.compile(r"\\([\"\\])")
 """How databases write a quote within quotes, where CSV doubles it."""
 
@@ -44,7 +45,10 @@ def split_rows(
         number, text = first
         used, problem = 1, ""
         if '"' in text or "\r" in text:
-            number, used, cells, problem = _quoted(first, source, delimiter, width)
+            lines_of, cells, problem = _quoted(first, source, delimiter, width)
+            number, used = lines_of[-1][0], len(lines_of)
+            if used > 1 and not problem and all(_full(lines_of, delimiter, width)):
+                report.warn_once(path, first[0], _SWALLOWS)
         else:
             cells = text.split(delimiter)
         if not problem:
@@ -78,26 +82,22 @@ class _Lines:
 
 def _quoted(
     first: Line, source: _Lines, delimiter: str, width: int
-) -> tuple[int, int, list[str], str]:
-    """Read a row that has quotes.
-
-    Returns:
-        Its last line, how many lines it has, its cells, and why these cannot be told apart.
-    """
+) -> tuple[list[Line], list[str], str]:
+    """Return the lines of a row that has quotes, its cells, and why these cannot be told apart."""
     used, cells, problem = _parsed(first, source, delimiter)
     if _is_row(used, cells, delimiter, width):
-        return used[-1][0], len(used), cells, problem
+        return used, cells, problem
     source.give_back(used[1:])
     if any(_ESCAPED.search(line) for _, line in used):
         other, unescaped, _ = _parsed(first, source, delimiter, escaped=True)
         if _is_row(other, unescaped, delimiter, width):
-            return other[-1][0], len(other), unescaped, ""
+            return other, unescaped, ""
         source.give_back(other[1:])
     if delimiter in _UNQUOTED:
-        return first[0], 1, first[1].split(delimiter), ""
+        return [first], first[1].split(delimiter), ""
     for _ in used[1:]:
         next(source)
-    return used[-1][0], len(used), cells, problem
+    return used, cells, problem
 
 
 def _parsed(
@@ -135,8 +135,13 @@ def _is_row(used: Sequence[Line], cells: list[str], delimiter: str, width: int) 
         return False
     if len(used) == 1 or delimiter not in _UNQUOTED:
         return True
-    full = [len(_fitted(line.split(delimiter), width)) == width for _, line in used]
+    full = _full(used, delimiter, width)
     return not (full[-1] and any(full[:-1]))
+
+
+def _full(used: Sequence[Line], delimiter: str, width: int) -> list[bool]:
+    """Return which lines have all columns if quotes mean nothing."""
+    return [len(_fitted(line.split(delimiter), width)) == width for _, line in used]
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:

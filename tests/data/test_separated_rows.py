@@ -119,3 +119,19 @@ def test_a_separator_may_be_told_as_a_tab(tmp_path: Path) -> None:
     assert [dict(row) for _, row in read_rows(file, ReadReport())] == [
         {"id": "1", "title": "Heat, the film, the"}
     ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_rows_that_a_stray_quote_may_have_swallowed_are_remarked_upon(
+    tmp_path: Path, delimiter: str
+) -> None:
+    rows = [f"{n}\tFilm {n}\tdrama" for n in range(40)]
+    rows[4], rows[30] = '4\t"Weird Opening\tdrama', '30\tThe Vinyl 12"\tdrama'
+    _, report = table_of(tmp_path, rows, delimiter)
+    assert [(note.line, note.reason) for note in report.first_warnings] == [
+        (6, "has lines in quotes that look like rows of their own: the quote may be a mistake")
+    ]
+    rows[4:31] = ['4\t"Two lines, of it\nthe second\nand last"\tdrama']
+    found, report = table_of(tmp_path, rows, delimiter)
+    assert len(found) == 14
+    assert not report.warnings
