@@ -16,6 +16,7 @@ from ...rating.corpus import RatingCorpus, ReviewSource
 from ...rating.traces import cases_to_trace, fitting_traces, read_traces, write_traces
 from ...rating.training.config import TINY, RaterConfig, RaterRecipe
 from ...rating.training.curve import grpo_points, read_curve, reward_gain, with_reward
+from ...rating.training.selection import cases_to_reinforce
 from ...rating.training.stages import (
     CURVE_FILE,
     require_training_extra,
@@ -86,6 +87,7 @@ async def train_rater(
     corpus = source.corpus(source.limits(**short))
     low, high = written(corpus.scale.low), written(corpus.scale.high)
     source.warn(f"{counted(len(corpus.split.train), 'rating')} to train on, from {low} to {high}.")
+    cases_to_reinforce(corpus, config)  # refused before anything is traced
     rows: list[dict[str, Any]] = []
     processes = train_processes()
     if recipe == "recone":

@@ -9,9 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from ...runtime.progress import Progress, silent
-
-ChatMessages = Sequence[dict[str, Any]]
-"""A prompt as roles and contents."""
+from .chat_form import ChatMessages, fitting_prompts
 
 _BATCHES = {"cpu": 32, "cuda": 512}
 
@@ -72,7 +70,7 @@ def answer_prompts(
     size = batch or _BATCHES[device]
     texts = [
         tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-        for prompt in prompts
+        for prompt in fitting_prompts(tokenizer, prompts)
     ]
     # Prompts of similar length share a batch, so that there is little padding.
     order = sorted(range(len(texts)), key=lambda place: len(texts[place]))

@@ -19,6 +19,7 @@ from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from ..splits import RatingCase
 from .answering import Sampling, answer_prompts
+from .chat_form import check_template
 from .config import RaterConfig
 from .model_source import DATA_ALONE, gguf_file, load_gguf
 from .precision import computes_bfloat16
@@ -40,10 +41,7 @@ def load_checkpoint(source: str | Path, *, precise: bool = False) -> tuple[Any, 
     """
     file = gguf_file(source)
     model, tokenizer = _loaded(source, precise=precise) if file is None else load_gguf(file)
-    if tokenizer.chat_template is None:
-        raise InputError(
-            "model", f"{file or source} has no chat template.", "Use a model for chats."
-        )
+    check_template(tokenizer, file or source)
     if tokenizer.pad_token is None:  # what stands there is masked, so any token does
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     return model, tokenizer

@@ -43,7 +43,7 @@ class RaterConfig(BaseModel):
     clip: float = Field(default=0.2, gt=0)
     """How far the probability ratio may leave 1."""
     kl_weight: float = Field(default=0.0, ge=0)
-    """Of the distance from the starting model; 0 keeps no copy of it in memory."""
+    """Of the distance from the model that GRPO starts from; 0 keeps no copy of it in memory."""
     entropy_weight: float = Field(default=0.0, ge=0)
     """Of the entropy bonus."""
     updates_per_batch: int = Field(default=1, gt=0)

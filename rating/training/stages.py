@@ -21,23 +21,17 @@ from ...llm.ratings.answers import strict_rating
 from ...llm.ratings.prompt import rating_prompt_version
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
-from .checkpoint import (
-    RATER_FILE,
-    checkpoint_description,
-    load_checkpoint,
-    read_description,
-    save_checkpoint,
-)
-from .config import TINY, RaterConfig, RaterRecipe
+from .chat_form import fitting_prompts
+from .checkpoint import RATER_FILE, checkpoint_description, load_checkpoint, save_checkpoint
+from .config import RaterConfig, RaterRecipe
 from .curve import CurveWriter, draw_curve, read_curve, watcher
 from .selection import cases_to_reinforce, imitation_rows, worth_imitating
-from .tiny_model import build_tiny
+from .start_model import is_read_by_name, needs_reference, start_model
 from .trained import TrainedOn, read_trained
 from .trainer import grpo_trainer, run_trainer, sft_trainer
+from .training_folder import claim, require_own
 
 CURVE_FILE = "curve.jsonl"
-_NEW = {"split", "split_seed", "reviews", "traces", "trained"}
-"""What a `rater.json` may lack that was written earlier."""
 
 
 def train_stages(
@@ -55,14 +49,16 @@ def train_stages(
     `grpo`, and their steps are updates.
 
     Raises:
-        InputError: The folder belongs to another training, the model cannot be loaded, or its
-            weights would have to be sharded.
+        InputError: The folder belongs to another training, the model cannot be loaded, its weights
+            would have to be sharded, or there are too few prompts for an update.
     """
     description = describe_training(source, recipe, corpus, config, traces)
+    cases = cases_to_reinforce(corpus, config)
     state = train_processes()
     with state.main_process_first():
-        claim(folder, description, ours=state.is_main_process)
-    final, imitated = folder / "model", folder / "imitated"
+        require_own(folder, description)
+    state.wait_for_everyone()
+    final, imitated, start = folder / "model", folder / "imitated", folder / "start"
     if final.exists():
         return final
     quiet_libraries()
@@ -72,28 +68,29 @@ def train_stages(
             save_checkpoint(model, tokenizer, to, description)
         state.wait_for_everyone()
 
-    cases = cases_to_reinforce(corpus, config)
-    rows: list[dict[str, Any]] = [
-        {"prompt": convert_to_openai_messages(messages), "truth": case.review.rating}
-        for messages, case in zip(corpus.prompts(cases), cases, strict=True)
-    ]
+    prompts = [convert_to_openai_messages(messages) for messages in corpus.prompts(cases)]
+    known = next((done for done in (imitated, start) if done.exists()), source)
+    answers = [trace["answer"] for trace in traces]
+    model, tokenizer = start_model(str(known), prompts, answers, config)
+    with state.main_process_first():
+        claim(folder, description, ours=state.is_main_process)
     curve = CurveWriter(folder / CURVE_FILE)
-    # The paper's steps are smaller than what a bfloat16 weight can move by.
-    precise = config.lora_rank == 0
-    if imitated.exists():
-        model, tokenizer = load_checkpoint(imitated, precise=precise)
-    elif source == TINY:
-        answers = [trace["answer"] for trace in traces]
-        model, tokenizer = build_tiny([row["prompt"] for row in rows], answers, config.seed)
-    else:
-        model, tokenizer = load_checkpoint(source, precise=precise)
-    if recipe == "recone" and not imitated.exists():
+    if recipe == "recone" and known != imitated:
         watch = watcher("sft", curve, progress)
-        trainer = sft_trainer(
-            model, tokenizer, imitation_rows(traces, config), config, folder / "sft", [watch]
+        imitation = imitation_rows(traces, config, tokenizer)
+        model = run_trainer(
+            sft_trainer(model, tokenizer, imitation, config, folder / "sft", [watch])
         )
-        model = run_trainer(trainer)
         save(model, tokenizer, imitated)
+        if needs_reference(config):
+            model, tokenizer = load_checkpoint(imitated, precise=True)
+    elif needs_reference(config) and not is_read_by_name(known):
+        save(model, tokenizer, start)
+        model, tokenizer = load_checkpoint(start, precise=True)
+    rows = [
+        {"prompt": prompt, "truth": case.review.rating}
+        for prompt, case in zip(fitting_prompts(tokenizer, prompts), cases, strict=True)
+    ]
     read = partial(strict_rating, scale=corpus.scale)
     watch = watcher("grpo", curve, progress)
     trainer = grpo_trainer(
@@ -164,27 +161,6 @@ def train_processes() -> Any:
     # Without `cpu`, each of several processes on CPUs would act as if it were alone.
     on_cpu = not import_module("torch").accelerator.is_available()
     return import_module("accelerate").PartialState(cpu=on_cpu)
-
-
-def claim(folder: Path, description: str, *, ours: bool) -> None:
-    """Write down the settings of the training, and refuse a folder with other ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / RATER_FILE
-    if note.exists():
-        known = read_description(note)
-        wanted = json.loads(description)
-        if known != {name: wanted[name] for name in wanted if name in known or name not in _NEW}:
-            raise InputError(
-                "folder",
-                f"{folder} holds a training run with other reviews or settings.",
-                "Repeat its options to continue it, or name another folder.",
-            )
-        return
-    if not ours:
-        raise InputError("folder", f"{folder} is not shared by all processes.", "Name one that is.")
-    if any(folder.iterdir()):
-        raise InputError("folder", f"{folder} is not empty.", "Name a new folder.")
-    note.write_text(description, encoding="utf-8")
 
 
 def quiet_libraries() -> None:

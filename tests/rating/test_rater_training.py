@@ -41,7 +41,7 @@ from re2llm.rating.training.checkpoint import (
     save_checkpoint,
 )
 from re2llm.rating.training.selection import cases_to_reinforce, worth_imitating
-from re2llm.rating.training.stages import claim, describe_training
+from re2llm.rating.training.stages import describe_training
 from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer
 from re2llm.rating.training.trainer import (
     grpo_arguments,
@@ -51,6 +51,7 @@ from re2llm.rating.training.trainer import (
     sft_arguments,
     sft_trainer,
 )
+from re2llm.rating.training.training_folder import claim
 from transformers import AutoTokenizer, TrainerCallback
 
 SCALE = RatingScale(1, 5)
