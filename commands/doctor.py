@@ -22,7 +22,8 @@ def doctor(
         typer.Option(metavar="MODEL", help="A chat model to check. Default: RE2LLM_MODEL."),
     ] = None,
     domain: Annotated[
-        str | None, typer.Option(metavar="DOMAIN", help="The catalogue. Default: RE2LLM_DOMAIN.")
+        str | None,
+        typer.Option(metavar="DOMAIN", help="The domain's name. Default: RE2LLM_DOMAIN."),
     ] = None,
     calls: Annotated[
         bool, typer.Option("--calls/--no-calls", help="Call the model to see what it can do.")

@@ -1,4 +1,4 @@
-"""`re2llm domains`: the catalogues in the database."""
+"""`re2llm domains`: the domains in the database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ async def _list(as_json: bool) -> None:
 @domains.command("delete")
 def delete(
     domain: Annotated[
-        str, typer.Argument(metavar="DOMAIN", help="The catalogue.", autocompletion=complete_domain)
+        str,
+        typer.Argument(metavar="DOMAIN", help="The domain's name.", autocompletion=complete_domain),
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,

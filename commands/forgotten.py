@@ -15,7 +15,7 @@ class Outcome(Protocol):
 
     @property
     def domain(self) -> str:
-        """The catalogue."""
+        """Name of the domain."""
         ...
 
     @property

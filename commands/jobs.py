@@ -28,7 +28,7 @@ JobId = Annotated[
 @jobs.command("list")
 def list_(
     domain: Annotated[
-        str | None, typer.Option(metavar="DOMAIN", help="Only of this catalogue.")
+        str | None, typer.Option(metavar="DOMAIN", help="Only of this domain.")
     ] = None,
     state: Annotated[
         str | None,

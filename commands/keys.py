@@ -29,7 +29,7 @@ def create(
     domain: Annotated[
         list[str] | None,
         typer.Option(
-            "--domain", metavar="DOMAIN", help="A catalogue that the key may use; repeatable."
+            "--domain", metavar="DOMAIN", help="A domain that the key may use; repeatable."
         ),
     ] = None,
     models: Annotated[

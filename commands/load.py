@@ -35,7 +35,7 @@ def load(
     ] = None,
     *,
     domain: Annotated[
-        str, typer.Option(metavar="DOMAIN", help="Name of the catalogue in the database.")
+        str, typer.Option(metavar="DOMAIN", help="Name of the domain in the database.")
     ],
     sessions: Annotated[
         list[Path] | None,

@@ -13,7 +13,7 @@ DomainOption = Annotated[
     str | None,
     typer.Option(
         metavar="DOMAIN",
-        help="The catalogue's name. Default: RE2LLM_DOMAIN, or the only one there is.",
+        help="The domain's name. Default: RE2LLM_DOMAIN, or the only one there is.",
         autocompletion=complete_domain,
     ),
 ]

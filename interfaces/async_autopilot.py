@@ -1,4 +1,4 @@
-"""The autopilot of a `Re2llm` object's catalogues."""
+"""The autopilots of a `Re2llm` object's domains."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AsyncAutopilot(ABC):
             usd_per_day: What it may spend in a day (UTC), by `RE2LLM_PRICES`; this or the next is
                 needed.
             calls_per_day: Model calls that it may make.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             batch: New misses to learn from together.
             reference: Rewards after a promotion that say what to expect of a release.
             cron: When it looks, in UTC; `None` changes nothing while it is on, and else
@@ -63,10 +63,10 @@ class AsyncAutopilot(ABC):
         """Turn it off: its running step makes no further call, and a rollout goes on.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await (await load_module(_SWITCH)).turn_off(self.context(), domain=domain)
 
@@ -74,10 +74,10 @@ class AsyncAutopilot(ABC):
         """Show whether it is on, what it has decided and why, and what it has spent.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await show_autopilot(self.context(), domain=domain)
 
@@ -85,7 +85,7 @@ class AsyncAutopilot(ABC):
         """Let a held one go on, with present reward as what is expected.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: It is off.
@@ -96,7 +96,7 @@ class AsyncAutopilot(ABC):
         """Look at what is new and begin the next step now; a worker does it.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: It is off.

@@ -30,13 +30,13 @@ class AsyncCatalogue(ABC):
         """Delete a domain with all its items, sessions, hints, releases and recommendations.
 
         Args:
-            domain: The catalogue; there is no default.
+            domain: Its name; there is no default.
 
         Returns:
             What was deleted.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await delete_domain(self.context(), domain)
 
@@ -47,11 +47,11 @@ class AsyncCatalogue(ABC):
 
         Args:
             query: A title or a part of one, or a description.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             count: How many at most.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await search_items(self.context(), query, domain=domain, count=count)
 
@@ -62,10 +62,10 @@ class AsyncCatalogue(ABC):
 
         Args:
             item: Its id or title.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             count: How many related items of each kind.
 
         Raises:
-            Re2llmError: There is no such catalogue or item, or several items of that title.
+            Re2llmError: There is no such domain or item, or several items of that title.
         """
         return await show_item(self.context(), item, domain=domain, count=count)

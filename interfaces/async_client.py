@@ -35,7 +35,7 @@ class AsyncClient(AsyncLearning, AsyncReleases, AsyncAutopilot):
         Args:
             history: What they chose so far, oldest first: ids or titles.
             candidates: What to rank, ids or titles; `None` retrieves some.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             k: How many to return.
             user: Any stable name of the person or the session: who is in a rollout stays in it.
 
@@ -59,7 +59,7 @@ class AsyncClient(AsyncLearning, AsyncReleases, AsyncAutopilot):
         Args:
             recommendation_id: As in the answer.
             picked: The chosen item, id or title; `None` for none of these.
-            domain: The recommendation's catalogue; `None` takes the object's.
+            domain: The recommendation's domain; `None` takes the object's.
             learn: Whether a miss may start learning.
 
         Raises:
@@ -88,9 +88,9 @@ class AsyncClient(AsyncLearning, AsyncReleases, AsyncAutopilot):
         Args:
             titles: As a person wrote them; a year after a title tells items of the same title
                 apart.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await find_titles(self.context(), titles, domain=domain)

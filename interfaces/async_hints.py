@@ -31,10 +31,10 @@ class AsyncHints(AsyncCatalogue):
         """List a domain's hints with their gains measured on the object's model.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await list_hints(self.context(), domain=domain)
 
@@ -43,7 +43,7 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             hint: Its id.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: There is no such hint.
@@ -55,10 +55,10 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             text: One or two imperative sentences.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: The text is empty or too long, or there is no such catalogue.
+            Re2llmError: The text is empty or too long, or there is no such domain.
         """
         return await add_hint(self.context(), text, domain=domain)
 
@@ -67,7 +67,7 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             hints: Their ids.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: One of them does not exist; none was changed.
@@ -81,7 +81,7 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             hints: Their ids.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             reason: Stored with the hints.
 
         Raises:
@@ -105,7 +105,7 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             text: One or two imperative sentences.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             model: The ranking model; `None` takes the object's.
             sessions: Training sessions to try it on, drawn at random.
             max_llm_calls: Stop after this many model calls.
@@ -139,14 +139,14 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             hints: Their ids; none takes the active and pending ones not tried on this model.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             model: The ranking model; `None` takes the object's.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             progress: Called with the stage, the hints done and their total.
 
         Raises:
-            Re2llmError: There is no such catalogue or hint, or there are no training sessions.
+            Re2llmError: There is no such domain or hint, or there are no training sessions.
         """
         return await verify_hints(
             self.context(domain=domain, model=model),
@@ -169,7 +169,7 @@ class AsyncHints(AsyncCatalogue):
         """Join hints that help in different sessions, fix those that harm; keep what is better.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             model: The ranking model; `None` takes the object's.
             attempts: New hints to make at most.
             max_llm_calls: Stop after this many model calls.
@@ -177,7 +177,7 @@ class AsyncHints(AsyncCatalogue):
             progress: Called with the stage, the attempts done and their total.
 
         Raises:
-            Re2llmError: There is no such catalogue, or it has no training sessions.
+            Re2llmError: There is no such domain, or it has no training sessions.
         """
         return await improve_hints(
             self.context(domain=domain, model=model),
@@ -200,7 +200,7 @@ class AsyncHints(AsyncCatalogue):
         """Merge hints that say the same, and retire those that harm or do not help.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             model: The ranking model; `None` takes the object's.
             dry_run: Change no hint; without a limit, make no model call either.
             max_llm_calls: Stop after this many model calls; 0 decides by past trials.
@@ -208,7 +208,7 @@ class AsyncHints(AsyncCatalogue):
             progress: Called with the stage, the hints done in the round and their total.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await tidy_hints(
             self.context(domain=domain, model=model),
@@ -222,10 +222,10 @@ class AsyncHints(AsyncCatalogue):
         """Return a domain's active and pending hints as JSON.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await export_hints(self.context(domain=domain))
 
@@ -234,10 +234,10 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             document: From `aexport_hints`, or a list of texts.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: The document has another form, or there is no such catalogue.
+            Re2llmError: The document has another form, or there is no such domain.
         """
         return await import_hints(self.context(domain=domain), document)
 
@@ -246,9 +246,9 @@ class AsyncHints(AsyncCatalogue):
 
         Args:
             other: The other catalogue.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue, or the other one has no active hints.
+            Re2llmError: There is no such domain, or the other one has no active hints.
         """
         return await import_from_domain(self.context(domain=domain), other)

@@ -46,7 +46,7 @@ class AsyncLearning(AsyncHints):
             dataset: `hetrec`, `movielens`, `amazon`, `jsonl` or `table`.
             path: The data set's folder, a JSONL file of items, or a table of interactions or items;
                 `None` for sessions of items that the catalogue has, or if `table` names the items.
-            domain: The catalogue, made if it is new; `None` takes the object's.
+            domain: Its name; it is made if it is new. `None` takes the object's.
             sessions: JSONL files of training sessions; none takes the data set's own.
             table: Where the items of a `table` are, and which columns hold what.
             any_order: Treat the sessions as not in time order, even if they seem to be.
@@ -98,12 +98,12 @@ class AsyncLearning(AsyncHints):
             tidy: Tidy the hints at the end, by the trials so far: without a model call.
             fuse: What decides the order: `learned`, `llm`, `first_stage` or `sum`; `None` takes the
                 setting.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             seed: Of the order of sessions; `None` takes the setting.
             progress: Called with the stage, the sessions done and their total.
 
         Raises:
-            Re2llmError: There is no such catalogue, or the database failed.
+            Re2llmError: There is no such domain, or the database failed.
         """
         return await learn(
             self.context(domain=domain, seed=seed, fuse=fuse, reflection_batch=reflection_batch),
@@ -143,7 +143,7 @@ class AsyncLearning(AsyncHints):
             force: Whether to activate the release even if it is worse than the active one.
             every_cell: Whether to pay for every pair of session and hint that training visits.
             fuse: What decides the order, as for `alearn`.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             seed: Of the split and the sampling; `None` takes the setting.
             progress: Called with the stage, the steps done and their total.
 
@@ -180,7 +180,7 @@ class AsyncLearning(AsyncHints):
             sessions: How many random training sessions to ask about at most, a call each.
             max_llm_calls: Stop after this many model calls.
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             progress: Called with a stage, done and total.
 
         Raises:
@@ -233,7 +233,7 @@ class AsyncLearning(AsyncHints):
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             batch: Ask in provider batches: at a lower price, within a day.
             fuse: What decides the order, as for `alearn`.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             seed: Of every random choice; `None` takes the setting.
             progress: Called with the system, the sessions done and their total.
 

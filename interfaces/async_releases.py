@@ -32,10 +32,10 @@ class AsyncReleases(ABC):
         """List a domain's releases of the learned hint policy.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
-            Re2llmError: There is no such catalogue.
+            Re2llmError: There is no such domain.
         """
         return await list_releases(self.context(), domain=domain)
 
@@ -44,7 +44,7 @@ class AsyncReleases(ABC):
 
         Args:
             release: Its number.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: There is no such release.
@@ -58,7 +58,7 @@ class AsyncReleases(ABC):
 
         Args:
             release: Its number.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             force: Whether to do so even if it is worse than the active one.
 
         Raises:
@@ -71,7 +71,7 @@ class AsyncReleases(ABC):
         """Serve the release again that was active before the current one.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: No other release was ever active.
@@ -90,7 +90,7 @@ class AsyncReleases(ABC):
 
         Args:
             release: Its number; it need not be active.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             sampled: Whether it would sample its hints or take the most likely one; `None` takes the
                 setting `explore`.
             progress: Called after each decision with the stage `decisions`.
@@ -109,7 +109,7 @@ class AsyncReleases(ABC):
 
         Args:
             release: Its number.
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             **plan: Fields of `re2llm.policies.rollout.plan.Plan`, such as `steps` and `hold`.
 
         Raises:
@@ -125,7 +125,7 @@ class AsyncReleases(ABC):
         """Show how far the live or last rollout is, why, and what it rests on.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
             release: The latest of this release; `None` of all.
 
         Raises:
@@ -137,7 +137,7 @@ class AsyncReleases(ABC):
         """Serve the active release to everybody again.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: No release is being rolled out.
@@ -148,7 +148,7 @@ class AsyncReleases(ABC):
         """Activate the release that is being rolled out, whatever its figures.
 
         Args:
-            domain: The catalogue; `None` takes the object's.
+            domain: Its name; `None` takes the object's.
 
         Raises:
             Re2llmError: No release is being rolled out.

@@ -43,7 +43,7 @@ class Re2llm(Client):
         model: The ranking model: `offline`, a provider and a name, or a LangChain chat model.
         model_name: What trials and policy releases call a chat model; by default its provider and
             name, such as `openai:gpt-4.1-mini`.
-        domain: The catalogue for requests that name none.
+        domain: The domain for requests that name none.
         policy: How hints are chosen.
     """
 

@@ -75,7 +75,7 @@ def recommender_tool(
 
     Args:
         host: Its database and models are used; `None` takes those of the settings.
-        domain: The catalogue; `None` takes the host's.
+        domain: Its name; `None` takes the host's.
         name: The name under which the agent's model knows it.
     """
     host = host or default_host()
@@ -89,7 +89,7 @@ def feedback_tool(
 
     Args:
         host: Its database and models are used; `None` takes those of the settings.
-        domain: The recommendations' catalogue; `None` takes the host's.
+        domain: The recommendation's domain; `None` takes the host's.
         name: The name under which the agent's model knows it.
     """
     host = host or default_host()
@@ -103,7 +103,7 @@ def titles_tool(
 
     Args:
         host: Its database and models are used; `None` takes those of the settings.
-        domain: The catalogue; `None` takes the host's.
+        domain: Its name; `None` takes the host's.
         name: The name under which the agent's model knows it.
     """
     host = host or default_host()

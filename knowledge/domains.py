@@ -46,7 +46,7 @@ _only_domain_log = logging.getLogger(ONLY_DOMAIN_LOG)
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A catalogue's identity.
+    """A domain's identity.
 
     Attributes:
         id: Its key in every table.
@@ -211,7 +211,7 @@ async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
     """Count the revision up, which drops every cache built on the old one.
 
     It goes with the clock: counted by ones, a database that was restored from a backup would give
-    a number again that servers know another catalogue by.
+    a number again that servers know another domain by.
 
     Args:
         connection: In the transaction that makes the change.

@@ -41,7 +41,7 @@ async def index_meaning(
 
     Args:
         engine: An engine whose connections commit each statement.
-        domain: The catalogue.
+        domain: The domain.
         items: How many it has.
         advance: Called with how many blocks of the table have been read, and how many there are.
 

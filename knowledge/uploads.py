@@ -1,4 +1,4 @@
-"""Files that wait to be loaded: one of each sender and catalogue, for a short time."""
+"""Files that wait to be loaded: one of each sender and domain, for a short time."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ async def bring_counts_up_to_date(options: RunOptions, domain: str | None) -> No
     """Have the log's older part counted if that is due, which takes long only the first time.
 
     Args:
-        domain: The catalogue; `None` takes the run's.
+        domain: Its name; `None` takes the run's.
 
     Raises:
-        InputError: There is no such catalogue that the run may use.
+        InputError: There is no such domain that the run may use.
     """
     async with in_domain(options, domain) as (connection, found):
         due = await count_is_due(connection, found.id)

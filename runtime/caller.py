@@ -17,7 +17,7 @@ class Caller:
     Attributes:
         owner: The key's owner.
         key_id: The key's id, under which its use is counted.
-        domains: Names of the catalogues that it may know of.
+        domains: Names of the domains that it may know of.
         grants: What else it may do and spend.
     """
 

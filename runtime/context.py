@@ -33,12 +33,12 @@ class Context:
     """
 
     domain: Annotated[
-        DomainName | None, Field(description="The catalogue, if the request names none.")
+        DomainName | None, Field(description="The domain, if the request names none.")
     ] = None
     domains: Annotated[
         Annotated[list[DomainName], Field(max_length=1_000)] | None,
         Field(
-            description="The only catalogues that the run may know of; any other is answered as "
+            description="The only domains that the run may know of; any other is answered as "
             "one that does not exist. On a server with API keys it can narrow what the key allows, "
             "never widen it."
         ),

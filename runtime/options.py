@@ -30,8 +30,8 @@ class RunOptions:
 
     Attributes:
         services: The process's database, models and caches.
-        domain: The catalogue, if the request names none; empty for the only one there is.
-        domains: Names of the catalogues that the run may know of; `None` for all.
+        domain: The domain, if the request names none; empty for the only one there is.
+        domains: Names of the domains that the run may know of; `None` for all.
         policy: How the hint is chosen.
         model: The ranking model.
         reflect_model: The model that reflects on misses and compares hints.
@@ -224,7 +224,7 @@ async def resolve_context(context: Context) -> RunOptions:
 
 
 def _default(domain: str | None, domains: frozenset[str] | None) -> str:
-    """Return the catalogue of a request that names none; empty for the only one there is."""
+    """Return the domain of a request that names none; empty for the only one there is."""
     if domains is None:
         return domain or ""
     if len(domains) == 1:

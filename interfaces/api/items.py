@@ -20,7 +20,7 @@ router = strict_router()
 
 
 class ListedDomains(BaseModel):
-    """The catalogues that the caller may use."""
+    """The domains that the caller may use."""
 
     domains: list[ListedDomain]
 
@@ -60,10 +60,10 @@ async def item_route(
 @router.get(
     "/v1/domains",
     operation_id="list_domains",
-    summary="List the catalogues",
+    summary="List the domains",
     response_model=ListedDomains,
     responses=problems(body=False),
 )
 async def domains_route(request: Request) -> Response:
-    """List the catalogues that the caller may use, with counts of what each holds."""
+    """List the domains that the caller may use, with counts of what each holds."""
     return json_response(ListedDomains(domains=await list_domains(context_of(request))))

@@ -100,7 +100,7 @@ async def jobs_route(
     domain: DomainQuery = None,
     state: Annotated[JobState | None, Query(description="Only those.")] = None,
 ) -> Response:
-    """List the newest jobs of the catalogues that the caller may use, at most 1,000."""
+    """List the newest jobs of the domains that the caller may use, at most 1,000."""
     control = await jobs_module("queue.control")
     found = await control.jobs(context_of(request), domain=domain, state=state, most=_LISTED)
     return json_response(JobList(jobs=[_document(one) for one in found]))

@@ -24,7 +24,7 @@ router = page_router()
 
 
 class AutopilotForm(BaseModel):
-    """What to do with a catalogue's autopilot."""
+    """What to do with a domain's autopilot."""
 
     domain: DomainName
     change: Literal["resume", "off"]

@@ -1,4 +1,4 @@
-"""The hints of a catalogue: a table, and a page for each."""
+"""The hints of a domain: a table, and a page for each."""
 
 from __future__ import annotations
 

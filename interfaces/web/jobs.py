@@ -75,7 +75,7 @@ async def jobs_page(
     state: Annotated[JobState | Literal[""], Query()] = "",
     number: Annotated[PageNumber, Query(alias="page")] = 1,
 ) -> Response:
-    """List the jobs of a catalogue, and its schedules."""
+    """List the jobs of a domain, and its schedules."""
     seen = await visit(request, domain)
     control = await jobs_module("queue.control")
     schedules = await jobs_module("schedules.schedules")

@@ -16,7 +16,7 @@ from ..api.callers import context_of
 from .errors import NothingLoadedError
 from .rendering import page
 
-DomainChoice = Annotated[DomainName | None, Query(description="The catalogue.")]
+DomainChoice = Annotated[DomainName | None, Query(description="The domain's name.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Visit:
     Attributes:
         request: The request for the page.
         context: Of the operations.
-        domain: The catalogue that is looked at.
-        domains: The catalogues that the person may see.
+        domain: The one that is looked at.
+        domains: The domains that the person may see.
     """
 
     request: Request
@@ -52,10 +52,10 @@ async def visit(request: Request, domain: str | None) -> Visit:
 
     Args:
         request: The request for the page.
-        domain: The catalogue; `None` takes the settings', or else the first.
+        domain: Its name; `None` takes the settings', or else the first.
 
     Raises:
-        InputError: There is no such catalogue that the person may see.
+        InputError: There is no such domain that the person may see.
         NothingLoadedError: There is none at all.
     """
     context = replace(context_of(request), command="console")

@@ -48,7 +48,7 @@ async def turn_on(
     Args:
         context: The run's options.
         plan: What it may spend, and how it goes about its steps.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         cron: When it looks, as five fields of cron, in UTC; `None` changes nothing while it is
             on, and else means every 15 minutes.
 
@@ -83,10 +83,10 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
 
     Args:
         context: The run's options.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with (
@@ -113,7 +113,7 @@ async def run_once(context: Context, *, domain: str | None = None) -> AutopilotS
 
     Args:
         context: The run's options.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: The autopilot is off, or the database failed.

@@ -85,13 +85,13 @@ async def jobs(
     """Return the newest jobs, the newest first.
 
     Args:
-        domain: Only those of this catalogue; `None` for all that the caller may know of.
+        domain: Only those of this domain; `None` for all that the caller may know of.
         state: Only those in this state; `None` for any.
         most: How many at most.
         skip: How many to leave out, from the newest.
 
     Raises:
-        InputError: There is no such state, or no such catalogue.
+        InputError: There is no such state, or no such domain.
     """
     if state is not None and state not in get_args(JobState):
         known = ", ".join(get_args(JobState))
@@ -111,11 +111,11 @@ async def job_count(context: Context, *, state: JobState | None = None) -> int:
     """Return how many jobs the run's catalogue has.
 
     Args:
-        context: Names the catalogue.
+        context: Names the domain.
         state: Only those in this state; `None` for any.
 
     Raises:
-        InputError: There is no such catalogue.
+        InputError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, None) as (connection, found):

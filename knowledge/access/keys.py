@@ -37,7 +37,7 @@ class ApiKey:
     Attributes:
         id: The part by which it is looked up and revoked.
         owner: The owner whose threads and runs it opens.
-        domains: Names of the catalogues that it may know of, sorted.
+        domains: Names of the domains that it may know of, sorted.
         grants: What else it may do and spend.
         created_at: When it was made.
         revoked_at: When it stopped working; `None` while it works.
@@ -58,7 +58,7 @@ async def create_key(
 
     Args:
         connection: In a transaction.
-        domains: Names of the catalogues that it may know of.
+        domains: Names of the domains that it may know of.
         grants: What else it may do and spend; `None` for the defaults.
 
     Returns:

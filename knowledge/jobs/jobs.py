@@ -43,7 +43,7 @@ class ListedJob:
     """A job without what was asked for and what came of it, which may be megabytes.
 
     Attributes:
-        domain: The catalogue.
+        domain: Name of the domain.
         version: Of the code that runs it.
         attempt: How often it was started.
         state: Its state.

@@ -18,7 +18,7 @@ class KeyBudget(BaseModel):
 
     id: str
     owner: str
-    domains: list[str] = Field(description="The catalogues that it may use.")
+    domains: list[str] = Field(description="The domains that it may use.")
     calls: int = Field(description="Paid model calls of today (UTC), retries included.")
     calls_per_day: int | None = Field(description="At most so many; null for any number.")
     spent: float = Field(description="By `RE2LLM_PRICES`, with what calls in flight may cost.")

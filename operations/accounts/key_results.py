@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 class _KeyGrants(BaseModel):
     """What a key may do and spend."""
 
-    domains: list[str] = Field(description="The catalogues that it may use.")
+    domains: list[str] = Field(description="The domains that it may use.")
     models: list[str] = Field(description="Models that it may name, besides the server's own.")
     may: list[str] = Field(description="What else it may do.")
     calls_per_day: int | None

@@ -36,7 +36,7 @@ async def create_key(
 
     Args:
         owner: The owner of the threads and runs that the key gives access to.
-        domains: Names of the catalogues that the key may use.
+        domains: Names of the domains that the key may use.
         models: Models that requests may name, besides the server's own.
         may: What else it may do: `learn`, `export`.
         calls_per_day: Paid model calls a day (UTC), retries included; `None` for any number.

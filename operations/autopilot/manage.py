@@ -45,11 +45,11 @@ async def show_autopilot(
 
     Args:
         context: The run's options.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         most: Decisions at most, the newest first.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
@@ -63,7 +63,7 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
 
     Args:
         context: The run's options.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: It is off.

@@ -1,4 +1,4 @@
-"""Lists and deletes catalogues."""
+"""Lists and deletes domains."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def delete_domain(context: Context, name: str) -> ListedDomain:
     API keys lose their access to it. The ledger of paid calls stays.
 
     Args:
-        name: The catalogue; there is no default.
+        name: Its name; there is no default.
 
     Returns:
         What was deleted.

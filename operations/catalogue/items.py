@@ -28,11 +28,11 @@ async def search_items(
 
     Args:
         query: A title or a part of one, or a description.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         count: How many at most.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
@@ -46,10 +46,10 @@ async def items_of_ids(
     """Return items by their ids, in that order; unknown ids are left out.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
@@ -63,7 +63,7 @@ async def browse_items(
     """Return some of a catalogue's items, those that most sessions hold first.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         skip: How many to leave out, from the first.
         count: How many at most.
 
@@ -71,7 +71,7 @@ async def browse_items(
         The items, and how many the catalogue has.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder, finder.connect() as connection:
@@ -86,11 +86,11 @@ async def show_item(
 
     Args:
         item: Its id or title.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         count: How many related items of each kind.
 
     Raises:
-        Re2llmError: There is no such catalogue or item, or several items of that title.
+        Re2llmError: There is no such domain or item, or several items of that title.
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:

@@ -26,10 +26,10 @@ async def find_titles(
 
     Args:
         titles: As a person wrote them; a year after a title tells items of the same title apart.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
-        Re2llmError: There is no such catalogue, or too many of them are none of its titles.
+        Re2llmError: There is no such domain, or too many of them are none of its titles.
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:

@@ -37,7 +37,7 @@ class Evaluation:
     """What an evaluation has found.
 
     Attributes:
-        domain: The catalogue.
+        domain: Name of the domain.
         sessions: Those that were ranked.
         seed: Seed of everything random.
         rows: Results of all systems.

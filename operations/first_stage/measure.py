@@ -29,7 +29,7 @@ class Measured:
     """What a model adds to the first stage.
 
     Attributes:
-        domain: The catalogue.
+        domain: Name of the domain.
         model: Name of the model.
         fusion: The weight that serves from now on, the gain in NDCG@10 and its interval.
         says: The same as a sentence.

@@ -32,13 +32,13 @@ async def list_hints(
     """List a domain's hints with their gains measured on the run's model, oldest first.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         status: Only those that are `active`, `pending` or `retired`.
         after: Only those with a greater id.
         count: How many at most.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
@@ -79,7 +79,7 @@ async def show_hint(
     """Return where a hint comes from: the miss, the diagnosis, the gains, the uses.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         conversation: Whether to add every message of the reflections.
 
     Returns:
@@ -116,7 +116,7 @@ async def approve_hints(
     """Activate pending or retired hints: all of them, or none.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: One of them does not exist; none was changed.
@@ -134,7 +134,7 @@ async def retire_hints(
     """Retire hints: all of them, or none. Their trials are kept.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: One of them does not exist; none was changed.
@@ -158,10 +158,10 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
 
     Args:
         text: As the person wrote it; HTML entities are resolved.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
-        Re2llmError: The text is empty or too long, or there is no such catalogue.
+        Re2llmError: The text is empty or too long, or there is no such domain.
     """
     return await _store(context, text, domain, {"source": "person"}, "active")
 
@@ -181,7 +181,7 @@ async def edit_hint(
     Args:
         hint: The version that was edited.
         text: As the person wrote it; HTML entities are resolved.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         retire: Whether the old version is not given any more, once the new one is stored.
 
     Raises:

@@ -100,7 +100,7 @@ async def hint_page(
     """Return a page of a domain's hints.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         status: Only those that are `active`, `pending` or `retired`.
         words: Only those whose text holds this; empty for all.
         sort: By age, gain, uses or trials.
@@ -108,7 +108,7 @@ async def hint_page(
         count: How many at most.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     await bring_counts_up_to_date(options, domain)
@@ -136,7 +136,7 @@ async def measured_hint(context: Context, hint: int, *, domain: str | None = Non
     """Return a hint with its stats on the run's model.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: There is no such hint.
@@ -152,7 +152,7 @@ async def whole_hint(
     """Return a hint with its stats, its story and some of its trials.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         skip: How many trials to leave out, from the first.
         count: How many trials at most.
 

@@ -16,7 +16,7 @@ class Learned:
     """What a run of learning did.
 
     Attributes:
-        domain: The catalogue.
+        domain: Name of the domain.
         sessions_before: Sessions that were settled by earlier runs.
         sessions_left: Sessions that are not settled.
         sessions: Sessions that this run learned from.

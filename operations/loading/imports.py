@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ...data.jsonl import JsonlReader
 from ...data.malformed import ReadReport
+from ...data.parquet_rows import is_parquet
 from ...data.readers import table_reader
 from ...data.session_file import read_sessions
 from ...data.spelling import without_nameless
-from ...data.table_rows import is_parquet
 from ...errors import InputError
 from ...knowledge.catalogue import changed_items, item_ids, nameless_ids
 from ...knowledge.uploads import (
@@ -68,7 +68,7 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
         The file's key.
 
     Raises:
-        Re2llmError: It is too large, or there is no such catalogue.
+        Re2llmError: It is too large, or there is no such domain.
     """
     if len(content) > LARGEST_UPLOAD:
         raise InputError("file", f"It is larger than {LARGEST_UPLOAD:,} bytes.", _BY_COMMAND)
@@ -147,7 +147,7 @@ async def discard_upload(context: Context, upload: str) -> None:
         upload: The file's key.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, None, write=True) as (connection, domain):

@@ -73,7 +73,7 @@ async def load(
             `table`.
         path: The data set's folder, a JSONL file of items, or a table of interactions or items;
             `None` for sessions of items that the catalogue has, or if `table` names the items.
-        domain: The catalogue, made if it is new; `None` takes the context's.
+        domain: Its name; it is made if it is new. `None` takes the context's.
         sessions: JSONL files of training sessions; none takes the data set's own.
         table: Where the items of a `table` are, and which columns hold what.
         any_order: Treat the sessions as not in time order, even if they seem to be.

@@ -28,7 +28,7 @@ async def give_feedback(
 
     Args:
         picked: The chosen item, id or title; `None` for none of these.
-        domain: The recommendation's catalogue; `None` takes the context's.
+        domain: The recommendation's domain; `None` takes the context's.
         learn: Whether a miss may start learning.
 
     Raises:

@@ -39,7 +39,7 @@ async def recommend(
     Args:
         history: What they chose so far, oldest first: ids or titles.
         candidates: What to rank, ids or titles; `None` retrieves some.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         user: Any stable name of the person or the session, for rollouts; only a hash is stored.
         on_state: Called after each node of the graph.
 

@@ -70,7 +70,7 @@ async def try_session(
     it: a person who tries something out says nothing of the people that it is decided on.
 
     Args:
-        context: The run's options; names the catalogue.
+        context: The run's options; names the domain.
         history: Ids of what was chosen so far, oldest first.
         candidates: Ids of what to rank; `None` retrieves some.
         k: How many items to show.

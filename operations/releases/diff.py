@@ -49,14 +49,14 @@ async def compare_releases(
         context: The run's options; the model may be another than the releases'.
         first: A release's number, such as the active one's.
         second: Another's.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         sessions: Random training sessions for which both choose their likeliest hints, without a
             model call; 0 for none.
         logged: Whether to estimate from feedback what each would have earned.
         progress: Called with the stage `choosing` after each session.
 
     Raises:
-        InputError: There is no such catalogue or release.
+        InputError: There is no such domain or release.
         DatabaseError: The database failed.
     """
     one = await show_release(context, first, domain=domain)

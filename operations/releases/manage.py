@@ -18,10 +18,10 @@ async def list_releases(context: Context, *, domain: str | None = None) -> Liste
     """List a domain's releases without their weights, oldest first.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
@@ -42,7 +42,7 @@ async def show_release(
     """Return a release without its weights.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: There is no such release.
@@ -59,7 +59,7 @@ async def activate_release(
 
     Args:
         context: The run's options; the release must fit their model and prompt.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         force: Whether to do so even if it is worse than the active one.
 
     Raises:
@@ -79,7 +79,7 @@ async def rollback_release(context: Context, *, domain: str | None = None) -> Li
     """Go back to the release that was active before the current one.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: No other release was ever active, or it cannot be served with this model.

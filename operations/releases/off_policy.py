@@ -44,7 +44,7 @@ async def evaluate_release(
     Args:
         context: The run's options; their model is the one that the release is for.
         release: Its number; it need not be active.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         sampled: Whether it would sample its hints or take the most likely one; `None` takes the
             setting `explore`.
         progress: Called after each decision with the stage `decisions`.

@@ -41,7 +41,7 @@ async def start_canary(
     Args:
         context: The run's options; the release must fit their model and prompt.
         release: Its number; it may not be the active one.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         plan: The steps, and what they need; `None` takes the defaults.
 
     Raises:
@@ -73,7 +73,7 @@ async def show_canary(
     """Show how far a rollout is, and what it rests on.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         release: The latest rollout of this release; `None` shows the latest of all.
 
     Raises:
@@ -93,7 +93,7 @@ async def stop_canary(context: Context, *, domain: str | None = None) -> Rollout
     If none is live any more, nothing changes, and the latest is shown.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         NoRolloutError: There was none.
@@ -109,7 +109,7 @@ async def promote_canary(context: Context, *, domain: str | None = None) -> Roll
     """Activate the release of the live rollout, whatever its figures: a person has decided.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
         Re2llmError: None is live.

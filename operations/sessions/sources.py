@@ -34,10 +34,10 @@ async def list_session_sources(
     """List where a domain's training sessions came from, the largest source first.
 
     Args:
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
 
     Raises:
-        Re2llmError: There is no such catalogue.
+        Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
@@ -73,11 +73,11 @@ async def drop_sessions(
 
     Args:
         source: As `list_session_sources` shows it.
-        domain: The catalogue; `None` takes the context's.
+        domain: Its name; `None` takes the context's.
         progress: Called with the stage `fitting the first stage`.
 
     Raises:
-        Re2llmError: There is no such catalogue, or no session of that source in it.
+        Re2llmError: There is no such domain, or no session of that source in it.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):

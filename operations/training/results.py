@@ -17,7 +17,7 @@ class TrainedRelease:
     """A trained policy that was stored as a release.
 
     Attributes:
-        domain: The catalogue.
+        domain: Name of the domain.
         release: Its number.
         recipe: The kind of policy.
         active: Whether it serves now.
