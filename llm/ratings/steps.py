@@ -25,10 +25,11 @@ _ENDS = re.compile(
     rf"{_HEADING.pattern}|<|\b(?:match|rate)\b[*_]{{0,3}}\s?[:=]|\bI\b"
     r"|\b(?:predicted|expected|estimated|final|my)[\s_-]|\n[^\w\n-]{0,9}(?:\d{1,2}[.):])?[^\w\n]{0,9}"
     r"(?:(?:so|thus|hence|therefore|overall),?\s)?(?:the\s)?"
-    r"(?:match|rat(?:e|ing)|score|prediction|answer)\b",
+    r"(?:match|rat(?:e|ing)|score|prediction|answer)\b"
+    r"|(?<=[.;|!?]\s)[*_]{0,3}(?:rating|score|prediction)\b[^\n]{0,20}\Z",
     re.IGNORECASE,
 )
-"""Where the text under such a title ends."""
+"""Where the text under such a title ends; a sentence that gives a rating may be the last of all."""
 _MARKER = re.compile(
     r"(?:\A|(?<=\n))(?P<indent>[ \t]{0,20})[^\w\n]{0,9}(?P<number>\d{1,2})"
     r"\s?[.):|–—-](?!\d)(?=(?P<name>[^\w\n]{0,9}(?:the\s)?(?:analy[sz]|(?:user|item|match)"

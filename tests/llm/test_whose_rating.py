@@ -261,3 +261,14 @@ def test_the_first_of_several_subjects_is_no_prediction(behind: str) -> None:
     assert rating(f"User score: 4/5, item score: 3/5{behind}") is None
     assert rating(f"Movie rating: 4, user rating: 3{behind}") is None
     assert rating(f"User score: 4/5, item score: 3/5{behind}, final rating: 3") == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Analyze user: likes it. Analyze item: good. Rating: {}", "User analysis: good; rating: {}/5."]
+    + ["Analyze user: likes it. Analyze item: good. Match: fine. Rate: {}"]
+    + ["Analyze user: likes it. I predict a rating of {}.", "Analyze user: x\nRating: {}\nBye."]
+    + ["Analyze user:\nlikes it\n\nMy rating is {}.", "User analysis: x\n\n**Rating:** {}"],
+)
+def test_an_answer_with_titles_in_one_line_is_read(text: str) -> None:
+    assert rating(text.format(4)) == 4
