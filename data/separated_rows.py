@@ -19,8 +19,10 @@ Line = tuple[int, str]
 _UNQUOTED = "\t|"
 """Delimiters that texts hardly hold. Many programs that write them quote nothing, so that a quote
 may be part of a title, and a line with all columns is a row whatever its quotes."""
-_MOST_LINES = 1_000
-"""In one row of theirs: so many are read again where a quote stays open."""
+_MOST_LINES = 10_000
+"""In one row; an open quote costs no more."""
+_READ_AGAIN = 10
+"""Times the lines of a file that may be read again where quotes mislead."""
 _SWALLOWS = "has lines in quotes that look like rows of their own: the quote may be a mistake"
 _ESCAPED = re.compile(r"\\([\"\\])")
 """How databases write a quote within quotes, where CSV doubles it."""
@@ -69,14 +71,24 @@ class _Lines:
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
         self._again: deque[Line] = deque()
+        self._left = _MOST_LINES
+
+    @property
+    def may_return(self) -> bool:
+        """Whether lines may still be read ahead to be given back: else a file could take hours."""
+        return self._left > 0
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> Line:
-        return self._again.popleft() if self._again else next(self._lines)
+        if self._again:
+            return self._again.popleft()
+        self._left += _READ_AGAIN
+        return next(self._lines)
 
     def give_back(self, lines: Sequence[Line]) -> None:
+        self._left -= len(lines)
         self._again.extendleft(reversed(lines))
 
 
@@ -88,7 +100,7 @@ def _quoted(
     if _is_row(used, cells, delimiter, width):
         return used, cells, problem
     source.give_back(used[1:])
-    if any(_ESCAPED.search(line) for _, line in used):
+    if source.may_return and any(_ESCAPED.search(line) for _, line in used):
         other, unescaped, _ = _parsed(first, source, delimiter, escaped=True)
         if _is_row(other, unescaped, delimiter, width):
             return other, unescaped, ""
@@ -110,11 +122,13 @@ def _parsed(
 
     def texts() -> Iterator[str]:
         yield _written(first[1], escaped=escaped)
+        if delimiter in _UNQUOTED and not source.may_return:
+            return
         size = len(first[1])
         for line in source:
             used.append(line)
             size += len(line[1])
-            if size > LONGEST_LINE or (delimiter in _UNQUOTED and len(used) > _MOST_LINES):
+            if size > LONGEST_LINE or len(used) > _MOST_LINES:
                 return
             yield _written(line[1], escaped=escaped)
 

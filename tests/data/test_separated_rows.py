@@ -1,5 +1,6 @@
 """Separated text whose quotes are no quotes, are escaped, or hold tabs and lines."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,14 @@ def test_rows_that_a_stray_quote_may_have_swallowed_are_remarked_upon(
     found, report = table_of(tmp_path, rows, delimiter)
     assert len(found) == 14
     assert not report.warnings
+
+
+@pytest.mark.parametrize("line", ['x"\t"', '1\t"x', '1\t"x \\""', 'x"\t"\\"', '"\t"\\"', '\\"\t"'])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_file_of_open_quotes_takes_no_long_time(
+    tmp_path: Path, line: str, delimiter: str
+) -> None:
+    begun = time.perf_counter()
+    found, report = table_of(tmp_path, [line] * 30_000, delimiter)
+    assert len(found) + report.malformed > 0
+    assert time.perf_counter() - begun < 8
