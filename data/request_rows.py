@@ -10,7 +10,8 @@ from typing import cast
 from .files import read_lines
 from .json_rows import as_id, as_ids, as_object, parse_json
 from .malformed import ReadReport, RowError, shown
-from .table_rows import is_parquet, read_rows
+from .parquet_rows import is_parquet
+from .table_rows import read_rows
 
 _SHORTEST_LIST = 2
 _FIELDS = ("history", "candidates", "key")

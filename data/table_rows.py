@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from itertools import dropwhile, islice
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
 from .files import read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
-from .parquet_values import as_text, hold_bytes
+from .parquet_rows import Row, is_parquet, parquet_columns, parquet_rows
 from .separated_rows import split_rows
-
-Row = Mapping[str, object]
 
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
-_PARQUET_MAGIC = b"PAR1"
-_BATCH = 10_000
 _FIRST_ROWS = 1_000
 """Of JSON Lines, in which the columns are looked for."""
 _USUALLY = 0.1
 """In so many of them a column is: one that is rarer is not what all rows are about."""
 _MOST_COLUMNS = 10_000
-_FAULTS = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-"""What pyarrow raises for damage, and for a value that Python cannot hold."""
 _REMEDY = "The first line must name each column, and no two alike."
 
 
@@ -50,7 +42,7 @@ def read_rows(
         InputError: The file cannot be read.
     """
     if is_parquet(path):
-        return _parquet_rows(path, report, columns)
+        return parquet_rows(path, report, columns)
     if _is_json(path):
         return _json_rows(path, report)
     return _csv_rows(path, report)
@@ -69,7 +61,7 @@ def column_names(path: Path, named: Iterable[str | None] = ()) -> list[str]:
         InputError: The file cannot be read, or has no header.
     """
     if is_parquet(path):
-        names = [str(name) for name in _open_parquet(path).schema_arrow.names]
+        names = parquet_columns(path)
         _require_unlike(str(path), names)
         return names
     if _is_json(path):
@@ -108,17 +100,6 @@ def _is_json(path: Path) -> bool:
 
 def _peeked(path: Path) -> Iterator[tuple[int, str]]:
     return read_lines(path, ReadReport())
-
-
-def is_parquet(path: Path) -> bool:
-    """Return whether a file is a Parquet file, whatever its name."""
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
-    except OSError:  # as whoever reads it says
-        return False
 
 
 def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
@@ -176,86 +157,3 @@ def _json_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
             report.add(path, line, f"{shown(value)} is not an object")
         else:
             yield line, row
-
-
-def _parquet_rows(
-    path: Path, report: ReadReport, columns: Collection[str] | None
-) -> Iterator[tuple[int, Row]]:
-    table = _open_parquet(path)
-    before, size = report.bytes_read, path.stat().st_size
-    total = max(1, int(table.metadata.num_rows))
-    wanted = None if columns is None else list(columns)
-    number = 0
-    batches = table.iter_batches(batch_size=_BATCH, columns=wanted)
-    while True:
-        try:
-            batch = next(batches, None)
-        except _FAULTS as error:
-            raise _damaged(path, error) from error
-        if batch is None:
-            return
-        for row in _rows_of(batch):
-            number += 1
-            if isinstance(row, str):
-                report.add(path, number, row)
-            else:
-                yield number, row
-        report.bytes_read = before + size * number // total
-
-
-def _rows_of(batch: Any) -> Iterable[Row | str]:
-    """Return the rows of a batch; of one with a value that Python cannot hold, why not."""
-    batch = _in_microseconds(batch)
-    try:
-        rows = batch.to_pylist()
-    except _FAULTS:
-        rows = (_row_at(batch, place) for place in range(batch.num_rows))
-    return map(as_text, rows) if hold_bytes(batch.schema) else rows
-
-
-def _in_microseconds(batch: Any) -> Any:
-    """Return a batch without nanoseconds, of which Python's own times have none."""
-    arrow = importlib.import_module("pyarrow")
-    for place, column in enumerate(batch.schema):
-        kind = column.type
-        if getattr(kind, "unit", "") != "ns":
-            continue
-        if arrow.types.is_timestamp(kind):
-            kind = arrow.timestamp("us", tz=kind.tz)
-        else:
-            kind = arrow.duration("us") if arrow.types.is_duration(kind) else arrow.time64("us")
-        cells = batch.column(place).cast(kind, safe=False)
-        batch = batch.set_column(place, column.name, cells)
-    return batch
-
-
-def _row_at(batch: Any, place: int) -> Row | str:
-    row: dict[str, object] = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            row[name] = column[place].as_py()
-        except _FAULTS as error:
-            return f"holds a value in {shown(name)} that cannot be read: {shown(str(error))}"
-    return row
-
-
-def _open_parquet(path: Path) -> Any:
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InputError(
-            str(path),
-            "is a Parquet file, and pyarrow, which reads it, is not installed.",
-            "Install it with: pip install 're2llm[parquet]'. Or give a CSV file.",
-        ) from error
-    try:
-        table = parquet.ParquetFile(path)
-        _ = table.schema_arrow.names  # which fails for types and names that it does not know
-    except _FAULTS as error:
-        raise _damaged(path, error) from error
-    return table
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    problem = f"is a damaged Parquet file ({shown(str(error))})."
-    return InputError(str(path), problem, "Write or download it again.")
