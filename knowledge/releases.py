@@ -89,18 +89,18 @@ async def active_release_number(connection: AsyncConnection, domain_id: int) -> 
     return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
 
-async def hints_in_reach(connection: AsyncConnection, domain_id: int) -> frozenset[int] | None:
-    """Return the hints that the active release may choose from, or `None` for all.
+async def hints_in_reach(connection: AsyncConnection, domain_id: int) -> dict[str, frozenset[int]]:
+    """Return by policy, such as `ppo:2`, the only hints that it can choose from.
 
-    The paper's recipe knows only those that it was trained on.
+    Releases that can choose any hint are absent; those of the paper's recipe know only the hints
+    that they were trained on.
     """
-    active = select(ReleaseRow.hint_ids).where(
-        ReleaseRow.domain_id == domain_id,
-        ReleaseRow.status == "active",
-        ReleaseRow.recipe == "paper",
+    rows = await connection.execute(
+        select(ReleaseRow.number, ReleaseRow.hint_ids).where(
+            ReleaseRow.domain_id == domain_id, ReleaseRow.recipe == "paper"
+        )
     )
-    ids = await connection.scalar(active)
-    return None if ids is None else frozenset(ids)
+    return {f"{RELEASE}{number}": frozenset(ids) for number, ids in rows}
 
 
 async def fetch_release(connection: AsyncConnection, domain_id: int, number: int) -> Release:

@@ -20,7 +20,7 @@ from ..schema.reflections import BatchedMissRow, ProposalRow, ReflectionRow
 from ..schema.tables import HintRow
 from .hints import Hint, hint_of, select_hints, set_status
 from .merged import keys_by_hint
-from .uses import count_hinted, uses_by_hint
+from .uses import hinted_by_policy, uses_by_hint
 
 _PROPOSED = (ProposalRow.domain_id == HintRow.domain_id) & (ProposalRow.hint_id == HintRow.id)
 
@@ -131,12 +131,12 @@ async def count_tested(connection: AsyncConnection, domain_id: int) -> int:
 
 async def hint_uses(
     connection: AsyncConnection, domain_id: int, since: dt.datetime
-) -> tuple[dict[int, int], int]:
+) -> tuple[dict[int, int], dict[str, int]]:
     """Return how often the learned policy has given hints, by the log.
 
     Returns:
         How often it has given each hint, alone or in a set, or one that was merged into it; and
-        how many answers had a hint.
+        how many answers had a hint, by the policy, such as `ppo:2`.
     """
     learned = (
         RecommendationRow.domain_id == domain_id,
@@ -152,7 +152,7 @@ async def hint_uses(
     uses: Counter[int] = Counter()
     for _, hint, count in await connection.execute(uses_by_hint().where(*learned)):
         uses[kept.get(hint) or hint] += count
-    return dict(uses), await count_hinted(connection, *learned)
+    return dict(uses), await hinted_by_policy(connection, *learned)
 
 
 async def apply_change(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,11 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...records import counted
 from ..domains import hold_hints
 from ..schema.tables import SHRINKAGE, HintRow, HintStatsRow
-from .decisions import own_sessions
-from .hints import Hint, set_status
+from .approvals import standing_by_approval
+from .decisions import StatusChange, apply_change, own_sessions
+from .hints import Hint
 
 ENOUGH = 30
 """Trials below which harm may still be bad luck."""
+UNSEEN = 0.5
+"""A large gain that a hint is given, because a rare one may not have come yet."""
 BEYOND_DOUBT = 1.645
 """Standard errors to the end of a two-sided 90 % interval, or of a one-sided one of 95 %."""
 
@@ -196,19 +200,55 @@ async def retire_harmful(
 ) -> list[Hint]:
     """Retire the active hints whose loss with one model and prompt is beyond doubt.
 
+    Those stay that somebody approved after a decision by the same trials.
+
     Args:
         connection: In a transaction, after `refresh_stats`.
     """
+    version = {"model": model, "prompt_version": prompt_version}
+    approved = await standing_by_approval(connection, domain_id, **version)
     harmful = [
         hint
         for hint in await measured_hints(
             connection, domain_id, model, prompt_version, status="active"
         )
-        if hint.trials >= ENOUGH and hint.mean_gain + BEYOND_DOUBT * hint.gain_error < 0
+        if hint.id not in approved
+        and hint.trials >= ENOUGH
+        and loses(hint.trials, hint.mean_gain, hint.gain_error)
     ]
     for hint in harmful:
-        await set_status(connection, domain_id, hint.id, "retired", harm_of(hint))
+        change = StatusChange(
+            hint.id, "harms", "active", "retired", harm_of(hint), _figures_of(hint)
+        )
+        await apply_change(connection, domain_id, change, **version)
     return harmful
+
+
+def loses(trials: int, mean: float, error: float, *, errors: float = BEYOND_DOUBT) -> bool:
+    """Return whether a hint does harm for certain, even if a large gain were to come.
+
+    Few large gains can be worth more than many small losses, and may not have come yet.
+
+    Args:
+        trials: At least 2.
+        mean: Mean gain on them.
+        error: Its standard error.
+        errors: How many standard errors the mean has to lie below 0.
+    """
+    more = trials + 1
+    squares = (trials - 1) * trials * error**2 + (UNSEEN - mean) ** 2 * trials / more
+    return (trials * mean + UNSEEN) / more + errors * (squares / trials / more) ** 0.5 < 0
+
+
+def _figures_of(hint: Hint) -> dict[str, Any]:
+    margin = BEYOND_DOUBT * hint.gain_error
+    return {
+        "sessions": hint.trials,
+        "mean": round(hint.mean_gain, 4),
+        "ci90": [round(hint.mean_gain - margin, 4), round(hint.mean_gain + margin, 4)],
+        "helped": hint.helped,
+        "harmed": hint.harmed,
+    }
 
 
 def harm_of(hint: Hint) -> str:

@@ -66,14 +66,20 @@ def use_of_hint() -> ColumnElement[bool]:
     return and_(HintUseRow.domain_id == HintRow.domain_id, HintUseRow.hint_id == HintRow.id)
 
 
-async def count_hinted(connection: AsyncConnection, *where: ColumnElement[bool]) -> int:
-    """Return how many answers had a hint, or several.
+async def hinted_by_policy(
+    connection: AsyncConnection, *where: ColumnElement[bool]
+) -> dict[str, int]:
+    """Return by policy how many answers had a hint, or several.
 
     Args:
         where: The condition that answers must meet to count.
     """
-    hinted = select(func.count()).where(RecommendationRow.hint_id.is_not(None), *where)
-    return await connection.scalar(hinted) or 0
+    rows = await connection.execute(
+        select(RecommendationRow.policy, func.count().label("answers"))
+        .where(RecommendationRow.hint_id.is_not(None), *where)
+        .group_by(RecommendationRow.policy)
+    )
+    return {row.policy: row.answers for row in rows}
 
 
 async def count_is_due(connection: AsyncConnection, domain_id: int) -> bool:

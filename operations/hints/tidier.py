@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...arrays import Floats
 from ...errors import BudgetSpentError, ModelDownError
 from ...knowledge.domains import hold_hints
+from ...knowledge.hint_store.approvals import standing_by_approval
 from ...knowledge.hint_store.decisions import (
     KeptHint,
     StatusChange,
@@ -41,7 +42,7 @@ from .results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint
 
 _ENOUGH_ANSWERS = 1_000
-"""With fewer answers that had a hint, one that was never chosen may still be useful."""
+"""With fewer answers that could have had a hint, one that was never chosen may still be useful."""
 
 
 class Tidier:
@@ -175,7 +176,7 @@ class Tidier:
         every = await kept_hints(connection, domain_id)
         hints = [hint for hint in every if hint.hint.id not in gone]
         self._own = await own_sessions(connection, domain_id)
-        answers, unused = await self._unused(connection, domain_id, hints)
+        version = {"model": self._options.model, "prompt_version": self._options.prompt_version}
         return Store(
             hints=hints,
             gains=np.zeros((0, len(self._sessions))),
@@ -183,8 +184,8 @@ class Tidier:
             newest=self._newest,
             tested=await count_tested(connection, domain_id),
             most=settings.hints_max,
-            answers=answers,
-            unused=unused,
+            unused=await self._unused(connection, domain_id, hints),
+            approved=await standing_by_approval(connection, domain_id, **version),
             waits=settings.approve_hints,
             gives_up=self._give_up,
         )
@@ -196,29 +197,35 @@ class Tidier:
         sessions = set(self._sessions)
         planned = [len(sessions) - len(its & sessions) for its in own]
         gains = np.stack(rows) if rows else store.gains
-        store = replace(store, gains=gains, planned=planned)
+        store = replace(store, gains=gains, planned=planned, loss=self.table.typical_loss())
         return store, Judge(store, final=final)
 
     async def _unused(
         self, connection: AsyncConnection, domain_id: int, hints: Sequence[KeptHint]
-    ) -> tuple[int, frozenset[int]]:
-        """Return how many answers had a hint, and the active hints that none of them had."""
+    ) -> dict[int, int]:
+        """Return the active hints that no answer had, and how many answers could have had them."""
         days = self._options.settings.hints_unused_days
         if not days:
-            return 0, frozenset()
+            return {}
         since = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
         uses, answers = await hint_uses(connection, domain_id, since)
-        if answers < _ENOUGH_ANSWERS:
-            return answers, frozenset()
+        if sum(answers.values()) < _ENOUGH_ANSWERS:
+            return {}
         reach = await hints_in_reach(connection, domain_id)
-        return answers, frozenset(
+        idle = [
             hint.hint.id
             for hint in hints
-            if hint.hint.status == "active"
-            and hint.since < since
-            and hint.hint.id not in uses
-            and (reach is None or hint.hint.id in reach)
-        )
+            if hint.hint.status == "active" and hint.since < since and hint.hint.id not in uses
+        ]
+        missed = {
+            hint: sum(
+                count
+                for policy, count in answers.items()
+                if policy not in reach or hint in reach[policy]
+            )
+            for hint in idle
+        }
+        return {hint: count for hint, count in missed.items() if count >= _ENOUGH_ANSWERS}
 
     def _gains(self, hint: KeptHint) -> Floats:
         gains = self.table.of(hint, self._own.get(hint.hint.id, set()))

@@ -13,6 +13,7 @@ from ...knowledge.hint_store.decisions import KeptHint
 from ...knowledge.hint_store.trials import gains as paid_gains
 from ...runtime.options import RunOptions
 from .plain_trials import PlainTrials
+from .proof import typical_loss
 from .trials import resolve_session, try_hint
 
 
@@ -57,6 +58,10 @@ class GainTable:
             if session not in own:
                 gains[column] = next((gain for gain in known if gain is not None), np.nan)
         return gains
+
+    def typical_loss(self) -> float:
+        """Return how large the losses are, by the trials of all hints, also of retired ones."""
+        return typical_loss(np.array(list(self._known.values())))
 
     async def pay(
         self,

@@ -1,7 +1,10 @@
 """Sequential tests of whether many hints gain, by trials that come step by step.
 
-A hint is *proven* if its mean gain is above 0 by a one-sided t-test, corrected for how many hints
-were ever tested (Benjamini and Hochberg, 1995: of the proven ones, at most `FALSE_SHARE` are lucky
+A hint is *proven* if its mean gain is above 0 by a one-sided t-test that is corrected twice. First
+for gains that are skewed (Hall, 1992): many small gains and rare large losses look better than they
+are, as long as few of the losses have come, so one more is reckoned with. (Of a skew to the other
+side, half counts: among many hints, some look skewed by luck.) Then for how many hints were ever
+tested (Benjamini and Hochberg, 1995: of the proven ones, at most `FALSE_SHARE` are lucky
 in expectation; gains of different hints on one session depend positively, as they share the trial
 without a hint, which is what the procedure allows). A hint that more trials can no longer prove is
 given up early, by its predictive power (Spiegelhalter, Freedman and Blackburn, 1986). Giving up
@@ -23,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 
+from ...knowledge.hint_store.stats import UNSEEN
+
 Gains = NDArray[np.float64]
 """NDCG@10 with a hint minus without it, one per session."""
 
@@ -34,8 +39,10 @@ FIRST_LOOK = 24
 """Sessions after which a hint is looked at for the first time."""
 _HOPELESS = 0.02
 """Predictive power below which a hint is given up."""
-_UNSEEN = 0.5
-"""The large gain that a hint is given at the first look, because a rare one may not have come."""
+_FAVOURED = 0.5
+"""The part of a skew that speaks for a hint which is believed."""
+_SMALLEST = 1e-9
+"""Skewness over the root of the sessions that is taken as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,14 @@ class Tally:
         n: Sessions.
         mean: Mean gain.
         deviation: Standard deviation of the gains.
+        skewness: Of the gains; below 0 if the losses are rare and large.
         p: Of the one-sided test that the mean is not above 0; 1 with fewer than two sessions.
     """
 
     n: int
     mean: float
     deviation: float
+    skewness: float
     p: float
 
     @property
@@ -67,16 +76,48 @@ def tally(gains: Gains) -> Tally:
         gains: Shape `[n]`.
     """
     n = len(gains)
-    if n <= 1:  # one session has no spread
-        return Tally(n, float(gains.mean()) if n else 0.0, 0.0, 1.0)
+    if n < 2:  # noqa: PLR2004  # one session has no spread
+        return Tally(n, float(gains.mean()) if n else 0.0, 0.0, 0.0, 1.0)
     mean = float(gains.mean())
-    # Rounding gives equal numbers a deviation.
-    deviation = float(gains.std(ddof=1)) if np.ptp(gains) > 0 else 0.0
-    if deviation > 0:
-        p = float(stdtr(n - 1, -mean / deviation * math.sqrt(n)))
-    else:  # all the same: as unlikely as so many coins that all fall on one side
-        p = 0.5**n if mean > 0 else 1.0
-    return Tally(n, mean, deviation, p)
+    if np.ptp(gains) == 0:  # as unlikely as so many coins that all fall on one side
+        return Tally(n, mean, 0.0, 0.0, 0.5**n if mean > 0 else 1.0)
+    deviation, off = float(gains.std(ddof=1)), gains - mean
+    skewness = float((off**3).mean() / (off**2).mean() ** 1.5)
+    p = float(stdtr(n - 1, -mean / deviation * math.sqrt(n)))
+    return Tally(n, mean, deviation, skewness, p)
+
+
+def typical_loss(gains: Gains) -> float:
+    """Return how large the losses are that cost the most, by the gains of many hints.
+
+    Every loss counts as often as it is large, so that neither many tiny ones nor a single huge one
+    decides.
+
+    Args:
+        gains: Of any shape; NaN where a hint was not tried.
+    """
+    losses = -gains[gains < 0]
+    return min(float((losses**2).sum() / losses.sum()), UNSEEN) if len(losses) else 0.0
+
+
+def luck(gains: Gains, loss: float = 0.0) -> float:
+    """Return the p-value of the test that the mean gain is not above 0, whatever the skew.
+
+    Args:
+        gains: Shape `[n]`.
+        loss: One more loss that is reckoned with, from `typical_loss`.
+    """
+    found = tally(np.append(gains, -loss) if loss else gains)
+    if found.deviation == 0:
+        return found.p
+    t, skew = found.mean / found.error, _believed(found.skewness, found.n)
+    corrected = t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6
+    return float(stdtr(found.n - 1, -corrected))
+
+
+def _believed(skewness: float, sessions: int) -> float:
+    """Return how much a skew bends the distribution of the t-value."""
+    return skewness * (1 if skewness < 0 else _FAVOURED) / math.sqrt(sessions)
 
 
 def proof_level(ps: Sequence[float], tested: int) -> float:
@@ -92,27 +133,38 @@ def proof_level(ps: Sequence[float], tested: int) -> float:
     return FALSE_SHARE * passed / tested
 
 
-def predictive_power(gains: Gains, planned: int, level: float) -> float:
+def predictive_power(gains: Gains, planned: int, level: float, loss: float = 0.0) -> float:
     """Return how likely a hint is proven once all its sessions are tried, by the trials so far.
 
     Args:
         gains: Shape `[n]`.
         planned: Sessions that it will be tried on.
         level: From `proof_level`.
+        loss: From `typical_loss`.
     """
     if len(gains) >= planned:
-        return float(tally(gains).p <= level)
-    seen = tally(np.append(gains, _UNSEEN) if len(gains) < 2 * FIRST_LOOK else gains)
+        return float(luck(gains, loss) <= level)
+    seen = tally(np.append(gains, UNSEEN) if len(gains) < 2 * FIRST_LOOK else gains)
     spread = seen.deviation * math.sqrt(1 / seen.n - 1 / planned)
     if spread <= 0:
         return float(seen.mean > 0)
-    wanted = -float(ndtri(level)) * seen.deviation / math.sqrt(planned)
-    return float(ndtr((seen.mean - wanted) / spread))
+    return float(ndtr((seen.mean - _needed(seen, planned, level, loss)) / spread))
 
 
-def is_hopeless(gains: Gains, planned: int, level: float) -> bool:
-    """Return whether more trials would hardly prove a hint."""
-    return predictive_power(gains, planned, level) < _HOPELESS
+def _needed(seen: Tally, planned: int, level: float, loss: float) -> float:
+    """Return the mean that would prove a gain, by inverting `luck`: the spread stays as it is."""
+    deviation = math.hypot(seen.deviation, loss / math.sqrt(planned))
+    third = seen.skewness * seen.deviation**3 - loss**3 / planned
+    skew = _believed(third / deviation**3, planned)
+    needed = -float(ndtri(level))
+    if abs(skew) > _SMALLEST:
+        needed = 3 / skew * (float(np.cbrt(1 + skew * (needed - skew / 6))) - 1)
+    return needed * deviation / math.sqrt(planned) + loss / planned
+
+
+def is_hopeless(gains: Gains, planned: int, level: float, loss: float = 0.0) -> bool:
+    """Return whether more trials would hardly prove a hint; arguments as `predictive_power`."""
+    return predictive_power(gains, planned, level, loss) < _HOPELESS
 
 
 def looks(sessions: int) -> Iterator[int]:

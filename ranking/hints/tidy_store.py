@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -39,8 +39,10 @@ class Store:
         newest: How many of the sessions, from the first, are the newest ones.
         tested: How many hints were ever up for proof.
         most: How many hints the domain may keep.
-        answers: Answers with a hint of the learned policy, in the time that `unused` is about.
-        unused: Hints that it could have chosen all that time, and has not.
+        unused: Hints that the learned policy has not chosen for long, and how many answers with
+            another hint could have had them.
+        approved: Hints that somebody approved against the trials that are known: they stay.
+        loss: How large losses are, from `typical_loss`; `None` takes it from `gains`.
         waits: Whether a hint that helps still waits for a person.
         gives_up: Whether a hint goes whose gain more trials can hardly prove.
     """
@@ -51,7 +53,8 @@ class Store:
     newest: int
     tested: int
     most: int
-    answers: int = 0
-    unused: frozenset[int] = frozenset()
+    unused: Mapping[int, int] = field(default_factory=dict[int, int])
+    approved: frozenset[int] = frozenset()
+    loss: float | None = None
     waits: bool = False
     gives_up: bool = True

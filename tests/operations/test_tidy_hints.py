@@ -474,8 +474,8 @@ async def test_a_store_is_bounded_by_the_best(
     for place, text in enumerate(texts[:4]):
         await tried(services, room, text, lifted(place, 0.2 + 0.2 * place, plain=PLAIN))
     found = await tidy_hints(Context(domain=room), max_llm_calls=0)
-    # The one that was not tried may still be good.
-    assert verdicts(found) == {numbers[0]: "surplus", numbers[1]: "surplus"}
+    # The one that was not tried may still be good, but for it no proven one goes.
+    assert verdicts(found) == {numbers[0]: "surplus"}
 
 
 @pytest.mark.long
@@ -507,14 +507,7 @@ async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
         change(connection, room, [near, director, long], created_at=ago, status_since=ago)
-        # A release of the paper's recipe that knows two of them.
-        connection.execute(
-            "INSERT INTO re2llm.policy_release (domain_id, number, status, recipe, weights, "
-            "encoder, prompt_version, model, hint_set, hint_ids, config, metrics) SELECT id, 1, "
-            "'active', 'paper', '', '', '', '', '', %s, '{}', '{}' FROM re2llm.domain "
-            "WHERE name = %s",
-            [json.dumps([near, director]), room],
-        )
+    release(url, room, 1, "paper", [near, director], status="active")  # it knows two of them
     await retire_hints(Context(domain=room), [director])
     await approve_hints(Context(domain=room), [director])  # it is active since just now
     log(url, room, near, 1_500)
@@ -524,6 +517,30 @@ async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
         change(connection, room, [director], status_since=ago)
     found = await tidy_hints(Context(domain=room), max_llm_calls=0)
     assert verdicts(found) == {director: "unused"}
+
+
+async def test_only_answers_that_could_have_had_a_hint_say_that_it_is_not_used(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        change(connection, room, [near, director, long], created_at=ago, status_since=ago)
+    release(url, room, 1, "paper", [near, director])
+    release(url, room, 2, "content", [near, director, long], status="active")
+    adjust(**SMALL, hints_unused_days=90)
+    log(url, room, near, 1_500, policy="ppo:1")
+    # The active one has not answered yet, and the other one did not know the third hint.
+    found = await tidy_hints(Context(domain=room), dry_run=True)
+    assert verdicts(found) == {director: "unused"}
+    log(url, room, near, 999, policy="ppo:2")
+    assert verdicts(await tidy_hints(Context(domain=room), dry_run=True)) == verdicts(found)
+    log(url, room, near, 1, policy="ppo:2")
+    gone = (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed
+    assert {one.id: one.figures["recommendations"] for one in gone} == {
+        director: 2_500,
+        long: 1_000,
+    }
 
 
 async def test_an_answer_with_several_hints_is_one_answer(
@@ -567,17 +584,34 @@ def change(
         )
 
 
+def release(
+    url: str, domain: str, number: int, recipe: str, hints: list[int], status: str = "inactive"
+) -> None:
+    with psycopg.connect(libpq(url)) as connection:
+        connection.execute(
+            "INSERT INTO re2llm.policy_release (domain_id, number, status, recipe, weights, "
+            "encoder, prompt_version, model, hint_set, hint_ids, config, metrics) SELECT id, %s, "
+            "%s, %s, '', '', '', '', '', %s, '{}', '{}' FROM re2llm.domain WHERE name = %s",
+            [number, status, recipe, json.dumps(hints), domain],
+        )
+
+
 def log(
-    url: str, domain: str, hint: int | None, times: int, together: list[int] | None = None
+    url: str,
+    domain: str,
+    hint: int | None,
+    times: int,
+    together: list[int] | None = None,
+    policy: str = "ppo:1",
 ) -> None:
     with psycopg.connect(libpq(url)) as connection:
         connection.execute(
             "INSERT INTO re2llm.recommendation (id, domain_id, history, candidates, ranking, "
             "policy, hint_id, hint_ids, probability, model, prompt_version, flags, latency_ms, "
             "tokens) "
-            "SELECT gen_random_uuid(), d.id, '{}', '{}', '{}', 'ppo:1', %s, %s, 1, 'm', 'v', '{}', "
+            "SELECT gen_random_uuid(), d.id, '{}', '{}', '{}', %s, %s, %s, 1, 'm', 'v', '{}', "
             "1, '{}' FROM re2llm.domain AS d, generate_series(1, %s) WHERE name = %s",
-            [hint, together, times, domain],
+            [policy, hint, together, times, domain],
         )
 
 

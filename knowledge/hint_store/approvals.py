@@ -1,0 +1,51 @@
+"""Hints that somebody approved against a decision, which holds until more is known."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..schema.decisions import HintDecisionRow
+from ..schema.tables import HintRow, TrialRow
+
+
+async def standing_by_approval(
+    connection: AsyncConnection, domain_id: int, *, model: str, prompt_version: str
+) -> frozenset[int]:
+    """Return the hints that somebody has put back to use, and of which nothing new is known.
+
+    That is, they are not retired although the last decision on them retired them, by trials with
+    the same model and prompt, and they have not been tried with these since.
+    """
+    newest = (
+        select(func.max(HintDecisionRow.id))
+        .where(HintDecisionRow.domain_id == domain_id)
+        .group_by(HintDecisionRow.hint_id)
+    )
+    tried_since = exists().where(
+        TrialRow.domain_id == domain_id,
+        TrialRow.hint_key == HintRow.key,
+        TrialRow.model == model,
+        TrialRow.prompt_version == prompt_version,
+        TrialRow.created_at > HintDecisionRow.created_at,
+    )
+    back = await connection.scalars(
+        select(HintRow.id)
+        .join(
+            HintDecisionRow,
+            and_(
+                HintDecisionRow.domain_id == HintRow.domain_id,
+                HintDecisionRow.hint_id == HintRow.id,
+            ),
+        )
+        .where(
+            HintRow.domain_id == domain_id,
+            HintRow.status != "retired",
+            HintDecisionRow.id.in_(newest),
+            HintDecisionRow.after == "retired",
+            HintDecisionRow.model == model,
+            HintDecisionRow.prompt_version == prompt_version,
+            ~tried_since,
+        )
+    )
+    return frozenset(back)
