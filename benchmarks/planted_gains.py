@@ -147,7 +147,7 @@ def main() -> None:
             print(
                 f"{good} ({helpful.mean:+.4f}) among {bad} ({junk.mean:+.4f}): "
                 f"{kept:.1f} of {GOOD} and {rest:.1f} of {given.junk} others stay; "
-                f"{paid:,.0f} trials",
+                f"trials: {paid:,.0f}",
                 flush=True,
             )
 
