@@ -21,7 +21,7 @@ class GainTable:
     """Gains of hints by session.
 
     Args:
-        domain: The catalogue.
+        domain: Its name.
         sessions: Keys of the sessions, in the order in which hints are tried on them.
         options: The run's options.
 
