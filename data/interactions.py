@@ -106,7 +106,10 @@ class TableReader:
     @cached_property
     def _time(self) -> TimeColumns | None:
         time = self._roles.get("time")
-        return None if time is None else TimeColumns(self._interactions, time, self._all)
+        if time is None:
+            return None
+        named = self._options.time is not None
+        return TimeColumns(self._interactions, time, self._all, named=named)
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of their table, or of their first interaction."""

@@ -12,12 +12,17 @@ from pathlib import Path
 from .cells import is_given
 from .columns import counterparts, usual_columns
 from .day_order import day_first_in, in_order
-from .malformed import ReadReport
+from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
 from .times import timestamp
 
 _FIRST_ROWS = 1_000
-_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?:24:00|(?:[01]?\d|2[0-3]):[0-5]\d)(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?",
+    re.IGNORECASE,
+)
+_SPAN = re.compile(r"\d{1,4}(?::\d\d){1,2}(?:[.,]\d{1,9})?")
+"""Hours, minutes and seconds, of a day or of how long something took."""
 _MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?$")
 """As programs write a date that they hold as a moment."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
@@ -34,14 +39,17 @@ class TimeColumns:
         chosen: The column of the time. If it holds times of day alone, another one may hold the
             date, and the other way round; their names and what they hold tell.
         there: All columns of the log.
+        named: Whether the user named the column: dates stand alone then.
     """
 
-    def __init__(self, path: Path, chosen: str, there: Sequence[str]) -> None:
-        self._path, self._chosen = path, chosen
+    def __init__(
+        self, path: Path, chosen: str, there: Sequence[str], *, named: bool = False
+    ) -> None:
+        self._path, self._chosen, self._named = path, chosen, named
         others = [name for name in there if name != chosen]
         dates = usual_columns("time", others) + counterparts(chosen, _CLOCKS, _DATES, others)
         self._dates = list(dict.fromkeys(dates))
-        self._clocks = counterparts(chosen, _DATES, _CLOCKS, others)
+        self._clocks = [] if named else counterparts(chosen, _DATES, _CLOCKS, others)
 
     @cached_property
     def names(self) -> list[str]:
@@ -56,11 +64,17 @@ class TimeColumns:
             cells = list(filter(is_given, (row.get(column) for row in rows)))
             return bool(cells) and all(map(kind, cells))
 
-        if holds(own, _is_clock):
-            return [*[name for name in self._dates if holds(name, _is_date)][:1], own]
+        def tells(column: str) -> bool:
+            """Return whether most rows have a time of day."""
+            given = sum(is_given(row.get(column)) for row in rows)
+            return holds(column, _is_clock) and 2 * given >= len(rows)
+
         if holds(own, _is_date):
-            return [own, *[name for name in self._clocks if holds(name, _is_clock)][:1]]
-        return [own]
+            return [own, *[name for name in self._clocks if tells(name)][:1]]
+        dates = [name for name in self._dates if holds(name, _is_date)][:1]
+        if tells(own) or (self._named and holds(own, _is_clock)):
+            return [*dates, own]
+        return dates if dates and not self._named and holds(own, _is_span) else [own]
 
     @cached_property
     def _day_first(self) -> bool | None:
@@ -70,9 +84,15 @@ class TimeColumns:
         """Return when a row was written, in seconds since 1970, UTC.
 
         Raises:
-            RowError: Its time cannot be read.
+            RowError: Its time cannot be read, or has no time of day where others have.
             InputError: The dates of the whole column may be read in two ways.
         """
+        day, *clocks = self.names
+        if clocks and is_given(row.get(day)) and not is_given(row.get(clocks[0])):
+            raise RowError(
+                f"has a date and no time of day in {clocks[0]}; if the date is enough, "
+                f"name {day} as `time`"
+            )
         return timestamp(in_order(self._value(row), day_first=self._day_first), "time")
 
     def _values(self) -> Iterator[object]:
@@ -96,6 +116,10 @@ def _is_clock(cell: object) -> bool:
     if isinstance(cell, str):
         return _CLOCK.fullmatch(cell.strip()) is not None
     return isinstance(cell, time)
+
+
+def _is_span(cell: object) -> bool:
+    return _is_clock(cell) or (isinstance(cell, str) and _SPAN.fullmatch(cell.strip()) is not None)
 
 
 def _is_date(cell: object) -> bool:

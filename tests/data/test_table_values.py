@@ -68,7 +68,7 @@ def test_the_first_time_may_be_missing(tmp_path: Path, gap: str) -> None:
         ("2024-01-31 00:00:00", ["8:00:00", "9:30:00", "13:00:00", "23:59:59"]),
         ("31/01/2024", ["8:00 AM", "12:30 pm", "1:00 PM", "11:59 PM"]),
         ("1/31/2024 0:00", ["8:00:00", "9:30:00.5", "13:00:00", "23:59:00"]),
-        ("20240131", ["8:00", "", "9:00", "10:00"]),
+        ("20240131", ["8:00", "8:30", "9:00", "10:00"]),
         ("31 Jan 2024", ["8:00 AM", "12:30 PM", "1:00 PM", "11:59 PM"]),
     ],
 )
@@ -83,8 +83,7 @@ def test_a_date_and_a_time_of_day_are_one_moment(
     log = table(tmp_path / "log.csv", names, *reversed(rows))
     reader, report = TableReader(log), ReadReport()
     list(reader.items(report))
-    expected = Session(("b", "a", "c"), "d") if "" in hours else Session(("a", "b", "c"), "d")
-    assert list(reader.sessions(report)) == [expected]
+    assert list(reader.sessions(report)) == [Session(("a", "b", "c"), "d")]
     assert report.malformed == 0
     parts = names.split(",")
     date = next(name for name in ("date", "order_date", "day") if name in parts)
@@ -134,6 +133,44 @@ def test_a_duration_is_no_time_of_day(tmp_path: Path, other: str) -> None:
     list(reader.items(report))
     assert list(reader.sessions(report)) == [Session(("a", "b", "c"), "d")]
     assert "time = date;" in report.remarks[0]
+
+
+def days_and(folder: Path, cells: list[str], names: str = "date,time") -> Path:
+    rows = [f"ann,{n},2024-01-31,{cell}" for n, cell in enumerate(cells)]
+    return table(folder / "log.csv", f"user,item,{names}", *rows)
+
+
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        (["19:30", "18:30", "70:59", "3:45"], {"time": "date"}),
+        (["19:30", "18:30", "70:59", "3:45"], {}),
+        (["2:10:75", "3:45", "18:30", "1:00"], {}),
+        (["19:30", "18:30", "17:30", "3:45"], {"time": "date"}),  # which could be a time of day
+        (["", "9:00", "", "", "8:00", ""], {}),  # it is told of few rows
+    ],
+)
+@pytest.mark.parametrize("names", ["date,time", "date,Time"])
+def test_a_date_that_is_named_or_has_no_time_of_day_stands_alone(
+    tmp_path: Path, cells: list[str], options: Any, names: str
+) -> None:
+    _, (session,), report = loaded(days_and(tmp_path, cells, names), **options)
+    assert [*session.history, session.target] == [str(n) for n in range(len(cells))]
+    assert report.malformed == 0
+    assert "time = date;" in report.remarks[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"time": "time"}])
+def test_a_row_without_the_time_of_day_that_others_have_is_told(
+    tmp_path: Path, options: Any
+) -> None:
+    log = days_and(tmp_path, ["12:00", "11:00", "NA", "10:00", "9:00", ""])
+    _, sessions, report = loaded(log, **options)
+    assert sessions == [Session(("4", "3", "1"), "0")]
+    assert [note.line for note in report.first_malformed] == [4, 7]
+    assert "no time of day in time; if the date is enough, name date as `time`" in (
+        report.first_malformed[0].reason
+    )
 
 
 # Types of Parquet
