@@ -41,6 +41,9 @@ _HOPELESS = 0.02
 """Predictive power below which a hint is given up."""
 _FAVOURED = 0.5
 """The part of a skew that speaks for a hint which is believed."""
+_MORE_LOSSES = 4
+"""As large as any that are reckoned with: a gain that stands in spite of them needs no correction,
+which goes wrong where a hint nearly always helps, and a few losses are all of its spread."""
 _SMALLEST = 1e-9
 """Skewness over the root of the sessions that is taken as none."""
 
@@ -112,7 +115,8 @@ def luck(gains: Gains, loss: float = 0.0) -> float:
         return found.p
     t, skew = found.mean / found.error, _believed(found.skewness, found.n)
     corrected = t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6
-    return float(stdtr(found.n - 1, -corrected))
+    in_spite = tally(np.append(gains, np.full(_MORE_LOSSES, -UNSEEN)))
+    return min(float(stdtr(found.n - 1, -corrected)), in_spite.p)
 
 
 def _believed(skewness: float, sessions: int) -> float:
