@@ -64,6 +64,10 @@ class Measured:
             self._tried[row], planned, self._level, self._loss
         )
 
+    def gains(self, row: int) -> bool:
+        """Return whether a hint gains by the measure with which `learn` takes hints."""
+        return verification(self._tried[row].tolist()).low > 0
+
     def is_idle(self, row: int) -> bool:
         """Return whether a hint has changed nothing."""
         return not self._tried[row].any()

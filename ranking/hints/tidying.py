@@ -156,16 +156,18 @@ class Judge:
     def _drop_surplus(self) -> None:
         """Keep the most promising ones of more hints than there may be.
 
-        What was hardly tried may still be good, so it stays; but what is proven gives way only to
-        what is tried, too.
+        What was hardly tried may still be good, so it stays; but what is in use and gains gives
+        way only to what is tried, too.
         """
         most = self._store.most
         tried = [row for row in self._left if self._shown.is_tried(row)]
         too_many, too_many_tried = len(self._left) - most, len(tried) - most
-        tried.sort(key=lambda row: (self._is_proven(row), self._shown.promise(row)))
+        tried.sort(
+            key=lambda row: (self._serves(row), self._is_proven(row), self._shown.promise(row))
+        )
         gone = 0
         for row in tried:
-            if gone >= (too_many_tried if self._is_proven(row) else too_many):
+            if gone >= (too_many_tried if self._serves(row) else too_many):
                 break
             reason = (
                 f"A domain keeps {counted(most, 'hint')} (RE2LLM_HINTS_MAX), and as many others "
@@ -178,6 +180,10 @@ class Judge:
         hint = self._hint(row).hint
         # What was measured before this run counts first: trials of it only settle doubts.
         return (hint.status != "active", -hint.trials, -self._shown.tallies[row].n, hint.id)
+
+    def _serves(self, row: int) -> bool:
+        in_use = self._hint(row).hint.status == "active" and self._shown.gains(row)
+        return in_use or self._is_proven(row)
 
     def _is_proven(self, row: int) -> bool:
         return self.standing[self._id(row)] == "helps"

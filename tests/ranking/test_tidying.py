@@ -143,6 +143,27 @@ def test_proven_hints_do_not_give_way_to_what_was_not_tried(new: int) -> None:
     assert [found.standing[row] for row in range(10)] == ["helps"] * 10
 
 
+@pytest.mark.parametrize("mean", [0.05, 0.08, 0.1])
+def test_what_learn_has_taken_does_not_give_way_to_what_was_not_tried(mean: float) -> None:
+    rng = np.random.default_rng(5)
+    gains = np.vstack([rng.normal(mean, 0.25, (20, SESSIONS)), untried(64)])
+    gains[:20, 96:] = np.nan
+    found = Judge(store(gains, pending=64, gives_up=False, most=64))
+    taken = {row for row in range(20) if verification(gains[row, :96].tolist()).low > 0}
+    assert len(taken) > 5
+    assert not taken & {change.hint_id for change in found.changes}
+
+
+@pytest.mark.parametrize("sessions", [96, 111])
+def test_a_hint_that_nearly_always_helps_is_proven_whatever_its_losses(sessions: int) -> None:
+    rng = np.random.default_rng(4)
+    kind = Kind(0.9, (0.1, 0.3), 0.02, (0.5, 0.7))
+    for _ in range(20):
+        gains = np.vstack([kind.draw(rng, 2, sessions), rng.normal(0, 0.1, (30, sessions))])
+        found = Judge(store(gains, gives_up=False, tested=60))
+        assert [found.standing[row] for row in range(2)] == ["helps"] * 2
+
+
 def test_of_the_tried_hints_there_are_no_more_than_may_be() -> None:
     none = Kind(0.3, (0.05, 0.5), 0.3, (0.05, 0.5)).draw(np.random.default_rng(2), 6, SESSIONS)
     gains = np.vstack([proven(10), none, untried(5)])
