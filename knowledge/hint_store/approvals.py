@@ -27,7 +27,7 @@ async def standing_by_approval(
         TrialRow.hint_key == HintRow.key,
         TrialRow.model == model,
         TrialRow.prompt_version == prompt_version,
-        TrialRow.created_at > HintDecisionRow.created_at,
+        TrialRow.created_at > HintRow.status_since,
     )
     back = await connection.scalars(
         select(HintRow.id)

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.decisions import HintDecisionRow
 from ..schema.tables import HintRow
-from .hints import add_hint, set_status
+from .decisions import StatusChange, apply_change
+from .hints import add_hint
 
 
 def retired_elsewhere(model: str, prompt_version: str) -> ColumnElement[bool]:
@@ -75,7 +76,8 @@ async def add_or_bring_back(
     )
     if not new and await connection.scalar(gone) is not None:
         reason = f"It was learned again, with {about[0]}."
-        await set_status(connection, domain_id, number, status, reason)
+        change = StatusChange(number, "helps", "retired", status, reason)
+        await apply_change(connection, domain_id, change, model=about[0], prompt_version=about[1])
         await connection.execute(
             update(HintRow)
             .where(HintRow.domain_id == domain_id, HintRow.id == number)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hint_store.bringing_back import add_or_bring_back
 from re2llm.knowledge.hint_store.stats import retire_harmful
 from re2llm.operations.hints.manage import approve_hints, list_hints, show_hint
 from re2llm.operations.hints.tidy import tidy_hints
@@ -147,3 +148,35 @@ async def test_harm_is_decided_once_with_its_figures(services: Services, room: s
     assert await retired() == []
     assert (await tidied(room)).changed == []
     assert await status_of(room, hint) == "active"
+
+
+async def test_trials_that_a_person_has_seen_before_approving_do_not_undo_it(
+    services: Services, room: str
+) -> None:
+    [hint] = await stored(services, room, HINT)
+    await tried(services, room, HINT, HARMFUL[:TRIED])
+    assert [one.verdict for one in (await tidied(room)).changed] == ["harms"]
+    await tried(services, room, HINT, HARMFUL)  # somebody tries the retired hint on more
+    await approve_hints(Context(domain=room), [hint])
+    assert (await tidied(room)).changed == []
+
+
+async def test_nobody_has_approved_what_another_model_has_learned(
+    services: Services, room: str
+) -> None:
+    [hint] = await stored(services, room, HINT)
+    await tried(services, room, HINT, HARMFUL)
+    assert [one.verdict for one in (await tidied(room)).changed] == ["harms"]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, room)
+        back = await add_or_bring_back(
+            connection,
+            found.id,
+            HINT,
+            services.embedder.encode([HINT])[0],
+            provenance={"source": "reflection"},
+            status="active",
+            about=("other", "-"),
+        )
+    assert (back, await status_of(room, hint)) == (hint, "active")
+    assert [one.verdict for one in (await tidied(room)).changed] == ["harms"]
