@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...knowledge.hint_store.stats import BEYOND_DOUBT
+from ...knowledge.hint_store.stats import BEYOND_DOUBT, ENOUGH, loses
 from ...records import counted
 
 CLEAR_HARM_AFTER = 12
@@ -94,6 +94,8 @@ def settled(gains: Sequence[float], few: int, harm_after: int = CLEAR_HARM_AFTER
     if tried not in {harm_after, _NO_GAIN_AFTER, few}:
         return False
     stats = verification(gains)
+    if harm_after >= ENOUGH and tried != few and stats.high < 0:  # else it would stay in use
+        return loses(tried, stats.mean, (stats.high - stats.mean) / BEYOND_DOUBT)
     return (
         (tried == harm_after and stats.high <= 0)
         or (tried == _NO_GAIN_AFTER and stats.mean <= 0)

@@ -17,7 +17,7 @@ from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hints, set_status
-from re2llm.knowledge.hint_store.stats import refresh_stats
+from re2llm.knowledge.hint_store.stats import BEYOND_DOUBT, ENOUGH, loses, refresh_stats
 from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.hints.manage import approve_hints, retire_hints, show_hint
@@ -538,6 +538,18 @@ def test_trials_end_at_the_counts_at_which_a_hint_is_decided(
     gains: list[float], few: int, *, settled: bool
 ) -> None:
     assert verification.settled(gains, few) is settled
+
+
+@pytest.mark.parametrize(("losses", "settled"), [(8, False), (25, True)])
+def test_trials_of_a_hint_in_use_go_on_until_its_harm_retires_it(
+    losses: int, *, settled: bool
+) -> None:
+    gains = [-0.2] * losses + [0.0] * (ENOUGH - losses)
+    found = verification.verification(gains)
+    assert found.high < 0
+    assert verification.settled(gains, 96, ENOUGH) is settled
+    margin = (found.high - found.mean) / BEYOND_DOUBT
+    assert loses(ENOUGH, found.mean, margin) is settled
 
 
 # What is kept
