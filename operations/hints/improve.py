@@ -178,7 +178,8 @@ class _Improver:
                 return True
         numbers = [parent.hint.id for parent in parents]
         self._failed.update(numbers)
-        if "surplus" not in outcomes:  # else it is better, once there is room
+        judged = outcomes - {"nothing"}  # an author that writes no hint may have been cut off
+        if judged and "surplus" not in judged:  # else it is better, once there is room
             async with in_domain(options, None, write=True) as (connection, domain):
                 await store_failed_attempt(
                     connection, domain.id, numbers, len(sessions), self._about

@@ -134,7 +134,8 @@ async def attempted(room: str, attempts: int = 1, **options: Any) -> list[frozen
 async def test_what_failed_is_not_attempted_again(
     services: Services, room: str, script: Script
 ) -> None:
-    name, _ = script(lambda _: json.dumps({"hints": []}))
+    known = json.dumps({"hints": [{"text": FIRST}]})
+    name, _ = script(lambda _: known)
     joined, *mended = [(await attempted(room, reflect_model=name))[0] for _ in range(3)]
     assert len(joined) == 2
     assert {joined, *mended} == {joined, *(frozenset([one]) for one in joined)}
@@ -147,7 +148,7 @@ async def test_what_failed_is_not_attempted_again(
         [[third], *([*one, third] for one in mended)], key=list
     )
     # It failed with this model as the author, and with so few sessions.
-    other, _ = script(lambda _: json.dumps({"hints": []}))
+    other, _ = script(lambda _: known)
     assert await attempted(room, reflect_model=other) == [new[0]]
     async with services.engine.begin() as connection:
         await connection.execute(
@@ -158,6 +159,13 @@ async def test_what_failed_is_not_attempted_again(
             {"a": name},
         )
     assert await attempted(room, reflect_model=name) == [new[0]]
+
+
+async def test_an_author_that_wrote_nothing_is_asked_again(room: str, script: Script) -> None:
+    name, _ = script(lambda _: '{"hints": [{"te')  # cut off, for a time
+    first = await attempted(room, 3, reflect_model=name)
+    assert len(first) == 3
+    assert await attempted(room, 3, reflect_model=name) == first
 
 
 async def test_a_child_that_another_model_has_retired_comes_back(
