@@ -72,7 +72,8 @@ class TableReader:
             remedy = "Name the table of `items`, or leave out `id`."
             raise InputError("id", "Only a table of items has one.", remedy)
         given = {name: getattr(options, name) for name in ("user", "item", "time")}
-        alone = "" if self._items else "For items alone, name the column of the `title`."
+        lacking = "title" if not options.title and usual_columns("id", self._all) else "id"
+        alone = "" if self._items else f"For items alone, name the column of the `{lacking}`."
         self._columns = choose_columns(path, self._all, given, optional=("time",), other=alone)
         self._chosen = usual_columns("item", [] if options.item else self._all)
         self._ids: list[str] = []

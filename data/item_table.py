@@ -64,7 +64,8 @@ def holds_items_alone(path: Path, options: TableOptions) -> bool:
     """Return whether a table holds items, not who chose them.
 
     So it is if the user names the column of the id, or that of the title and no user's has a usual
-    name. Else the first rows must be of different items, and a title named, or with a usual name.
+    name. Else the first rows must be of different items, and a title named, or with a usual name;
+    beside users, an `id` may count the rows, so a column of items tells first.
     """
     if options.items or options.user or options.item or options.time or options.by_user:
         return False
@@ -74,7 +75,7 @@ def holds_items_alone(path: Path, options: TableOptions) -> bool:
     logged = usual_column("user", there) is not None
     if options.title is None and (logged or usual_column("title", there) is None):
         return False
-    id_ = usual_column("id", there)
+    id_ = (usual_column("item", there) if logged else None) or usual_column("id", there)
     if id_ is None or (options.title and not logged):
         return not logged
     first = islice(read_rows(path, ReadReport(), [id_]), _FIRST_ROWS)

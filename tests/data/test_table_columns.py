@@ -155,6 +155,36 @@ def test_of_a_table_with_users_and_a_named_title_the_rows_decide(tmp_path: Path)
     assert ([item.title for item in found], sessions) == (["A", "B"], [])
 
 
+def test_a_number_of_the_rows_makes_no_items_of_a_log(tmp_path: Path) -> None:
+    rows = [f"{n},u{n // 4},{n % 4},Tea {n % 4},{START + n}" for n in range(12)]
+    for names in ("id,user,product_id,label,time", "id,customer,sku,label,time"):
+        log = table(tmp_path / "log.csv", names, *rows)
+        found, sessions, _ = loaded(log, title="label")
+        assert [item.title for item in found] == [f"Tea {n}" for n in range(4)]
+        assert len(sessions) == 3
+    log = table(tmp_path / "items.csv", "id,sku,label,seller,user", "1,a,A,x,y", "2,b,B,x,y")
+    assert loaded(log, title="label")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "lacking"),
+    [
+        ("code,label,customer", {"title": "label"}, "id"),
+        ("code,title,customer", {}, "id"),
+        ("code,label,customer", {}, "id"),
+        ("id,label,customer", {}, "title"),
+    ],
+)
+def test_the_remedy_for_items_alone_names_what_is_missing(
+    tmp_path: Path, names: str, options: Any, lacking: str
+) -> None:
+    items = table(tmp_path / "items.csv", names, "1,A,x", "2,B,y")
+    with pytest.raises(InputError, match=rf"For items alone, name the column of the `{lacking}`"):
+        open_reader("table", items, TableOptions(**options))
+    named = {"id": names.split(",")[0], "title": names.split(",")[1]}
+    assert len(loaded(items, **named)[0]) == 2
+
+
 def test_an_id_needs_a_table_of_items(tmp_path: Path) -> None:
     log = bought(tmp_path, "title", lambda *_: "x")
     with pytest.raises(InputError, match=r"^id: Only a table of items has one"):
