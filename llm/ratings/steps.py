@@ -21,15 +21,28 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 """A step's name as a title, where a model writes no tags."""
+_OPENING = (
+    r"(?:so|thus|hence|therefore|overall|finally|in\s(?:summary|conclusion|short|total|the\send)"
+    r"|(?:based\son|given|considering|taking)\s[^\n,.:;]{1,60}),?\s"
+)
 _ENDS = re.compile(
     rf"{_HEADING.pattern}|<|\b(?:match|rate)\b[*_]{{0,3}}\s?[:=]|\bI\b"
-    r"|\b(?:predicted|expected|estimated|final|my)[\s_-]|\n[^\w\n-]{0,9}(?:\d{1,2}[.):])?[^\w\n]{0,9}"
-    r"(?:(?:so|thus|hence|therefore|overall),?\s)?(?:the\s)?"
-    r"(?:match|rat(?:e|ing)|score|prediction|answer)\b"
+    r"|\b(?:predicted|expected|estimated|final|my)[\s_:-]|\n[^\w\n]{0,9}step\s\d"
+    r"|\n[^\w\n-]{0,9}(?:\d{1,2}(?:[.):]|\s[–—-]))?[^\w\n]{0,9}"
+    rf"(?:{_OPENING})?(?:(?:the|a|this)\s)?(?:(?:user|item|movie|film|book|game|product)(?:'s)?\s)?"
+    r"(?:match|rat(?:e|ing)|score|prediction|answer|conclusion|verdict|result)\b"
+    r"|\b(?:would|will|may|might|should|could)\s(?:\w{1,12}\s){0,2}(?:rate|give|score)\b"
+    r"[^\n.;|\d]{0,60}\d"
     r"|(?<=[.;|!?]\s)[*_]{0,3}(?:rating|score|prediction)\b[^\n]{0,20}\Z",
     re.IGNORECASE,
 )
 """Where the text under such a title ends; a sentence that gives a rating may be the last of all."""
+_LISTED = re.compile(
+    r"\A\W{0,9}(?:[-•*]|\d{1,2}[.)])\s|\b(?:gave|rated|was|were|past|previous|earlier|average)\b",
+    re.IGNORECASE,
+)
+"""An entry of a list, or what tells of the past: a prediction is neither."""
+_RATES = re.compile(r"(?:rating|score|stars)\b[^\n]{0,30}\d", re.IGNORECASE)
 _MARKER = re.compile(
     r"(?:\A|(?<=\n))(?P<indent>[ \t]{0,20})[^\w\n]{0,9}(?P<number>\d{1,2})"
     r"\s?[.):|–—-](?!\d)(?=(?P<name>[^\w\n]{0,9}(?:the\s)?(?:analy[sz]|(?:user|item|match)"
@@ -78,8 +91,24 @@ def _without_titled(text: str) -> str:
         if title.end() > at:
             kept.append(text[at : title.end()])
             end = _ENDS.search(text, title.end() - title[0].endswith("\n"))
-            at = end.start() if end else len(text)
+            of_item = "item" in title[0].lower()
+            at = end.start() if end else _closing(text, title.end()) if of_item else len(text)
     return "".join([*kept, text[at:]])
+
+
+def _closing(text: str, start: int) -> int:
+    """Return where the last line behind the last step's title begins, if it may be the answer's.
+
+    The first line is the step's own, and one of a list of ratings is quoted.
+
+    Args:
+        start: Where the title ends.
+    """
+    above, _, last = text[start:].strip().rpartition("\n")
+    above = above.rstrip()
+    before = above.rpartition("\n")[2]
+    quoted = not above or above.endswith(":") or _RATES.search(before) or _LISTED.search(last)
+    return len(text) if quoted else text.rindex(last)
 
 
 def without_markers(text: str) -> tuple[str, bool]:

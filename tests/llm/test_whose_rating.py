@@ -272,3 +272,58 @@ def test_the_first_of_several_subjects_is_no_prediction(behind: str) -> None:
 )
 def test_an_answer_with_titles_in_one_line_is_read(text: str) -> None:
     assert rating(text.format(4)) == 4
+
+
+TITLED = [
+    "User analysis: Likes 4 films.\nItem analysis: An action film of 1999.\n",
+    "### Step 1: Analyze User\nLikes action.\n\n### Step 2: Analyze Item\nAn action film.\n\n",
+    "1. **Analyze user**: The user gave Dune a rating of 5.\n2. **Analyze item**: New.\n",
+    "**Analyze User**\nPast ratings: Dune (rating: 5)\n\n**Analyze Item**\nA film.\n\n",
+]
+ENDINGS = [
+    "### Step 3: Match\nGood.\n\n### Step 4: Rate\n{}",
+    "**Step 3: Fit**\nGood.\n\n**Step 4: Rating: {}**",
+    "**Step 4: Rate**\n**{}**",
+    "User rating: {}",
+    "Movie rating: {}",
+    "This item's score: {}",
+    "The user would rate this {}",
+    "They will probably give it a rating of {}.",
+    "In summary, the rating is {}.",
+    "Based on this, the rating would be {}. They will love it.",
+    "Given all this, a score of {}.",
+    "To sum up, the rating is {}.",
+    "The most likely rating is {}.",
+    "Recommended rating: {}",
+    "Bewertung: {}",
+    "**Verdict:** rating of {}",
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("titled", TITLED)
+def test_an_answer_below_titled_steps_is_read(titled: str, ending: str) -> None:
+    for number in ("4", "4.5"):
+        assert rating(titled + ending.format(number)) == float(number)
+        assert rating(f"{titled}\n{ending.format(number)}\n") == float(number)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "- Dune, Rating: 5",
+        "* Dune, Rating: 5",
+        "1. Dune, Rating: 5",
+        "Past ratings:\nDune, Rating: 5",
+    ]
+    + [
+        "Dune, Rating: 5\nEmma, Rating: 5",
+        "The user gave Dune a rating of 5.",
+        "It was a score of 5",
+    ],
+)
+@pytest.mark.parametrize("titled", TITLED)
+def test_a_last_line_that_is_quoted_there_is_no_answer(titled: str, quote: str) -> None:
+    assert rating(titled + quote) is None
+    assert rating(f"{titled}\n{quote}\n") is None
+    assert rating(f"{titled}{quote}\n\nThe rating is 3.") == 3
