@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from ..records import is_number
 from .malformed import RowError, shown
-from .word_dates import date_in_words, day_in_words, without_half
+from .word_dates import UnknownZoneError, date_in_words, day_in_words, without_half
 
 _DASHED = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
 _ZONE = re.compile(r"(?<=[\dZ])\[[\w/+-]{1,40}\]$")
@@ -39,7 +39,11 @@ def seconds(value: object, name: str) -> float:
     given = value
     if isinstance(value, str):
         text = _COMMA.sub(r"\1.\2", value.strip())
-        value = (_number(text) if _NUMBER.fullmatch(text) else _date(text)) if text else None
+        try:
+            value = (_number(text) if _NUMBER.fullmatch(text) else _date(text)) if text else None
+        except UnknownZoneError as error:
+            problem = f"has a zone that is not known: {error}; write its offset, such as +05:30"
+            raise RowError(f"{name} {shown(given)} {problem}") from error
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, date):

@@ -18,12 +18,16 @@ _HOURS: Mapping[str, int] = MappingProxyType(
         for ahead, names in (
             *((0, "z ut utc gmt wet"), (1, "cet mez west"), (2, "cest mesz eet"), (3, "eest msk")),
             *((9, "jst kst"), (-3, "adt"), (-4, "ast edt"), (-5, "est cdt"), (-6, "cst mdt")),
-            *((-7, "mst pdt"), (-8, "pst")),
+            *((-7, "mst pdt"), (-8, "pst akdt"), (-9, "akst"), (-10, "hst"), (8, "hkt sgt")),
+            *((10, "aest"), (11, "aedt"), (12, "nzst"), (13, "nzdt")),
         )
         for name in names.split()
     }
 )
 """How far zones are ahead of UTC; names that several zones have are not read, but for email's."""
+_ZONE = re.compile(r"[A-Z]{3,5}|[CEMP]T")
+"""What looks like the name of a zone."""
+_BRACKETED = re.compile(r"\((\w{1,5})\)")
 
 _HALF = re.compile(
     r"(?<![\d:.])(\d{1,2})([:.]\d\d(?:[:.]\d\d(?:[.,]\d{1,9})?)?)?\s?([ap])\.?m\b\.?", re.IGNORECASE
@@ -40,6 +44,10 @@ _DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
 _YEAR = re.compile(r"\d{4}")
 _CENTURY = 69
 """Years of two digits from here on are those of the last century, as in emails."""
+
+
+class UnknownZoneError(ValueError):
+    """A date has a zone that is not known; the message is its name."""
 
 
 def on_24_hours(hour: int, half: str | None) -> int | None:
@@ -85,14 +93,17 @@ def date_in_words(text: str) -> datetime | None:
     """Read a date whose month is named: `Wed, 31 Jan 2024 10:00:00 GMT`; else return `None`.
 
     A date without a zone is UTC. What holds a word that means nothing here is not read: it may
-    move the hour.
+    move the hour. An offset counts without the name of its zone.
 
     Args:
         text: On a clock of 24 hours.
+
+    Raises:
+        UnknownZoneError: It is a date with a zone that is not known, and no offset.
     """
     text = _TIED.sub(r"\1 ", text)
     clock = _CLOCK.search(text)
-    zone: tzinfo = UTC
+    zone: tzinfo | None = None
     rest = text
     hour = minute = second = micros = 0
     if clock:
@@ -106,21 +117,32 @@ def date_in_words(text: str) -> datetime | None:
             if ahead >= timedelta(days=1):
                 return None
             zone = timezone(-ahead if offset[1] == "-" else ahead)
-        rest = f"{text[: clock.start()]} {after}"
+        rest = _BRACKETED.sub(r"\1", f"{text[: clock.start()]} {after}")
     words = [word for word in _BETWEEN.split(rest) if word and word.casefold() != "at"]
-    zones = [word for word in words if word.casefold() in _HOURS] if clock else []
-    if len(zones) > 1 or (zones and zone is not UTC):
+    zones = list(filter(_is_zone, words)) if clock else []
+    day = _day_of([word for word in words if word not in zones])
+    if day is None or len(zones) > 1:
         return None
-    if zones:
-        words.remove(zones[0])
-        zone = timezone(timedelta(hours=_HOURS[zones[0].casefold()]))
-    day = _day_of(words)
-    if day is None:
-        return None
+    for name in zones:
+        hours = _HOURS.get(name.casefold())
+        if hours is None and zone is None:
+            raise UnknownZoneError(name)
+        told = zone if hours is None else timezone(timedelta(hours=hours))
+        if zone not in (None, told):
+            return None
+        zone = told
     try:
-        return datetime(*day, hour, minute, second, micros, tzinfo=zone)
+        return datetime(*day, hour, minute, second, micros, tzinfo=zone or UTC)
     except ValueError:
         return None
+
+
+def _is_zone(word: str) -> bool:
+    """Return whether a word of a date is the name of a zone, known or not."""
+    if word.casefold() in _HOURS:
+        return True
+    named = _place(word, (*_MONTHS, *_WEEKDAYS)) is not None
+    return not named and _ZONE.fullmatch(word) is not None
 
 
 def _day_of(words: Sequence[str]) -> tuple[int, int, int] | None:

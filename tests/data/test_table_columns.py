@@ -181,8 +181,8 @@ def test_the_remedy_for_items_alone_names_what_is_missing(
     items = table(tmp_path / "items.csv", names, "1,A,x", "2,B,y")
     with pytest.raises(InputError, match=rf"For items alone, name the column of the `{lacking}`"):
         open_reader("table", items, TableOptions(**options))
-    named = {"id": names.split(",")[0], "title": names.split(",")[1]}
-    assert len(loaded(items, **named)[0]) == 2
+    id_, title, _ = names.split(",")
+    assert len(loaded(items, id=id_, title=title)[0]) == 2
 
 
 def test_an_id_needs_a_table_of_items(tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_every_way_to_write_a_moment_is_the_same_moment(value: object) -> None:
         *("Mon May 04 11:10:55 -0700 2020", "Mon May  4 18:10:55 2020"),
         *("Mon May  4 18:10:55 UTC 2020", "Mon May 04 20:10:55 CEST 2020"),
         *("Mon, 04 May 2020 18:10:55 GMT", "Mon, 04 May 20 13:10:55 CDT", "18:10:55 4 May 2020"),
+        *("Tue May 05 04:10:55 AEST 2020", "Tue May 05 05:10:55 AEDT 2020"),
+        *(
+            "Mon May 4 2020 18:10:55 (UTC)",
+            "2020-05-04 18:10:55 (GMT)",
+            "4 May 2020 20:10:55 (CEST)",
+        ),
+        *("Mon May 04 23:40:55 +0530 IST 2020", "2020-05-04 23:40:55 +05:30 IST"),
+        *("MON, 04 MAY 2020 18:10:55 UTC", "2020-05-04 13:10:55 -0500 CDT"),
         *("2020-05-04 13:10:55 -0500", "2020-05-04 13:10:55 CDT", "04/May/2020:13:10:55 -0500"),
     ],
 )
@@ -74,7 +82,7 @@ def test_halves_of_the_day_count(written: str, hour: int) -> None:
     "written",
     [
         *("5 Jan 2024 22:00 PM", "5 Jan 2024 0:30 AM", "2024-01-05 13:00 PM"),
-        *("5 Jan 2024 10:00 uhr", "5 Jan 2024 10:00 IST", "5 Jan 2024 10:00 (evening)"),
+        *("5 Jan 2024 10:00 uhr", "5 Jan 2024 10:00 -0500 CEST", "5 Jan 2024 10:00 (evening)"),
         *("5 Jan 2024 10:00 11:00", "5 Jan Feb 2024 10:00", "5 6 7 Jan 2024", "Jan 2024"),
         *("5 Jan 2024 25:00", "31 Feb 2024 10:00", "5 Jan 2024 10:00 +9900"),
         *("5 Jan 2024 10:00 EST -0500", "2024-01-05 10:00 soon", "5 Jan 2024 10:00 PM PM"),
@@ -83,6 +91,21 @@ def test_halves_of_the_day_count(written: str, hour: int) -> None:
 def test_a_word_that_means_nothing_in_a_date_refuses_it(written: str) -> None:
     with pytest.raises(RowError, match="year first"):
         seconds(written, "time")
+
+
+@pytest.mark.parametrize("zone", ["IST", "BST", "ET", "(IST)"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("Fri Jan 05 10:00:00 {} 2024", "5 Jan 2024 10:00 PM {}", "2024-01-05 10:00:00 {}"),
+        "SUN, 05 MAY 2024 10:00 {}",
+    ],
+)
+def test_a_zone_that_is_not_known_is_told(form: str, zone: str) -> None:
+    name = zone.strip("()")
+    with pytest.raises(RowError, match=rf"zone that is not known: {name}; write its offset, such"):
+        seconds(form.format(zone), "time")
+    assert seconds(form.format("+05:30"), "time") == seconds(form.format("Z"), "time") - 19_800
 
 
 @pytest.mark.parametrize(
