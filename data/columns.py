@@ -28,6 +28,8 @@ _USUAL: Mapping[str, Sequence[str]] = {
         *("booktitle", "trackname", "description"),
     ),
 }
+_NEARLY = 0.75
+"""Of the rows that hold a column: so many may lack a more usual one, such as a title."""
 _TYPE = re.compile(r":(?:token|float)(?:_seq)?$")
 _LISTS = (":token_seq", ":float_seq")
 
@@ -84,6 +86,23 @@ def usual_columns(role: str, there: Sequence[str]) -> list[str]:
     """Return the columns with a usual name for a role, the most usual first."""
     by_form = {_form(name): name for name in reversed(there)}
     return [by_form[form] for form in _USUAL[role] if form in by_form]
+
+
+def rarer_columns(held: Mapping[str, int]) -> set[str]:
+    """Return the columns that fewer rows hold than another one with a usual name for the role.
+
+    One that nearly as many rows hold is no rarer: of such columns the most usual name decides.
+
+    Args:
+        held: For each column of a table, how many rows hold a value.
+    """
+    rarer, common = set[str](), set[str]()
+    for role in _USUAL:
+        usual = usual_columns(role, list(held))
+        most = max((held[name] for name in usual), default=0)
+        for name in usual:
+            (common if held[name] >= _NEARLY * most else rarer).add(name)
+    return rarer - common
 
 
 def counterparts(

@@ -6,10 +6,12 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from itertools import dropwhile, islice
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 
 from ..errors import InputError
+from .cells import NO_FACT, NOTHING
+from .columns import rarer_columns
 from .files import read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
@@ -20,8 +22,8 @@ _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _FIRST_ROWS = 1_000
 """Of JSON Lines, in which the columns are looked for."""
-_USUALLY = 0.1
-"""In so many of them a column is: one that is rarer is not what all rows are about."""
+_USUALLY = 0.5
+"""So many of them hold a column: one that is rarer is not what all rows are about."""
 _MOST_COLUMNS = 10_000
 _REMEDY = "The first line must name each column, and no two alike."
 
@@ -51,8 +53,8 @@ def read_rows(
 def column_names(path: Path, named: Iterable[str | None] = ()) -> list[str]:
     """Return the names of a table's columns.
 
-    Of JSON Lines, these are the keys of the first row, those that a tenth of the first rows has,
-    and those that are named and that any row has.
+    Of JSON Lines, these are the keys of the first row, those that half of the first rows have, and
+    those that are named and that any row has; but no usual name that is rarer than another of it.
 
     Args:
         named: By the user; `None` is left out.
@@ -69,6 +71,15 @@ def column_names(path: Path, named: Iterable[str | None] = ()) -> list[str]:
     return [name for name in _header(path)[0] if name]
 
 
+def no_fact_in(path: Path) -> Collection[str]:
+    """Return the texts that stand for no fact in a table; `NA` does so in CSV alone.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    return NOTHING if is_parquet(path) or _is_json(path) else NO_FACT
+
+
 def _json_keys(path: Path, named: Collection[str]) -> list[str]:
     report = ReadReport()
     rows = (row for _, row in _json_rows(path, report))
@@ -76,11 +87,16 @@ def _json_keys(path: Path, named: Collection[str]) -> list[str]:
     if first is None:
         report.raise_if_malformed()
         return []
-    held, read = Counter(list(first)), 1
-    for row in islice(rows, _FIRST_ROWS - 1):
-        held.update(list(row))
+    held, read = Counter[str](), 0
+    for row in chain([first], islice(rows, _FIRST_ROWS - 1)):
+        held.update({key: int(value is not None) for key, value in row.items()})
         read += 1
-    keys = [key for key, n in held.items() if key in first or key in named or n >= read * _USUALLY]
+    rarer = rarer_columns(held)
+    keys = [
+        key
+        for key, n in held.items()
+        if key in named or (key not in rarer and (key in first or n >= read * _USUALLY))
+    ]
     sought = [name for name in named if name not in held]
     while sought and (row := next(rows, None)) is not None:
         keys += [name for name in sought if name in row]

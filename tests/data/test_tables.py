@@ -619,3 +619,49 @@ def test_a_key_that_few_rows_of_json_have_is_no_column_of_all(tmp_path: Path) ->
     assert report.malformed == 0
     with pytest.raises(InputError, match=r"Its columns are user, item, date\.$"):
         TableReader(tmp_path / "log", TableOptions(user="who"))
+
+
+OPTIONAL = [(8, 4), (8, 2), (3, 0), (40, 1)]
+
+
+@pytest.mark.parametrize(("every", "at"), OPTIONAL)
+def test_an_optional_key_of_json_takes_no_usual_column_from_its_place(
+    tmp_path: Path, every: int, at: int
+) -> None:
+    """Whether or not the first row has it, and if all have it but mostly without a value."""
+    log = [{"customer": "ann", "item_id": f"t{n}", "date": START + n} for n in range(60)]
+    items = [{"id": f"t{n}", "name": f"Tea {n}"} for n in range(60)]
+    for kind in ("lacking", "null"):
+        for n, (row, item) in enumerate(zip(log, items, strict=True)):
+            if n % every == at:
+                row |= {"user_id": "x", "timestamp": 5}
+                item["title"] = "Dr."
+            elif kind == "null":
+                row |= {"user_id": None, "timestamp": None}
+                item["title"] = None
+        options = TableOptions(items=jsonl(tmp_path / "items", items))
+        reader, report = TableReader(jsonl(tmp_path / "log", log), options), ReadReport()
+        assert [item.title for item in reader.items(report)] == [f"Tea {n}" for n in range(60)]
+        assert [session.target for session in reader.sessions(report)] == ["t59"]
+        assert report.malformed == 0
+        named = TableReader(tmp_path / "log", TableOptions(items=tmp_path / "items", title="title"))
+        assert {item.title for item in named.items(ReadReport())} == {"Dr."}
+
+
+@pytest.mark.parametrize("lacking", [5, 10])
+def test_a_usual_name_that_most_rows_have_stays_the_first_choice(
+    tmp_path: Path, lacking: int
+) -> None:
+    items: list[dict[str, Any]] = [
+        {"id": f"t{n}", "description": "Tea", "title": f"Tea {n}"} for n in range(60)
+    ]
+    for row in items[::lacking]:
+        del row["title"]
+    reader = TableReader(
+        jsonl(tmp_path / "log", [{"user": "ann", "item": "t1"}]),
+        TableOptions(items=jsonl(tmp_path / "items", items)),
+    )
+    report = ReadReport()
+    kept = [f"Tea {n}" for n in range(60) if n % lacking]
+    assert [item.title for item in reader.items(report)] == kept
+    assert report.malformed == 60 - len(kept)
