@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Collection
 from typing import Any, cast
 
 NOTHING = frozenset(
@@ -15,7 +16,10 @@ NOTHING = frozenset(
 )
 """What programs write for a value that is not there; databases dump it as `\\N`."""
 NO_FACT = NOTHING | {"NA"}
-"""What stands for no fact, user or time: R writes `NA`, which may be an item's id or title."""
+"""What stands for no fact, user or time: R writes `NA`, which may be an item's id or title.
+
+In a format that has gaps of its own, `NA` may be a fact, too, such as Namibia or North America.
+"""
 _LONGEST_LITERAL = 10_000
 """Characters of a list of Python that is read: its parser takes a hundred times the memory."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
@@ -28,10 +32,15 @@ def is_given(cell: object) -> bool:
     return cell is not None and not (isinstance(cell, str) and cell.strip() in {"", *NO_FACT})
 
 
-def cell_value(text: str) -> object:
-    """Return a cell as JSON would hold it: numbers as such, `a|b` and `["a", "b"]` as lists."""
+def cell_value(text: str, nothing: Collection[str] = NO_FACT) -> object:
+    """Return a cell as JSON would hold it: numbers as such, `a|b` and `["a", "b"]` as lists.
+
+    Args:
+        text: Of the cell.
+        nothing: Texts that stand for no fact.
+    """
     text = text.strip()
-    if text in NO_FACT:
+    if text in nothing:
         return None
     if _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)

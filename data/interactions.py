@@ -26,7 +26,7 @@ from .log_items import items_of_log, title_column
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
 from .row_order import RowOrder
 from .spelling import Spelling
-from .table_rows import Row, column_names, read_rows
+from .table_rows import Row, column_names, no_fact_in, read_rows
 from .time_columns import TimeColumns
 
 _LISTED = 10
@@ -126,8 +126,10 @@ class TableReader:
         listed = ", ".join(f"{role} = {name}" for role, name in columns.items())
         told = f"{self._items}: {listed}, and all other columns are attributes"
         report.remarks.append(f"{self._taken()}; {told}")
-        rows = read_rows(self._items, report)
-        yield from parse_items(self._items, report, rows, lambda row: item_of(row, **columns))
+        rows, nothing = read_rows(self._items, report), no_fact_in(self._items)
+        yield from parse_items(
+            self._items, report, rows, lambda row: item_of(row, nothing=nothing, **columns)
+        )
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..records import Item
 from .attributes import read_attributes
-from .cells import NOTHING, cell_value
+from .cells import NO_FACT, NOTHING, cell_value
 from .columns import plain_name, words_of
 from .json_rows import as_id, as_text
 from .malformed import RowError, shown
@@ -17,19 +17,26 @@ from .table_rows import Row
 from .titles import clean_title
 
 
-def item_of(row: Row, *, id: str, title: str) -> tuple[Item, list[str]]:  # noqa: A002  # a role
+def item_of(
+    row: Row,
+    *,
+    id: str,  # noqa: A002  # a role
+    title: str,
+    nothing: Collection[str] = NO_FACT,
+) -> tuple[Item, list[str]]:
     """Return the item of a row, and the names of attributes that cannot be kept.
 
     Args:
         row: From a table of items.
         id: The column of the id.
         title: The column of the title. All others are attributes.
+        nothing: Texts that stand for no attribute.
 
     Raises:
         RowError: It has no id or no title.
     """
     facts = {
-        plain_name(name): _fact(words_of(name, value))
+        plain_name(name): _fact(words_of(name, value), nothing)
         for name, value in row.items()
         if name not in {id, title}
     }
@@ -67,10 +74,10 @@ def key_of(value: object, name: str, nothing: Collection[str] = NOTHING) -> str:
     return as_id(value, name).strip()
 
 
-def _fact(value: object) -> object:
+def _fact(value: object, nothing: Collection[str]) -> object:
     """Return a cell as JSON would hold it."""
     if isinstance(value, str):
-        return cell_value(value)
+        return cell_value(value, nothing)
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -14,7 +14,7 @@ from .id_columns import own_column
 from .interactions import TableOptions, check_table
 from .item_rows import item_of
 from .malformed import ReadReport, parse_items
-from .table_rows import column_names, read_rows
+from .table_rows import column_names, no_fact_in, read_rows
 
 _FIRST_ROWS = 1_000
 """Of a table; an item that is in them twice was chosen twice."""
@@ -49,8 +49,10 @@ class ItemTableReader:
             f"{self._path}: {taken}, and all other columns are attributes; "
             "nothing says who chose them, so there are no sessions"
         )
-        rows = read_rows(self._path, report)
-        yield from parse_items(self._path, report, rows, lambda row: item_of(row, **columns))
+        rows, nothing = read_rows(self._path, report), no_fact_in(self._path)
+        yield from parse_items(
+            self._path, report, rows, lambda row: item_of(row, nothing=nothing, **columns)
+        )
 
     def sessions(
         self, report: ReadReport, known: Container[str] | None = None

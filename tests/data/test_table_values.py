@@ -1,6 +1,7 @@
 """What the cells of a user's own tables say: nothing, parts of a moment, and types of programs."""
 
 import importlib
+import json
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,23 @@ def test_a_gap_is_no_fact(tmp_path: Path, gap: str) -> None:
     items = table(tmp_path / "items.tsv", "id\ttitle\tgenre\tyear", f"1\tA\t{gap}\t{gap}")
     (item,), _, _ = loaded(items)
     assert item == Item("1", "A")
+
+
+@pytest.mark.parametrize("end", ["jsonl", "parquet", "json"])
+def test_na_is_a_fact_where_gaps_are_told_otherwise(tmp_path: Path, end: str) -> None:
+    rows = [
+        {"id": n, "title": "T", "region": region} for n, region in enumerate(("NA", "EU", None))
+    ]
+    file = tmp_path / f"items.{end}"
+    if end == "parquet":
+        arrow = pytest.importorskip("pyarrow")
+        write = importlib.import_module("pyarrow.parquet").write_table
+        write(arrow.Table.from_pylist(rows), file)
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log = table(tmp_path / "log.csv", "user,item,time", f"u,0,{START}")
+    for found in (loaded(file)[0], loaded(log, items=file)[0]):
+        assert [item.attributes for item in found] == [{"region": "NA"}, {"region": "EU"}, {}]
 
 
 def test_na_may_be_an_id_and_a_title(tmp_path: Path) -> None:
