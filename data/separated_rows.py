@@ -26,6 +26,7 @@ _READ_AGAIN = 10
 _SWALLOWS = "has lines in quotes that look like rows of their own: the quote may be a mistake"
 _ESCAPED = re.compile(r"\\([\"\\])")
 """How databases write a quote within quotes, where CSV doubles it."""
+_CLOSED = re.compile(r'"[^"]+"')
 
 csv.field_size_limit(LONGEST_LINE)
 
@@ -150,7 +151,27 @@ def _is_row(used: Sequence[Line], cells: list[str], delimiter: str, width: int) 
     if len(used) == 1 or delimiter not in _UNQUOTED:
         return True
     full = _full(used, delimiter, width)
-    return not (full[-1] and any(full[:-1]))
+    return not (full[-1] and any(full[:-1])) or _is_text(used, full, delimiter)
+
+
+def _is_text(used: Sequence[Line], full: Sequence[bool], delimiter: str) -> bool:
+    """Return whether lines with all columns are a cell's text: the row tells how rows are written.
+
+    So it is if the row quotes other cells, too, or begins with an id where none of the lines does.
+    """
+    cells = used[0][1].split(delimiter)
+    if any(_CLOSED.fullmatch(cell) for cell in cells):
+        return True
+    texts = [line for (_, line), rows in zip(used, full, strict=True) if rows][full[0] :]
+    return _begins_with_id(used[0][1], delimiter) and not any(
+        _begins_with_id(line, delimiter) for line in texts
+    )
+
+
+def _begins_with_id(line: str, delimiter: str) -> bool:
+    """Return whether the first cell is one word that holds a number."""
+    cell = line.partition(delimiter)[0].split()
+    return len(cell) == 1 and any(map(str.isdigit, cell[0]))
 
 
 def _full(used: Sequence[Line], delimiter: str, width: int) -> list[bool]:

@@ -43,6 +43,39 @@ def test_a_quote_in_an_unquoted_table_is_part_of_its_title(
     assert report.malformed == 0
 
 
+@pytest.mark.parametrize("delimiter", ["\t", "|"])
+@pytest.mark.parametrize("ids", ["{}", "t{}", "B00{}X"])
+def test_so_is_one_in_the_last_column(tmp_path: Path, delimiter: str, ids: str) -> None:
+    kinds = ["drama"] * 40
+    kinds[4], kinds[30] = '"Weird drama', 'Vinyl 12"'
+    rows = [f"{ids.format(n)}\tFilm {n}\t{kind}" for n, kind in enumerate(kinds)]
+    found, report = table_of(tmp_path, rows, delimiter)
+    assert [row[2] for row in found] == kinds
+    assert report.malformed == 0
+
+
+@pytest.mark.parametrize("delimiter", ["\t", "|"])
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ('7\tLamp\t"Bright.\nColours: red\tblue\tgreen"', "Bright.\nColours: red\tblue\tgreen"),
+        (
+            't7\tLamp\t"Bright.\nred\tblue\tgreen\non\tor\toff"',
+            "Bright.\nred\tblue\tgreen\non\tor\toff",
+        ),
+        ('"B7"\t"Lamp"\t"Bright.\n1\t2\t3"', "Bright.\n1\t2\t3"),
+        ('7\t"Lamp"\t"Bright.\n1\t2\t3"', "Bright.\n1\t2\t3"),
+        ('"oak"\t"Lamp"\t"Sizes:\nS\tM\tL\n\nx"', "Sizes:\nS\tM\tL\nx"),
+    ],
+)
+def test_a_quoted_text_may_have_lines_with_as_many_cells_as_rows(
+    tmp_path: Path, row: str, text: str, delimiter: str
+) -> None:
+    found, report = table_of(tmp_path, [row, "8\tFilm\tdrama"], delimiter)
+    assert [cells[2] for cells in found] == [text.replace("\t", delimiter), "drama"]
+    assert report.malformed == 0
+
+
 def test_a_short_line_with_an_open_quote_costs_itself_alone(tmp_path: Path) -> None:
     rows = [f"{n}\tFilm {n}\tdrama" for n in range(40)]
     rows[4], rows[30] = '4\t"Cut', '30\tThe Vinyl 12"\tdrama'
