@@ -217,7 +217,7 @@ async def test_a_job_with_little_money_ends_with_a_release(
     monkeypatch: pytest.MonkeyPatch,
     of: str,
 ) -> None:
-    adjust(prices={"offline": [1.0, 1.0]}, call_cache=False)
+    adjust(prices={"offline": [1.0, 1.0]}, call_cache=False, concurrency=1)
     context = Context(domain=school)
     async with services.engine.begin() as connection:
         found = await find_domain(connection, school)
