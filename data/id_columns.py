@@ -8,8 +8,8 @@ from pathlib import Path
 
 from .cells import plain_number
 from .columns import same_name
-from .item_rows import key_of
-from .malformed import ReadReport, RowError
+from .item_rows import key_in
+from .malformed import ReadReport
 from .table_rows import Row, read_rows
 
 _FIRST_ROWS = 1_000
@@ -83,8 +83,5 @@ def _keys(rows: Iterable[Row], column: str) -> set[str]:
 
 def _key(row: Row, column: str) -> str:
     """Return an id however it is spelled; empty if there is none."""
-    try:
-        key = key_of(row.get(column), column)
-    except RowError:
-        return ""
+    key = key_in(row, column)
     return plain_number(key) or key

@@ -96,13 +96,16 @@ class TableReader:
         self.session_bytes = total_bytes([path])
 
     @cached_property
-    def _roles(self) -> dict[str, str]:
-        """The columns of the interactions: their content tells which one holds the items' ids."""
+    def _matched(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The columns of the interactions and of the items; content tells which hold the ids."""
         if self._items is None:
-            return self._columns
+            return self._columns, self._item_columns
         item, id_ = matching_columns(self._interactions, self._chosen, self._items, self._ids)
-        self._item_columns["id"] = id_
-        return {**self._columns, "item": item}
+        return {**self._columns, "item": item}, {**self._item_columns, "id": id_}
+
+    @property
+    def _roles(self) -> dict[str, str]:
+        return self._matched[0]
 
     @cached_property
     def _time(self) -> TimeColumns | None:
@@ -122,7 +125,7 @@ class TableReader:
             report.remarks.append(f"{self._taken()}; {_called(title, usual)}")
             yield from items_of_log(self._interactions, item, title, report)
             return
-        columns = self._item_columns
+        columns = self._matched[1]
         listed = ", ".join(f"{role} = {name}" for role, name in columns.items())
         told = f"{self._items}: {listed}, and all other columns are attributes"
         report.remarks.append(f"{self._taken()}; {told}")

@@ -74,6 +74,14 @@ def key_of(value: object, name: str, nothing: Collection[str] = NOTHING) -> str:
     return as_id(value, name).strip()
 
 
+def key_in(row: Row, column: str) -> str:
+    """Return the id in a row, as `key_of`; empty if there is none."""
+    try:
+        return key_of(row.get(column), column)
+    except RowError:
+        return ""
+
+
 def _fact(value: object, nothing: Collection[str]) -> object:
     """Return a cell as JSON would hold it."""
     if isinstance(value, str):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..records import Item
 from .cells import plain_number
-from .item_rows import key_of, title_of
+from .item_rows import key_in, title_of
 from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
 
@@ -41,8 +41,8 @@ def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> st
         for column in columns:
             title = _title(row, column)
             if title:
-                of_items[column].see(_key(row, item), title)
-                of_users[column].see(_key(row, user), title)
+                of_items[column].see(key_in(row, item), title)
+                of_users[column].see(key_in(row, user), title)
 
     def names_items(column: str) -> bool:
         share = of_items[column].share
@@ -71,7 +71,7 @@ def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -
     scanned = ReadReport()
     for _, row in read_rows(path, scanned, needed):
         report.bytes_read = scanned.bytes_read
-        key = _key(row, item)
+        key = key_in(row, item)
         if floats:
             key = plain_number(key) or key
         if not key or titles.get(key):
@@ -116,21 +116,13 @@ def _item(key: str, title: str) -> Item:
 
 
 def _all_floats(path: Path, item: str) -> bool:
-    keys = (_key(row, item) for _, row in read_rows(path, ReadReport(), [item]))
+    keys = (key_in(row, item) for _, row in read_rows(path, ReadReport(), [item]))
     read = False
     for key in filter(None, keys):
         if _FLOAT.fullmatch(key) is None:
             return False
         read = True
     return read
-
-
-def _key(row: Row, column: str) -> str:
-    """Return an id; empty if there is none."""
-    try:
-        return key_of(row.get(column), column)
-    except RowError:
-        return ""
 
 
 def _title(row: Row, column: str) -> str:

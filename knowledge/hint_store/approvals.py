@@ -15,7 +15,7 @@ async def standing_by_approval(
     """Return the hints that somebody has put back to use, and of which nothing new is known.
 
     That is, they are not retired although the last decision on them retired them, by trials with
-    the same model and prompt, and they have not been tried with these since.
+    the same model and prompt, and they have not been tried with these since they came back.
     """
     newest = (
         select(func.max(HintDecisionRow.id))

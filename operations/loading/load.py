@@ -225,11 +225,11 @@ def _there_twice(pairs: Sequence[tuple[str, str]]) -> list[str]:
     if not pairs:
         return []
     new, old = pairs[0]
-    called = counted(
-        len(pairs), "item that came with a title is", "items that came with titles are"
-    )
-    told = f"{called} also there without, under an id that is spelled otherwise, such as {old}"
-    return [f"{told} for {new}: past sessions hold that one. Load both tables into a new domain."]
+    called = counted(len(pairs), "item has", "items have")
+    told = f"{called} a title under one spelling of the id and none under another, such as"
+    return [
+        f"{told} {new} and {old}. Past sessions use the second. Load both tables into a new domain."
+    ]
 
 
 async def _load_items(

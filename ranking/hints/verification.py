@@ -88,7 +88,8 @@ def settled(gains: Sequence[float], few: int, harm_after: int = CLEAR_HARM_AFTER
 
     Args:
         few: Sessions after which only a hint in doubt is tried further.
-        harm_after: Sessions after which clear harm is enough to know.
+        harm_after: Sessions after which clear harm is enough to know. With `ENOUGH` or more, as for
+            a hint in use, the harm must be such that it is retired for it; see `loses`.
     """
     tried = len(gains)
     if tried not in {harm_after, _NO_GAIN_AFTER, few}:

@@ -313,7 +313,7 @@ async def test_titles_for_items_that_are_there_under_another_id_are_noted(
     items = tmp_path / "items.csv"
     items.write_text("id,title\n" + "".join(f"{n},Tea {n}\n" for n in range(1, 5)))
     loaded = await load_files(Context(), "table", items, domain=domain)
-    told = "4 items that came with titles are also there without"
+    told = "4 items have a title under one spelling of the id and none under another"
     assert any(told in note for note in loaded.notes) is said
     assert loaded.items == (8 if said else 4)
     again = await load_files(Context(), "table", items, domain=domain)
