@@ -66,6 +66,10 @@ class InputError(Re2llmError):
     kind = "input"
 
 
+class NotThereError(InputError):
+    """What a request names does not exist, or not for who asks."""
+
+
 class ReleaseMisfitError(InputError):
     """A release was trained for another model, prompt or encoder.
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import InputError
+from ..errors import InputError, NotThereError
 from .domains import hold_hints
 from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
@@ -107,7 +107,7 @@ async def fetch_release(connection: AsyncConnection, domain_id: int, number: int
     """Return a release with its weights.
 
     Raises:
-        InputError: There is no such release.
+        NotThereError: There is no such release.
     """
     row = (
         await connection.execute(
@@ -195,7 +195,7 @@ async def activate_release(
                 "release",
                 f"Release {number} gained {release.metrics['gain']:+.4f} on validation sessions, "
                 f"but the active release {active} gained {before:+.4f}.",
-                "Pass `force` to activate it anyway.",
+                "With `force`, it is activated anyway.",
             )
     releases = update(ReleaseRow).where(ReleaseRow.domain_id == domain_id)
     await connection.execute(
@@ -240,8 +240,8 @@ async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
     return previous
 
 
-def _unknown(number: int) -> InputError:
-    return InputError(
+def _unknown(number: int) -> NotThereError:
+    return NotThereError(
         "release",
         f"There is no release {number} in this domain.",
         "`re2llm policy list` shows all.",

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ...errors import InternalError, Re2llmError
+from ...errors import InternalError, NotThereError, Re2llmError
 from ...knowledge.access.allowances import next_day
 from .request_ids import request_id_of
 
@@ -169,7 +169,7 @@ def _status(error: Re2llmError, scope: Scope) -> int:
     """Return the status; what the path names and does not exist is not found."""
     status = _STATUS.get(error.kind, 500)
     named = error.field in (scope.get("path_params") or {})
-    return 404 if status == HTTPStatus.UNPROCESSABLE_ENTITY and named else status
+    return 404 if named and isinstance(error, NotThereError) else status
 
 
 def _is_daily(error: Re2llmError) -> bool:

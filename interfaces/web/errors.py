@@ -14,6 +14,7 @@ from ..api.limits import explained
 from ..api.problems import Problem
 from .addresses import address, place_of
 from .guard import guarded
+from .labels import in_labels
 from .rendering import written
 
 
@@ -31,6 +32,8 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     if isinstance(error, NothingLoadedError):
         return guarded(scope, HTMLResponse(written(scope, "nothing_loaded.html")))
     problem, headers = await explained(error, scope)
+    problem.detail = in_labels(problem.detail)
+    problem.remedy = in_labels(problem.remedy or "")
     if isinstance(error, RequestValidationError | ValidationError):
         problem.remedy = "Go back and change it."
     return problem_page(problem, headers, scope)

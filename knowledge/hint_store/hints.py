@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...errors import InputError
+from ...errors import InputError, NotThereError
 from ...records import counted, without_surrogates
 from ..schema.tables import SHRINKAGE, HintRow
 from ..texts import storable
@@ -258,9 +258,9 @@ async def best_hints(
     return [(hint_of(row), row[-1]) for row in rows]
 
 
-def unknown_hint(number: int, field: str = "hint") -> InputError:
+def unknown_hint(number: int, field: str = "hint") -> NotThereError:
     """Return the error about a hint that does not exist."""
-    return InputError(
+    return NotThereError(
         field, f"There is no hint {number} in this domain.", "`re2llm hints list` shows all."
     )
 

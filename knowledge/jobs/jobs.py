@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...errors import BudgetSpentError, InputError
+from ...errors import BudgetSpentError, NotThereError
 from ..schema.jobs import JobRow
 from ..schema.tables import DomainRow
 from ..texts import made_storable, storable
@@ -139,11 +139,11 @@ async def fetch_job(
         sessions: As for `find_job`.
 
     Raises:
-        InputError: There is none of this id that the caller may know of.
+        NotThereError: There is none of this id that the caller may know of.
     """
     job = await find_job(connection, job_id, sessions=sessions)
     if job is None or (among is not None and job.domain not in among):
-        raise InputError("job", f"There is no job {job_id!r}.", "`re2llm jobs list` shows all.")
+        raise NotThereError("job", f"There is no job {job_id!r}.", "`re2llm jobs list` shows all.")
     return job
 
 

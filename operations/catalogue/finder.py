@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...errors import InputError, LimitReachedError
+from ...errors import InputError, LimitReachedError, NotThereError
 from ...knowledge.domains import Domain
 from ...knowledge.texts import storable
 from ...knowledge.titles.search import TitleSearch, settled
@@ -107,7 +107,7 @@ class Finder:
             if meant.typed == meant.items[0].id:
                 remedy = f"Send `{MARK}{word}` for the item of that id, or another of those ids."
             raise InputError(field, f"{word!r} could be: {listed}.", remedy)
-        raise InputError(
+        raise NotThereError(
             field,
             f"Domain {self.domain.name!r} has no item {word!r}."
             + (f" Near in meaning: {listed}." if listed else ""),

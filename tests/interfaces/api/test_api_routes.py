@@ -13,10 +13,11 @@ import orjson
 import pytest
 from api_server import problem
 from re2llm.data.sample import load_films
+from re2llm.errors import InputError, NotThereError
 from re2llm.interfaces import gate
 from re2llm.interfaces.api import application, health
 from re2llm.interfaces.api.application import create_app
-from re2llm.interfaces.api.problems import ProblemError
+from re2llm.interfaces.api.problems import ProblemError, problem_of
 from re2llm.interfaces.api.strict_routes import (
     DEEPEST,
     LARGEST_BODY,
@@ -179,6 +180,25 @@ async def test_items_and_domains(http: httpx.AsyncClient, films: str) -> None:
     assert problem(gone, 422)["field"] == "domain"
     listed = (await http.get("/v1/domains")).raise_for_status().json()["domains"]
     assert films in {domain["name"] for domain in listed}
+
+
+async def test_what_a_path_names_is_there_though_more_is_wrong(
+    http: httpx.AsyncClient, load: Any, domain: str
+) -> None:
+    await load(domain, [Item(id_, "Twin", {}) for id_ in ("a", "b")])
+    refused = problem(await http.get("/v1/items/Twin", params={"domain": domain}), 422)
+    assert "could be: Twin [a]; Twin [b]" in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "status"),
+    [(InputError, {"job": "x"}, 422), (NotThereError, {"job": "x"}, 404), (NotThereError, {}, 422)],
+)
+def test_not_found_is_only_what_the_path_names_and_does_not_exist(
+    kind: type[InputError], named: dict[str, str], status: int
+) -> None:
+    told, _ = problem_of(kind("job", "It is.", "Leave it."), {"path_params": named})
+    assert told.status == status
 
 
 async def test_hints_are_added_paged_approved_and_retired(
