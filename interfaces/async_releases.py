@@ -67,16 +67,19 @@ class AsyncReleases(ABC):
         """
         return await activate_release(self.context(), release, domain=domain, force=force)
 
-    async def arollback_release(self, *, domain: str | None = None) -> ListedRelease:
+    async def arollback_release(
+        self, *, domain: str | None = None, active: int | None = None
+    ) -> ListedRelease:
         """Serve the release again that was active before the current one.
 
         Args:
             domain: Its name; `None` takes the object's.
+            active: The current one as far as you know; `None` takes whichever it is.
 
         Raises:
-            Re2llmError: No other release was ever active.
+            Re2llmError: No other release was ever active, or another one than `active` is by now.
         """
-        return await rollback_release(self.context(), domain=domain)
+        return await rollback_release(self.context(), domain=domain, active=active)
 
     async def aevaluate_release(
         self,
@@ -133,24 +136,30 @@ class AsyncReleases(ABC):
         """
         return await show_canary(self.context(), domain=domain, release=release)
 
-    async def astop_canary(self, *, domain: str | None = None) -> RolloutShown:
+    async def astop_canary(
+        self, *, domain: str | None = None, release: int | None = None
+    ) -> RolloutShown:
         """Serve the active release to everybody again.
 
         Args:
             domain: Its name; `None` takes the object's.
+            release: The one whose rollout is meant; `None` is whichever is live.
 
         Raises:
-            Re2llmError: No release is being rolled out.
+            Re2llmError: No release was rolled out, or another one than `release` is being.
         """
-        return await stop_canary(self.context(), domain=domain)
+        return await stop_canary(self.context(), domain=domain, release=release)
 
-    async def apromote_canary(self, *, domain: str | None = None) -> RolloutShown:
+    async def apromote_canary(
+        self, *, domain: str | None = None, release: int | None = None
+    ) -> RolloutShown:
         """Activate the release that is being rolled out, whatever its figures.
 
         Args:
             domain: Its name; `None` takes the object's.
+            release: The one that is meant; `None` is whichever is being rolled out.
 
         Raises:
-            Re2llmError: No release is being rolled out.
+            Re2llmError: No release is being rolled out, or another one than `release` is.
         """
-        return await promote_canary(self.context(), domain=domain)
+        return await promote_canary(self.context(), domain=domain, release=release)

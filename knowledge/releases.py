@@ -164,16 +164,23 @@ async def was_served(connection: AsyncConnection, domain_id: int, number: int) -
 
 
 async def activate_release(
-    connection: AsyncConnection, domain_id: int, number: int, *, force: bool = False
+    connection: AsyncConnection,
+    domain_id: int,
+    number: int,
+    *,
+    force: bool = False,
+    instead_of: int | None = None,
 ) -> None:
     """Serve a release from now on.
 
     Args:
         connection: In a transaction; a second activation in the same domain waits for its end.
         force: Even if it is worse than the active one.
+        instead_of: The release that must be active until now; `None` takes any.
 
     Raises:
-        InputError: There is no such release, or it did worse on validation sessions.
+        InputError: There is no such release, it did worse on validation sessions, or another one
+            is active by now.
     """
     release = await fetch_release(connection, domain_id, number)
     # A rollout compares with what is active, so it ends with it. First its row, then the releases':
@@ -184,6 +191,13 @@ async def activate_release(
     # Two at once would both compare with the one that was active before.
     await hold_hints(connection, domain_id)
     active = await active_release_number(connection, domain_id)
+    if instead_of not in {None, active}:
+        now = "none" if active is None else f"release {active}"
+        raise InputError(
+            "active",
+            f"Release {instead_of} is not active: {now} is. Nothing was changed.",
+            "Look at the releases again: `re2llm policy list` shows all.",
+        )
     if active == number:
         return
     if active is not None and not force:
@@ -212,17 +226,21 @@ def _asks(release: Release) -> tuple[str, str, str]:
     return release.model, release.prompt_version, release.encoder
 
 
-async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
+async def rollback_release(
+    connection: AsyncConnection, domain_id: int, *, active: int | None = None
+) -> int:
     """Serve the release again that was active before the present one.
 
     Args:
         connection: In a transaction.
+        active: The release to go back from: a second request for the same would bring it back.
+            `None` takes the one that is active.
 
     Returns:
         Its number.
 
     Raises:
-        InputError: No other release was ever active.
+        InputError: No other release was ever active, or another one than `active` is by now.
     """
     previous = await connection.scalar(
         select(ReleaseRow.number)
@@ -236,7 +254,7 @@ async def rollback_release(connection: AsyncConnection, domain_id: int) -> int:
     )
     if previous is None:
         raise InputError("domain", "No other release was ever active.", _ANOTHER)
-    await activate_release(connection, domain_id, previous, force=True)
+    await activate_release(connection, domain_id, previous, force=True, instead_of=active)
     return previous
 
 

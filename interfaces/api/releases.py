@@ -19,7 +19,7 @@ from ...operations.releases.rollouts import promote_canary, show_canary, start_c
 from ...runtime.request_limits import RowKey
 from .callers import context_of, require_right
 from .documents import problems
-from .requests import ActivateBody, CanaryBody, DomainBody, DomainQuery
+from .requests import ActivateBody, CanaryBody, DomainQuery, EndCanaryBody, RollbackBody
 from .strict_routes import json_response, strict_router
 
 router = strict_router()
@@ -75,10 +75,11 @@ async def activate_route(request: Request, body: ActivateBody) -> Response:
     response_model=ListedRelease,
     responses=problems(403),
 )
-async def rollback_route(request: Request, body: DomainBody) -> Response:
+async def rollback_route(request: Request, body: RollbackBody) -> Response:
     """Go back to the release that was active before. A key needs the right to `learn`."""
     require_right(request, "learn")
-    return json_response(await rollback_release(context_of(request), domain=body.domain))
+    context = context_of(request)
+    return json_response(await rollback_release(context, domain=body.domain, active=body.active))
 
 
 @router.get(
@@ -119,10 +120,11 @@ async def start_canary_route(request: Request, body: CanaryBody) -> Response:
     response_model=RolloutShown,
     responses=problems(403),
 )
-async def stop_canary_route(request: Request, body: DomainBody) -> Response:
+async def stop_canary_route(request: Request, body: EndCanaryBody) -> Response:
     """Serve the active release to everybody again. A key needs the right to `learn`."""
     require_right(request, "learn")
-    return json_response(await stop_canary(context_of(request), domain=body.domain))
+    context = context_of(request)
+    return json_response(await stop_canary(context, domain=body.domain, release=body.release))
 
 
 @router.post(
@@ -132,7 +134,8 @@ async def stop_canary_route(request: Request, body: DomainBody) -> Response:
     response_model=RolloutShown,
     responses=problems(403),
 )
-async def promote_canary_route(request: Request, body: DomainBody) -> Response:
+async def promote_canary_route(request: Request, body: EndCanaryBody) -> Response:
     """Activate it whatever its figures. A key needs the right to `learn`."""
     require_right(request, "learn")
-    return json_response(await promote_canary(context_of(request), domain=body.domain))
+    context = context_of(request)
+    return json_response(await promote_canary(context, domain=body.domain, release=body.release))

@@ -231,3 +231,21 @@ class DomainBody(StrictBody):
     """The domain that is meant."""
 
     domain: DomainField = None
+
+
+class RollbackBody(DomainBody):
+    """From which release to go back."""
+
+    active: Annotated[
+        RowKey | None,
+        Field(description="Refused if another is active by now; null takes whichever is."),
+    ] = None
+
+
+class EndCanaryBody(DomainBody):
+    """Which rollout to end."""
+
+    release: Annotated[
+        RowKey | None,
+        Field(description="Refused if another is being rolled out; null takes whichever is."),
+    ] = None

@@ -25,7 +25,7 @@ from .browsers import PREFIX
 from .pictures import Curve, GainPicture, curve, interval_picture
 from .pilot_form import PilotForm
 from .rendering import see, signed
-from .routing import form_of, page_router
+from .routing import BLANK, form_of, page_router
 from .visits import DomainChoice, Visit, visit
 
 SECTION = "/releases"
@@ -44,6 +44,12 @@ class ActivateForm(DomainForm):
     """Which release to serve."""
 
     force: bool = False
+
+
+class RollbackForm(DomainForm):
+    """From which release to go back: the one that the page shows as active."""
+
+    active: Annotated[RowKey | None, BLANK] = None
 
 
 @router.get(PREFIX + SECTION)
@@ -65,6 +71,7 @@ async def releases_shown(seen: Visit, pilot: PilotForm | None = None) -> Respons
         "releases.html",
         code=200 if pilot is None else 422,
         releases=found,
+        active=next((one.id for one in found if one.status == "active"), None),
         autopilot=autopilot,
         pilot=pilot or PilotForm.of_plan(autopilot.plan),
     )
@@ -102,8 +109,9 @@ async def activate_route(request: Request, release: Annotated[RowKey, Path()]) -
 async def rollback_route(request: Request) -> Response:
     """Go back to the release that was active before."""
     require_right(request, "learn")
-    seen = await visit(request, form_of(request, DomainForm).domain)
-    await rollback_release(seen.context)
+    form = form_of(request, RollbackForm)
+    seen = await visit(request, form.domain)
+    await rollback_release(seen.context, active=form.active)
     return see(request, SECTION, {"domain": seen.domain}, done="rolled-back")
 
 

@@ -33,6 +33,7 @@ _DONE = {
     "autopilot-resume": "The autopilot goes on.",
     "autopilot-on": "The autopilot is on; a running `re2llm worker` does its steps.",
     "autopilot-off": "The autopilot is off.",
+    "canary-over": "The rollout had ended before; nothing was changed.",
     "canary-stopped": "The rollout is stopped: the active release serves everybody.",
     "pause": "The job is paused.",
     "resume": "The job goes on.",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ...operations.releases.rollout_results import RolloutShown
 from ...operations.releases.rollouts import promote_canary, start_canary, stop_canary
 from ...policies.rollout.plan import Plan, percentages
-from ...runtime.context import Context
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX
@@ -34,7 +31,7 @@ class StartForm(BaseModel):
 
 
 class EndForm(BaseModel):
-    """Which catalogue's rollout is ended; to what page to go back."""
+    """Which release's rollout is ended."""
 
     domain: DomainName
     release: RowKey
@@ -54,20 +51,19 @@ async def start_route(request: Request, release: Annotated[RowKey, Path()]) -> R
 @router.post(PREFIX + SECTION + ":stop-canary")
 async def stop_route(request: Request) -> Response:
     """Serve the active release to everybody again."""
-    return await _ended(request, stop_canary, "canary-stopped")
+    require_right(request, "learn")
+    form = form_of(request, EndForm)
+    seen = await visit(request, form.domain)
+    shown = await stop_canary(seen.context, release=form.release)
+    done = "canary-stopped" if shown.state == "stopped" else "canary-over"
+    return see(request, f"{SECTION}/{form.release}", {"domain": seen.domain}, done=done)
 
 
 @router.post(PREFIX + SECTION + ":promote-canary")
 async def promote_route(request: Request) -> Response:
     """Activate the release that is being rolled out."""
-    return await _ended(request, promote_canary, "activated")
-
-
-async def _ended(
-    request: Request, end: Callable[[Context], Awaitable[RolloutShown]], done: str
-) -> Response:
     require_right(request, "learn")
     form = form_of(request, EndForm)
     seen = await visit(request, form.domain)
-    await end(seen.context)
-    return see(request, f"{SECTION}/{form.release}", {"domain": seen.domain}, done=done)
+    await promote_canary(seen.context, release=form.release)
+    return see(request, f"{SECTION}/{form.release}", {"domain": seen.domain}, done="activated")

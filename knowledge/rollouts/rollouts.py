@@ -214,21 +214,52 @@ async def change_rollout(connection: AsyncConnection, rollout: Rollout, change: 
     )
 
 
-async def stop_live_rollout(
-    connection: AsyncConnection, domain_id: int, reason: str, words: str
+async def claim_live_rollout(
+    connection: AsyncConnection, domain_id: int, *, release: int | None = None
 ) -> Rollout | None:
-    """Stop a domain's live rollout, if there is one; no request gets its release from then on.
+    """Hold a domain's live rollout, if there is one, alone until the transaction ends.
 
     Args:
         connection: In a transaction. It waits for the end of a decision on the rollout.
+        release: The one that must be rolled out, if any is; `None` takes any.
 
-    Returns:
-        The rollout as it was.
+    Raises:
+        InputError: Another release is being rolled out.
     """
     found = await connection.scalar(
         select(RolloutRow.id).where(RolloutRow.domain_id == domain_id, IS_LIVE)
     )
     rollout = None if found is None else await claim_rollout(connection, found, wait=True)
+    if rollout is not None and release not in {None, rollout.release}:
+        raise InputError(
+            "release",
+            f"Release {rollout.release} is being rolled out, not release {release}. "
+            "Nothing was changed.",
+            "Look at its rollout first: `re2llm policy canary --status`.",
+        )
+    return rollout
+
+
+async def stop_live_rollout(
+    connection: AsyncConnection,
+    domain_id: int,
+    reason: str,
+    words: str,
+    *,
+    release: int | None = None,
+) -> Rollout | None:
+    """Stop a domain's live rollout, if there is one; no request gets its release from then on.
+
+    Args:
+        connection: As for `claim_live_rollout`, as is `release`.
+
+    Returns:
+        The rollout as it was.
+
+    Raises:
+        InputError: Another release is being rolled out.
+    """
+    rollout = await claim_live_rollout(connection, domain_id, release=release)
     if rollout is not None:
         await change_rollout(connection, rollout, Change("stopped", reason, words, {}))
     return rollout

@@ -75,18 +75,22 @@ async def activate_release(
         return await _listed(connection, found, release)
 
 
-async def rollback_release(context: Context, *, domain: str | None = None) -> ListedRelease:
+async def rollback_release(
+    context: Context, *, domain: str | None = None, active: int | None = None
+) -> ListedRelease:
     """Go back to the release that was active before the current one.
 
     Args:
         domain: Its name; `None` takes the context's.
+        active: The current one as far as the caller knows; `None` takes whichever it is.
 
     Raises:
-        Re2llmError: No other release was ever active, or it cannot be served with this model.
+        Re2llmError: No other release was ever active, it cannot be served with this model, or
+            another one than `active` is active by now.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        number = await stored.rollback_release(connection, found.id)
+        number = await stored.rollback_release(connection, found.id, active=active)
         before = await stored.fetch_release(connection, found.id, number)
         # Refuses what cannot be served, and so changes nothing.
         load_release(number, before, options.model, options.prompt_version)

@@ -11,7 +11,7 @@ from ...knowledge.rollouts.rollouts import (
     Change,
     Rollout,
     change_rollout,
-    claim_rollout,
+    claim_live_rollout,
     latest_rollout,
     rollout_events,
     start_rollout,
@@ -81,49 +81,52 @@ async def show_canary(
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        rollout = await latest_rollout(connection, found.id, release=release)
-        if rollout is None:
-            raise _none(found, "domain" if release is None else "release")
-        return await _shown(connection, found, rollout, options)
+        return await _latest(connection, found, options, release)
 
 
-async def stop_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
+async def stop_canary(
+    context: Context, *, domain: str | None = None, release: int | None = None
+) -> RolloutShown:
     """Stop the live rollout: the next request is served by the active release.
 
     If none is live any more, nothing changes, and the latest is shown.
 
     Args:
         domain: Its name; `None` takes the context's.
+        release: The one whose rollout is meant; `None` is whichever is live.
 
     Raises:
         NoRolloutError: There was none.
-        Re2llmError: There is no such domain.
+        Re2llmError: There is no such domain, or another release is being rolled out.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        await stop_live_rollout(connection, found.id, "asked", by(options, "stopped"))
-        return await _latest(connection, found, options)
+        words = by(options, "stopped")
+        await stop_live_rollout(connection, found.id, "asked", words, release=release)
+        return await _latest(connection, found, options, release)
 
 
-async def promote_canary(context: Context, *, domain: str | None = None) -> RolloutShown:
+async def promote_canary(
+    context: Context, *, domain: str | None = None, release: int | None = None
+) -> RolloutShown:
     """Activate the release of the live rollout, whatever its figures: a person has decided.
 
     Args:
         domain: Its name; `None` takes the context's.
+        release: The one that is meant; `None` is whichever is being rolled out.
 
     Raises:
-        Re2llmError: None is live.
+        Re2llmError: None is live, or another release is being rolled out.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        latest = await latest_rollout(connection, found.id)
-        rollout = latest and await claim_rollout(connection, latest.id, wait=True)
+        rollout = await claim_live_rollout(connection, found.id, release=release)
         if rollout is None:
             raise _none(found, live=True)
         change = Change("promoted", "asked", by(options, "promoted"), {})
         await change_rollout(connection, rollout, change)
         await stored.activate_release(connection, found.id, rollout.release, force=True)
-        return await _latest(connection, found, options)
+        return await _latest(connection, found, options, rollout.release)
 
 
 def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> InputError:
@@ -135,10 +138,12 @@ def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> Input
     )
 
 
-async def _latest(connection: AsyncConnection, domain: Domain, options: RunOptions) -> RolloutShown:
-    rollout = await latest_rollout(connection, domain.id)
+async def _latest(
+    connection: AsyncConnection, domain: Domain, options: RunOptions, release: int | None
+) -> RolloutShown:
+    rollout = await latest_rollout(connection, domain.id, release=release)
     if rollout is None:
-        raise _none(domain)
+        raise _none(domain, "domain" if release is None else "release")
     return await _shown(connection, domain, rollout, options)
 
 

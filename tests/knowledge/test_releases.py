@@ -9,6 +9,7 @@ from re2llm.knowledge.releases import (
     Release,
     activate_release,
     active_release_number,
+    rollback_release,
     store_release,
 )
 from re2llm.llm.embedding.encoder import ENCODER_ID
@@ -79,3 +80,25 @@ async def test_two_first_releases_do_not_both_become_active(
     key = await stored(services, domain, 0.1, 0.2)
     await at_once(services, key, 1, 2)
     assert await active(services, key) == 2
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_two_that_go_back_from_one_release_do_not_bring_it_back(
+    services: Services, domain: str, *, at_once: bool
+) -> None:
+    key = await stored(services, domain, 0.1, 0.2)
+    await activate(services, key, 1)
+    await activate(services, key, 2)
+
+    async def back() -> None:
+        async with services.engine.begin() as connection:
+            await rollback_release(connection, key, active=2)
+
+    if at_once:
+        first, second = await asyncio.gather(back(), back(), return_exceptions=True)
+        assert {type(first), type(second)} == {type(None), InputError}
+    else:
+        await back()
+        with pytest.raises(InputError, match="Release 2 is not active: release 1 is"):
+            await back()
+    assert await active(services, key) == 1

@@ -69,6 +69,31 @@ async def test_what_cannot_be_rolled_out_is_refused(
     assert field in problem(await http.post(CANARY, json=asked), 422)["field"]
 
 
+async def test_what_is_not_as_the_caller_believes_is_not_changed(
+    http: httpx.AsyncClient, released: str
+) -> None:
+    where = {"domain": released}
+    (await http.post(CANARY, json={"release": 2, **where})).raise_for_status()
+    for change in ("stop", "promote"):
+        sent = {"release": 1, **where}
+        refused = problem(await http.post(f"/v1/releases:{change}-canary", json=sent), 422)
+        assert refused["field"] == "release"
+        assert "Release 2 is being rolled out, not release 1." in refused["detail"]
+    assert (await http.get(CANARY, params=where)).json()["state"] == "running"
+    sent = {"release": 2, **where}
+    promoted = (await http.post("/v1/releases:promote-canary", json=sent)).json()
+    assert (promoted["state"], promoted["release"]) == ("promoted", 2)
+    back = {"active": 2, **where}
+    rolled = await http.post("/v1/releases:rollback", json=back)
+    assert rolled.raise_for_status().json()["id"] == 1
+    again = problem(await http.post("/v1/releases:rollback", json=back), 422)
+    assert (again["field"], again["detail"]) == (
+        "active",
+        "Release 2 is not active: release 1 is. Nothing was changed.",
+    )
+    assert (await http.get("/v1/releases/1", params=where)).json()["status"] == "active"
+
+
 async def test_a_user_may_not_be_long(http: httpx.AsyncClient, released: str) -> None:
     asked = body(released, 0, user="x" * 201)
     assert problem(await http.post("/v1/recommend", json=asked), 422)["field"] == "user"

@@ -12,11 +12,16 @@ from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
-from re2llm.knowledge.releases import Release, activate_release, store_release
+from re2llm.knowledge.releases import Release, activate_release, fetch_release, store_release
 from re2llm.knowledge.rollouts.rollouts import latest_rollout
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.hints.manage import show_hint
-from re2llm.operations.releases.rollouts import start_canary
+from re2llm.operations.releases.rollouts import (
+    promote_canary,
+    show_canary,
+    start_canary,
+    stop_canary,
+)
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.rollout.plan import Plan
@@ -127,6 +132,43 @@ async def test_a_rollout_is_started_watched_stopped_and_promoted(
     assert await state() == "promoted"
     page = await browser.get("/console/releases/2", domain=school)
     assert "Activate" not in page.one("main").text
+
+
+@pytest.mark.parametrize("ended", ["stop", "promote"])
+async def test_a_page_ends_no_rollout_but_its_own(
+    browser: Browser, school: str, services: Services, ended: str
+) -> None:
+    there = await two_releases(services, school)
+    async with services.engine.begin() as connection:
+        release = await fetch_release(connection, there.domain_id, 2)
+        assert await store_release(connection, there.domain_id, release) == 3
+    await start_canary(Context(), 2, domain=school)
+    page = await browser.get("/console/releases/2", domain=school)
+    form = form_to(page, f"/console/releases:{ended}-canary")
+    await stop_canary(Context(), domain=school)
+    started = await start_canary(Context(), 3, domain=school)
+    answer = await browser.send(form)
+    assert answer.status_code == 422
+    assert "Release 3 is being rolled out, not release 2. Nothing was changed." in answer.text
+    assert await show_canary(Context(), domain=school) == started
+    await promote_canary(Context(), domain=school, release=3)
+    answer = await browser.send(form)
+    told = answer.text if answer.status_code == 422 else answer.headers["location"]
+    assert ("No release is being rolled out" in told) == (ended == "promote")
+    assert ("done=canary-stopped" in told) == (ended == "stop")  # release 2 was, before
+
+
+async def test_a_stop_that_came_too_late_says_so(
+    browser: Browser, school: str, services: Services
+) -> None:
+    await two_releases(services, school)
+    await start_canary(Context(), 2, domain=school)
+    page = await browser.get("/console/releases/2", domain=school)
+    form = form_to(page, "/console/releases:stop-canary")
+    await promote_canary(Context(), domain=school)
+    page = await browser.get((await browser.send(form)).headers["location"])
+    assert "The rollout had ended before; nothing was changed." in page.one("main").text
+    assert "promoted" in page.one("rollout").text
 
 
 async def test_every_hint_of_a_set_is_shown(

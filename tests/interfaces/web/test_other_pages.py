@@ -105,9 +105,16 @@ async def test_a_release_is_activated_and_rolled_back(
     assert f"With \u201c{tick.text}\u201d, it is activated anyway." in wrong
     assert (await browser.send(form, force="true")).status_code == 303
     assert await _active(services, things) == 2
-    page = await browser.get("/console/releases", domain=things)
-    answer = await browser.send(form_to(page, "/console/releases:rollback"))
+    mine, another = [
+        form_to(await browser.get("/console/releases", domain=things), "/console/releases:rollback")
+        for _ in range(2)
+    ]
+    answer = await browser.send(mine)
     assert "active again" in (await browser.get(answer.headers["location"])).text
+    assert await _active(services, things) == 1
+    answer = await browser.send(another)  # whose page shows the release that is gone
+    assert answer.status_code == 422
+    assert "Release 2 is not active: release 1 is. Nothing was changed." in answer.text
     assert await _active(services, things) == 1
     page = await browser.get("/console/releases/1", domain=things)
     answer = await browser.send(form_to(page, "/console/releases/1/evaluate"))
