@@ -12,6 +12,7 @@ from .routing import page_router
 
 _FILES = {
     "console.css": "text/css",
+    "console.js": "text/javascript",
     "htmx.min.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

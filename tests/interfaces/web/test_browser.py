@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from hostile_texts import hostile_domain
-from learnt import libpq
 from re2llm.jobs.queue.submit import submit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, list_releases, store_release
@@ -21,42 +17,11 @@ from re2llm.operations.loading.imports import keep_upload
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
-from sqlalchemy import text
-from workers import Workers
 
-playwright_api = pytest.importorskip("playwright.async_api", reason="needs the extra `browser`")
 axe = pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 AXE = Path(axe.__file__ or "").with_name("axe.min.js")
 PAGES = ("", "/try", "/hints", "/releases", "/jobs", "/catalogue", "/costs", "/sign-in")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def chromium() -> AsyncIterator[Any]:
-    async with playwright_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        await browser.close()
-
-
-@pytest_asyncio.fixture
-async def tab(chromium: Any, address: str) -> AsyncIterator[Any]:
-    """A tab that fails the test if the page says anything on its console."""
-    context = await chromium.new_context(base_url=address, bypass_csp=False)
-    page = await context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    await context.close()
-    assert not [line for line in said if "Failed to load resource" not in line], said
 
 
 async def test_a_journey(tab: Any, films: str) -> None:
@@ -114,72 +79,6 @@ async def test_the_autopilot_is_turned_on_after_what_was_wrong_is_put_right(
     await tab.get_by_role("status").get_by_text("The autopilot is on").wait_for()
     await tab.get_by_role("button", name="Turn the autopilot off").click()
     await tab.get_by_role("status").get_by_text("The autopilot is off").wait_for()
-
-
-async def test_a_job_is_watched_without_loading_the_page_again(tab: Any, films: str) -> None:
-    context = Context(domain=films)
-    if not (await list_hints(context)).hints:
-        await add_hint(context, "Prefer films that many people chose.")
-    await tab.goto("/console/jobs?domain=films")
-    await tab.get_by_label("What").select_option("verify")
-    await tab.get_by_role("button", name="Submit").click()
-    await tab.get_by_role("button", name="Pause").wait_for()
-    await tab.evaluate("window.kept = true")
-    from re2llm.jobs.queue.control import cancel_job
-
-    await cancel_job(context, tab.url.split("/")[-1].split("?")[0])
-    await tab.locator("h1", has_text="cancelled").wait_for()
-    assert await tab.evaluate("window.kept")
-
-
-async def test_a_hint_is_tried_with_a_live_bar(tab: Any, films: str, url: str) -> None:
-    added = await add_hint(Context(domain=films), "Prefer films of a genre from the history.")
-    workers = Workers(url, {"RE2LLM_DATABASE_URL": libpq(url)})
-    try:
-        await tab.goto(f"/console/hints/{added.hint_id}?domain={films}")
-        await tab.get_by_label("Training sessions").fill("12")
-        await tab.get_by_role("button", name="Try it").click()
-        await tab.get_by_text("Waiting for a worker").wait_for()
-        await tab.evaluate("window.kept = true")
-        workers.start()
-        await tab.get_by_role("progressbar").wait_for(timeout=120_000)
-        await tab.get_by_text("in NDCG@10").wait_for(timeout=120_000)
-        assert await tab.evaluate("window.kept"), "the page was not loaded again"
-        assert await tab.get_by_role("img", name="Gain").count() == 1
-    finally:
-        workers.close()
-
-
-async def test_a_job_that_polls_leads_to_the_sign_in_once_the_session_has_ended(
-    chromium: Any, address: str, films: str, make_key: Any, services: Services
-) -> None:
-    context = Context(domain=films)
-    if not (await list_hints(context)).hints:
-        await add_hint(context, "Prefer films that many people chose.")
-    made = await submit(context, "verify", {})
-    elsewhere = await chromium.new_context(
-        base_url=address, extra_http_headers={"x-forwarded-for": "192.0.2.1"}
-    )
-    page = await elsewhere.new_page()
-    await page.goto(f"/console/jobs/{made.id}?domain={films}")
-    await page.get_by_label("API key").fill(await make_key(may=("learn",)))
-    await page.get_by_role("button", name="Sign in").click()
-    await page.locator("h1", has_text=made.id).wait_for()
-    async with services.engine.begin() as connection:
-        await connection.execute(text("DELETE FROM re2llm.console_session"))
-    await page.wait_for_url("**/console/sign-in?next=*")
-    await page.get_by_label("API key").wait_for()
-    await elsewhere.close()
-
-
-async def test_an_error_that_a_script_is_answered_with_is_shown(tab: Any, films: str) -> None:
-    await tab.goto(f"/console/try?domain={films}&history=alien-1979")
-    await tab.get_by_role("button", name="Rank").click()
-    await tab.locator("#feedback button").first.wait_for()
-    await tab.evaluate("document.querySelector('[name=recommendation]').value = 'nothing'")
-    await tab.locator("#feedback button").first.click()
-    await tab.get_by_role("alert").get_by_text("has no recommendation").wait_for()
-    assert await tab.locator("main").count() == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

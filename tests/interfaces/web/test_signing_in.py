@@ -186,7 +186,9 @@ async def test_an_unknown_page_and_a_wrong_method_are_pages(browser: Browser) ->
 
 
 async def test_files_are_served_to_anyone_and_from_nowhere_else(stranger: Browser) -> None:
-    for name, kind in (("console.css", "text/css"), ("htmx.min.js", "text/javascript")):
+    kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+    for name in ("console.css", "console.js", "htmx.min.js", "icon.svg"):
+        kind = kinds[name[name.rindex(".") :]]
         answer = await stranger.http.get(f"/console/static/{name}")
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(kind)
