@@ -24,6 +24,9 @@ from .workers import Workers, listening_sockets
 _BACKLOG = 2048
 _HUNG = 30
 """Seconds without a sign of life after which a worker is replaced; its imports take some."""
+_NEW_OBJECTS = 50_000
+"""New objects after which Python looks for garbage. A hundred requests at a time always hold more
+than its own 700, so that each look takes milliseconds and finds next to nothing."""
 _IDLE = 75
 """Seconds until an idle connection is closed: load balancers keep theirs for 60, and a request that
 comes while its connection is being closed fails."""
@@ -95,6 +98,7 @@ def _load(options: ServeOptions) -> ASGIApp:
             # What is loaded by now stays. To search it for garbage takes an eighth of the work.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(_NEW_OBJECTS, 10, 10)
             yield
 
     app.router.lifespan_context = lifespan
