@@ -9,7 +9,7 @@ import sys
 from .commands.interrupts import exit_code, leave_at_once, leave_threads
 
 _NEW_OBJECTS = 20_000
-"""New objects after which Python looks for garbage. Its own 700 cost a tenth of `demo`'s time, since
+"""New objects after which Python looks for garbage. Its own 700 cost a tenth of `demo`, since
 whole catalogues and sessions stay in memory and are looked through each time."""
 
 
