@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from ..errors import InputError
+from ..errors import InputError, NotThereError
+from .schema.jobs import JobRow
 from .schema.uploads import UploadRow
 from .texts import made_storable
 from .uuids import uuid_of
@@ -20,6 +21,8 @@ UploadKind = Literal["items", "sessions", "table"]
 """Items as JSONL, sessions as JSONL, or interactions as CSV."""
 _LONGEST_NAME = 100
 _WAITS, _WAITS_FOR_JOB = "1 hour", "1 day"
+_STORING = "1 minute"
+"""How long it may take, at most, until the job for a file is stored."""
 _MOST_SUBMITTED = 20
 """Files of one sender and catalogue that wait for their jobs at the same time."""
 
@@ -33,12 +36,16 @@ class Upload:
         name: As the sender calls it.
         kind: What it holds.
         content: Its bytes, as they came.
+        taken: Whether a job is to load it, or has just been asked to.
+        job: That job, once it is stored.
     """
 
     id: uuid.UUID
     name: str
     kind: UploadKind
     content: bytes
+    taken: bool
+    job: str | None
 
 
 async def store_upload(
@@ -85,29 +92,71 @@ async def find_upload(connection: AsyncConnection, domain_id: int, key: str) -> 
     """Return a file of a domain.
 
     Raises:
-        InputError: There is none, or none any more.
+        NotThereError: There is none, or none any more.
     """
     row = None
     if (known := uuid_of(key)) is not None:
-        statement = select(UploadRow.id, UploadRow.name, UploadRow.kind, UploadRow.content).where(
-            UploadRow.id == known, UploadRow.domain_id == domain_id
-        )
+        just = UploadRow.created_at > func.now() - text(f"interval '{_STORING}'")
+        statement = select(
+            UploadRow.id,
+            UploadRow.name,
+            UploadRow.kind,
+            UploadRow.content,
+            and_(UploadRow.submitted, just).label("just_submitted"),
+        ).where(UploadRow.id == known, UploadRow.domain_id == domain_id)
         row = (await connection.execute(statement)).one_or_none()
     if row is None:
-        raise InputError("upload", "The file is no longer there.", "Send it again.")
-    return Upload(row.id, row.name, cast("UploadKind", row.kind), row.content)
+        raise NotThereError("upload", "The file is no longer there.", "Send it again.")
+    last = (
+        select(JobRow.id, JobRow.state)
+        .where(
+            JobRow.domain_id == domain_id,
+            JobRow.kind == "import",
+            JobRow.arguments["upload"].astext == str(row.id),
+        )
+        .order_by(JobRow.created_at.desc())
+        .limit(1)
+    )
+    job = (await connection.execute(last)).one_or_none()
+    # One that is done has loaded it, and one that was cancelled never will.
+    taken = row.just_submitted if job is None else job.state not in {"done", "cancelled"}
+    by = job.id if job is not None and taken else None
+    return Upload(row.id, row.name, cast("UploadKind", row.kind), row.content, taken, by)
+
+
+async def hold_free_upload(connection: AsyncConnection, domain_id: int, key: str) -> Upload:
+    """Return a file that no job is to load; nobody else submits or deletes it meanwhile.
+
+    Args:
+        connection: In a transaction, to whose end the file is held.
+
+    Raises:
+        NotThereError: There is none, or none any more.
+        InputError: A job is to load it.
+    """
+    if (known := uuid_of(key)) is not None:
+        # By itself: what follows sees what the last holder has done.
+        await connection.execute(
+            select(UploadRow.id).where(UploadRow.id == known).with_for_update()
+        )
+    found = await find_upload(connection, domain_id, key)
+    if found.taken:
+        which = "A job" if found.job is None else f"The job {found.job}"
+        raise InputError(
+            "upload", f"{which} is to load the file.", "Wait for its end, or cancel it first."
+        )
+    return found
 
 
 async def mark_submitted(connection: AsyncConnection, upload: uuid.UUID) -> None:
     """Keep a file for the job that is to load it.
 
     Args:
-        connection: In a transaction.
+        connection: In the transaction of `hold_free_upload`.
 
     Raises:
         InputError: Too many files of its sender wait already.
     """
-    await forget_old_uploads(connection)
     mine = aliased(UploadRow)
     others = select(func.count()).where(
         mine.id == upload,

@@ -85,8 +85,9 @@ async def import_route(request: Request) -> Response:
     form = form_of(request, ImportForm)
     seen = await visit(request, form.domain)
     if form.change == "discard":
-        await discard_upload(seen.context, form.upload)
-        return see(request, SECTION, {"domain": seen.domain}, done="discarded")
+        deleted = await discard_upload(seen.context, form.upload)
+        done = "discarded" if deleted else "file-gone"
+        return see(request, SECTION, {"domain": seen.domain}, done=done)
     submit = await jobs_module("queue.submit")
     made = await submit.submit(seen.context, "import", {"upload": form.upload})
     return see(request, f"/jobs/{made.id}", {"domain": seen.domain}, done="submitted")

@@ -39,6 +39,7 @@ _DONE = {
     "resume": "The job goes on.",
     "cancel": "The job is cancelled.",
     "retry": "The job goes on.",
+    "file-gone": "The file was no longer there: it was loaded or deleted before.",
     "discarded": "The file is deleted; nothing was loaded.",
     "submitted": "The job is submitted; a running `re2llm worker` takes it.",
     "scheduled": "The schedule is stored.",

@@ -14,6 +14,8 @@ class ImportPreview(BaseModel):
     name: str = Field(description="As the sender calls it.")
     kind: UploadKind
     size: int = Field(description="Bytes, as sent.")
+    taken: bool = Field(default=False, description="Whether a job is to load it: it is not read.")
+    job: str | None = Field(default=None, description="That job, once it is stored.")
     items: int = Field(default=0, description="That would be loaded.")
     items_changed: int = Field(default=0, description="Of those, new or changed ones.")
     sessions: int = Field(default=0, description="That would be loaded, if they are new.")

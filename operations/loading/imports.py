@@ -18,13 +18,14 @@ from ...data.parquet_rows import is_parquet
 from ...data.readers import table_reader
 from ...data.session_file import read_sessions
 from ...data.spelling import without_nameless
-from ...errors import InputError
+from ...errors import InputError, NotThereError
 from ...knowledge.catalogue import changed_items, item_ids, nameless_ids
 from ...knowledge.uploads import (
     Upload,
     UploadKind,
     find_upload,
     forget_upload,
+    hold_free_upload,
     mark_submitted,
     store_upload,
 )
@@ -81,6 +82,8 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
 async def preview_upload(context: Context, upload: str) -> ImportPreview:
     """Read a file to its end, and return what would be loaded; nothing changes.
 
+    One that a job is to load is not read.
+
     Args:
         context: The run's options.
         upload: The file's key.
@@ -98,7 +101,16 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
     async with in_domain(options, None) as (connection, domain):
         found = await find_upload(connection, domain.id, upload)
         known = await item_ids(connection, domain)
-    shown = ImportPreview(upload=upload, name=found.name, kind=found.kind, size=len(found.content))
+    shown = ImportPreview(
+        upload=upload,
+        name=found.name,
+        kind=found.kind,
+        size=len(found.content),
+        taken=found.taken,
+        job=found.job,
+    )
+    if found.taken:
+        return shown
     report = ReadReport()
     try:
         # Without a connection: there are few, and a large file takes a while.
@@ -125,22 +137,50 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
     return shown
 
 
-async def submit_upload(options: RunOptions, upload: str) -> None:
+async def submit_upload(options: RunOptions, upload: str) -> str:
     """Keep a file, at most a day, for the job that is to load it.
 
     Args:
         options: Of the run.
         upload: The file's key.
 
+    Returns:
+        The key, as it is stored.
+
     Raises:
-        Re2llmError: The catalogue has no such file.
+        Re2llmError: The catalogue has no such file, or another job is to load it.
     """
     async with in_domain(options, None, write=True) as (connection, domain):
-        await mark_submitted(connection, (await find_upload(connection, domain.id, upload)).id)
+        found = await hold_free_upload(connection, domain.id, upload)
+        await mark_submitted(connection, found.id)
+    return str(found.id)
 
 
-async def discard_upload(context: Context, upload: str) -> None:
-    """Delete a file, if it is there.
+async def discard_upload(context: Context, upload: str) -> bool:
+    """Delete a file that nobody wants to load.
+
+    Args:
+        context: The run's options.
+        upload: The file's key.
+
+    Returns:
+        Whether it was there; else it was loaded before, or deleted.
+
+    Raises:
+        Re2llmError: A job is to load it, or there is no such domain.
+    """
+    options = await resolve_context(context)
+    async with in_domain(options, None, write=True) as (connection, domain):
+        try:
+            await hold_free_upload(connection, domain.id, upload)
+        except NotThereError:
+            return False
+        await forget_upload(connection, domain.id, upload)
+    return True
+
+
+async def clear_upload(context: Context, upload: str) -> None:
+    """Delete a file that its job has loaded, or cannot load, if it is there.
 
     Args:
         context: The run's options.
@@ -182,7 +222,7 @@ async def load_upload(context: Context, upload: str) -> Loaded:
             )
             loaded.notes = [_without(path, note) for note in loaded.notes]
     except InputError:
-        await discard_upload(context, upload)
+        await clear_upload(context, upload)
         raise
     return loaded
 

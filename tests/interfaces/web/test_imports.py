@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from console import Browser, form_to
+from console import Browser, form_to, forms
 from learnt import libpq
 from re2llm.errors import InputError
-from re2llm.jobs.queue.control import job
+from re2llm.jobs.queue.control import cancel_job, job, jobs
 from re2llm.jobs.queue.submit import submit
 from re2llm.jobs.worker import pieces
 from re2llm.operations.catalogue.items import show_item
@@ -185,6 +185,65 @@ async def test_a_file_is_deleted_when_it_is_not_wanted(
         connection.execute("UPDATE re2llm.upload SET created_at = now() - interval '2 hours'")
     await preview(browser, shop, "sessions", b'["1", "2"]\n')
     assert uploads(url) == 1
+
+
+async def test_a_file_that_was_loaded_is_not_said_to_be_deleted(
+    browser: Browser, shop: str
+) -> None:
+    page = await preview(browser, shop, "items", ITEMS)
+    assert (await done(browser, page)).state == "done"
+    form = form_to(page, "/console/catalogue:import")  # of another tab
+    answer = await browser.send(form, button=("change", "discard"))
+    told = text_of(await browser.get(answer.headers["location"]))
+    assert "it was loaded or deleted before" in told
+    assert "nothing was loaded" not in told
+
+
+async def test_a_file_belongs_to_its_job_until_that_is_cancelled(
+    browser: Browser, shop: str, url: str
+) -> None:
+    answer = await upload(browser, shop, "items", ITEMS)
+    where = answer.headers["location"]
+    form = form_to(await browser.get(where), "/console/catalogue:import")
+    answer = await browser.send(form, button=("change", "load"))
+    name = answer.headers["location"].partition("?")[0].rpartition("/")[2]
+    page = await browser.get(where)
+    assert f"The job {name} is to load it." in text_of(page)
+    assert "/console/catalogue:import" not in {one.action for one in forms(page)}
+    key = httpx.URL(where).params["upload"]
+    with psycopg.connect(libpq(url), autocommit=True) as connection:  # as long ago as may be
+        connection.execute(
+            "UPDATE re2llm.upload SET created_at = now() - interval '23 hours' WHERE id = %s",
+            (key,),
+        )
+    before = uploads(url)
+    for undashed in (key, key.replace("-", "")):
+        for change in ("load", "discard"):
+            other = await browser.send(form, button=("change", change), upload=undashed)
+            assert other.status_code == 422
+            assert f"The job {name} is to load the file." in other.text
+    assert [one.job.id for one in await jobs(Context(domain=shop), domain=shop)] == [name]
+    assert uploads(url) == before
+    await cancel_job(Context(), name)
+    page = await browser.get(where)
+    answer = await browser.send(
+        form_to(page, "/console/catalogue:import"), button=("change", "discard")
+    )
+    assert "nothing was loaded" in text_of(await browser.get(answer.headers["location"]))
+    assert uploads(url) == before - 1
+
+
+async def test_a_file_is_submitted_once_though_some_ask_at_the_same_time(shop: str) -> None:
+    context = Context(domain=shop)
+    key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
+    asked = [submit(context, "import", {"upload": key}) for _ in range(3)]
+    made = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(one, InputError) for one in made) == 2
+    assert len(await jobs(context, domain=shop)) == 1
+    for one in await jobs(context, domain=shop):
+        await cancel_job(context, one.job.id)
+    assert await imports.discard_upload(context, key)
+    assert not await imports.discard_upload(context, key)
 
 
 HUGE = {
