@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.config import get_stream_writer
 
-from ..errors import ModelDownError
+from ..errors import Failure, ModelDownError
 from ..llm.hints.answers import BATCH_HINTS, HINTS, read_cause, read_hints
 from ..llm.hints.reflection_prompt import (
     advise_message,
@@ -41,7 +41,8 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
     """Ask for the likely mistakes, then why the target was missed, then for hints.
 
     Returns:
-        The conversation, the further misses that it is about, and the proposed hints.
+        The conversation, the further misses that it is about, and the proposed hints: none of a
+        model that declines to answer, as it would again.
 
     Raises:
         ModelDownError: The model gave no answer.
@@ -51,10 +52,13 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
     misses: list[Miss] = []
     if options.reflection_batch > 1:
         misses = await batch_of(state, state["rank"], options.reflection_batch, options)
-    if len(misses) > 1:
-        talk = await _about_all(misses, options)
-    else:
-        talk = await _about_one(state, options)
+    try:
+        about_all = len(misses) > 1
+        talk = await (_about_all(misses, options) if about_all else _about_one(state, options))
+    except ModelDownError as error:
+        if error.failure != Failure.REFUSED:
+            raise
+        misses, talk = [], _Talk((), error.problem, ())
     write({"event": "diagnosis", "text": talk.diagnosis, "misses": max(1, len(misses))})
     for hint in talk.hints:
         write({"event": "hint", "text": hint})

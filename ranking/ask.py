@@ -51,7 +51,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
         "llm_calls": 0,
         "faults": {},
         "model_error": "",
-        "replayed": True,
+        "paid_rank": paid.rank,
         "recipe": options.prompt.name,
     }
 
@@ -144,7 +144,7 @@ def _answered(reply: Reply) -> Update:
         "llm_calls": reply.calls,
         "faults": {},
         "model_error": reply.said,
-        "replayed": False,
+        "paid_rank": None,
     }
 
 

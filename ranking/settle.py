@@ -50,10 +50,10 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     }
     target = state.get("target")
     if target is not None:
-        update["rank"] = ranking.index(target) + 1
-        # Of what the model was not asked about, it cannot learn.
-        known = target in ids[:count]
-        update["missed"] = known and update["rank"] > hit_ranks(len(ranking))
+        # A paid answer need not fit today's order of the candidates, its rank does.
+        update["rank"] = state.get("paid_rank") or ranking.index(target) + 1
+        # What the model was not asked about comes after that. It cannot learn of it.
+        update["missed"] = hit_ranks(len(ranking)) < update["rank"] <= count
         if Flag.MODEL_FAILED in update["flags"]:
             update["answer"] = ""
         elif recipe.name != "letters":  # whose scores say more than the order
@@ -67,7 +67,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
 
 async def _keep_trial(state: RecommendState, update: Update, options: RunOptions) -> None:
     session = state.get("training_session")
-    if session is None or is_unknown(update["flags"]) or state.get("replayed"):
+    if session is None or is_unknown(update["flags"]) or state.get("paid_rank"):
         return
     texts = given_texts(state)
     trial = Trial(

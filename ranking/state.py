@@ -184,8 +184,8 @@ class RecommendState(RecommendResult):
     """How the ranking was asked for."""
     answer: str
     """The model's raw text; of a letter, the log-probabilities as JSON."""
-    replayed: NotRequired[bool]
-    """Whether the answer comes from the reward table."""
+    paid_rank: NotRequired[int | None]
+    """The target's rank by the reward table, if the answer comes from there."""
     latency_ms: float
     tokens: dict[str, int]
     """`in`, `out`, and `cached`: those of `in` that the provider had in its cache."""

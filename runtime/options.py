@@ -126,6 +126,11 @@ class RunOptions:
         return min(self.settings.rerank, len(LETTERS)) if in_letters else self.settings.rerank
 
     @property
+    def asked_about(self) -> int | None:
+        """Likewise; `None` where the model is asked about all candidates."""
+        return None if self.fuse == "llm" else self.rerank
+
+    @property
     def asks_model(self) -> bool:
         """Whether the ranking needs the model at all."""
         return self.fuse in {"learned", "llm"}

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, func, insert, not_, select, true
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ...records import Flag
 from ..schema.reflections import BatchedMissRow, ProposalRow, ReflectionRow
 from ..schema.tables import ItemRow, SessionRow, TrialRow
 from .hints import NO_HINT
@@ -125,25 +126,29 @@ async def settled_sessions(
     reflecting_version: str,
     *,
     retrieved: int,
+    asked: int | None = None,
     among: int | None = None,
 ) -> set[int]:
-    """Return the training sessions that need no more learning: hits, and misses reflected on.
+    """Return the training sessions that need no more learning.
+
+    Those are misses reflected on, and all that were ranked and can teach nothing.
 
     Args:
         retrieved: How many candidates a session without its own is given.
+        asked: About how many of the first stage's best the model is asked; `None` for all.
     """
-    hits = _plain(domain_id, model, ranking_version).where(
-        TrialRow.rank <= hit_ranks_of(_candidates(domain_id, retrieved))
+    ranked = _plain(domain_id, model, ranking_version).where(
+        not_(_teaches(domain_id, retrieved, asked))
     )
     reflected = _reflected(domain_id, model, reflecting_version)
     if among is not None:
-        hits = hits.where(TrialRow.session_id == among)
+        ranked = ranked.where(TrialRow.session_id == among)
         columns = (ReflectionRow.session_id, BatchedMissRow.session_id)
         reflected = [
             some.where(column == among) for some, column in zip(reflected, columns, strict=True)
         ]
     found: set[int] = set()
-    for statement in (hits, *reflected):
+    for statement in (ranked, *reflected):
         found.update(await connection.scalars(statement))
     return found
 
@@ -156,15 +161,14 @@ async def waiting_misses(
     reflecting_version: str,
     *,
     retrieved: int,
+    asked: int | None = None,
 ) -> list[int]:
     """Return the training sessions that are known to be missed, and were not reflected on.
 
     Args:
-        retrieved: How many candidates a session without its own is given.
+        retrieved: As for `settled_sessions`; likewise what the model is asked about.
     """
-    missed = _plain(domain_id, model, ranking_version).where(
-        TrialRow.rank > hit_ranks_of(_candidates(domain_id, retrieved))
-    )
+    missed = _plain(domain_id, model, ranking_version).where(_teaches(domain_id, retrieved, asked))
     for reflected in _reflected(domain_id, model, reflecting_version):
         missed = missed.where(TrialRow.session_id.not_in(reflected))
     return list(await connection.scalars(missed.order_by(TrialRow.session_id)))
@@ -182,6 +186,14 @@ def _plain(domain_id: int, model: str, version: str) -> Select[int]:
             TrialRow.prompt_version == version,
         )
     )
+
+
+def _teaches(domain_id: int, retrieved: int, asked: int | None) -> ColumnElement[bool]:
+    """Return whether a trial is a miss to learn from: the model saw the target, and answered."""
+    missed = TrialRow.rank > hit_ranks_of(_candidates(domain_id, retrieved))
+    # A trial is kept without an answer where the model declines the prompt, as it will again.
+    answered = not_(TrialRow.flags.contains([Flag.MODEL_FAILED.value]))
+    return and_(missed, answered, true() if asked is None else TrialRow.rank <= asked)
 
 
 def _reflected(domain_id: int, model: str, version: str) -> list[Select[int]]:

@@ -85,6 +85,7 @@ async def _waiting(domain: str, options: RunOptions) -> list[int]:
             options.prompt_version,
             REFLECTION_PROMPT_VERSION,
             retrieved=options.settings.candidates,
+            asked=options.asked_about,
         )
 
 

@@ -34,6 +34,7 @@ async def sessions_to_learn(
         options.prompt_version,
         REFLECTION_PROMPT_VERSION,
         retrieved=options.settings.candidates,
+        asked=options.asked_about,
         among=keys[0] if len(keys) == 1 else None,
     )
     order = random.Random(options.seed).sample(keys, len(keys))

@@ -20,7 +20,9 @@ from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hin
 from re2llm.knowledge.hint_store.stats import BEYOND_DOUBT, ENOUGH, loses, refresh_stats
 from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
+from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.hints.manage import approve_hints, retire_hints, show_hint
+from re2llm.operations.learning.learn import learn as learn_all
 from re2llm.ranking.hints import verification
 from re2llm.records import Session
 from re2llm.runtime.context import Context
@@ -223,6 +225,67 @@ async def test_an_empty_request_takes_the_next_session_until_none_is_left(
     assert sorted(seen) == sorted(keys)
     result = await graph.ainvoke({"domain": domain}, context=Context(model=name))  # type: ignore[arg-type]
     assert result["error"]["field"] == "domain"
+
+
+async def test_a_paid_rank_counts_whatever_order_the_candidates_have_today(
+    services: Services, adjust: Change, script: Script, domain: str, keys: list[int]
+) -> None:
+    """Else a known miss would be a hit when it is learned from, and be taken again for ever."""
+    adjust(verify_random=0, verify_near=0)
+    name, _ = script(Teacher([], lambda hint, history: 1))
+    await learn(domain, keys[0], model=name)
+    moved = text("UPDATE re2llm.hint_trial SET rank = :rank, ndcg = 0 WHERE model = :model")
+    async with services.engine.begin() as connection:
+        await connection.execute(moved, {"rank": FAR, "model": name})
+    result = await learn(domain, keys[0], model=name)
+    assert (result["rank"], result["missed"]) == (FAR, True)
+    assert [row.rank for row in await reflections(services, name)] == [FAR]
+
+
+class DeclinedError(Exception):
+    """What a provider raises whose filter stops a prompt."""
+
+    status_code = 400
+
+
+@pytest.mark.parametrize("declines", ["nothing", "ranking", "reflecting"])
+async def test_no_session_is_taken_again_for_ever(
+    services: Services, adjust: Change, script: Script, load: Load, domain: str, declines: str
+) -> None:
+    """Also where the model never sees the target, or declines what it is asked."""
+    adjust(rerank=12, verify_random=0, verify_near=0)
+    ids = list(FILMS)
+    sessions = [
+        Session(tuple(ids[n : n + 2]), ids[n + 9], tuple(ids[n + 2 : n + 62])) for n in range(12)
+    ]
+    await load(domain, sample_items(), sessions)
+    teacher = Teacher([], lambda hint, history: FAR, sessions=sessions)
+
+    def answer(messages: Sequence[BaseMessage]) -> str:
+        document = ranking_task(messages)
+        if declines == ("reflecting" if document is None else "ranking"):
+            raise DeclinedError("Content Exists Risk")
+        if document is None:
+            return teacher(messages)
+        target = teacher.targets[tuple(entry["title"] for entry in document["history"])]
+        numbers = [entry["number"] for entry in document["candidates"]]
+        seen = [entry["number"] for entry in document["candidates"] if entry["title"] == target]
+        return json.dumps({"ranking": [*(n for n in numbers if n not in seen), *seen]})
+
+    name, model = script(answer)
+    context = Context(domain=domain, model=name, fuse="learned")
+    await fit_first_stage(await resolve_context(context))
+    for _ in sessions:
+        await graph.ainvoke({"domain": domain}, context=context)  # type: ignore[arg-type]
+    kept = await trials(services, name)
+    assert len(kept) == len(sessions)
+    assert any(row.rank > 12 for row in kept)
+    asked = len(model.asked)
+    result = await graph.ainvoke({"domain": domain}, context=context)  # type: ignore[arg-type]
+    assert "no session left" in result["error"]["problem"]
+    learnt = await learn_all(context, tidy=False)
+    assert (learnt.sessions, learnt.sessions_left) == (0, 0)
+    assert len(model.asked) == asked
 
 
 async def test_nothing_gives_the_target_away_before_the_reveal(

@@ -155,7 +155,7 @@ async def test_a_set_is_paid_for_once_whatever_the_order(
     ]
     assert written[0] == written[1]
     again = await request_ranking({**states[0], **given(hints[:2], "trial", 1.0)}, options)  # pyright: ignore[reportArgumentType]
-    assert again["replayed"]
+    assert again["paid_rank"]
     single = await try_hint(states[0], hints[0].text, options)
     assert single == await try_hint(states[0], hints[:1], options)
     stored = "SELECT hint_key, hint_keys FROM re2llm.hint_trial WHERE domain_id = :id"
