@@ -64,7 +64,8 @@ def evaluate(
             min=1,
             max=10_000,
             metavar="N",
-            help="Rank the candidates in this many orders; compare and fuse the answers.",
+            help="Rank the candidates in this many orders, by the model alone; compare and fuse "
+            "the answers.",
         ),
     ] = 1,
     answers: Annotated[

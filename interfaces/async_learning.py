@@ -226,7 +226,8 @@ class AsyncLearning(AsyncHints):
             baselines: Among `random`, `popularity`, `vsknn`, `sasrec`, `sum` and `first-stage`.
             skip_malformed: Whether to skip malformed rows.
             oracle: Whether to give every active hint to every session, too.
-            permutations: Rank the candidates in this many orders; compare and fuse the answers.
+            permutations: Rank the candidates in this many orders, by the model alone; compare and
+                fuse the answers.
             answers: A file of recorded answers to score, too: one per session.
             negatives: Negative items to draw for each target; a small catalogue gives fewer.
             max_llm_calls: Stop after this many model calls.

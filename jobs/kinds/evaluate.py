@@ -82,7 +82,7 @@ class Evaluate:
     async def finish(self, work: Work) -> Finished:
         """Rank all sessions with the answers that are paid for."""
         found = await evaluate(
-            work.context,
+            _alone(work),
             [_session(one) for one in work.arguments["sessions"]],
             policies=work.arguments["policies"],
             baselines=work.arguments["baselines"],
@@ -94,7 +94,7 @@ class Evaluate:
 
 
 def _alone(work: Work) -> Context:
-    """Return the context of the questions: of several orders, those to the model alone."""
+    """Return the context; a job of an earlier version may hold another for several orders."""
     several = work.arguments["permutations"] > 1
     return replace(work.context, fuse="llm") if several else work.context
 

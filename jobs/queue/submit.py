@@ -13,6 +13,7 @@ from ...knowledge.jobs.jobs import Job, fetch_job, find_job, store_job
 from ...knowledge.jobs.of_keys import hold_place
 from ...llm.prices import require_prices
 from ...operations.database import find_run_domain, with_domain
+from ...operations.evaluation.compared import in_orders
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..kinds.registry import JobKind, job_kind, models_of
@@ -63,7 +64,7 @@ async def submit(
         LimitReachedError: The key has as many jobs running as it may have.
         DatabaseError: The database failed; the job is submitted as a whole or not at all.
     """
-    context = await with_domain(context)
+    context = in_orders(await with_domain(context), arguments.get("permutations") or 1)
     options = await resolve_context(context)
     if max_cost is not None:
         require_prices(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,12 +15,16 @@ from ...knowledge.sessions.continuations import Continuations, coded
 from ...ranking.choosers import hint_choice
 from ...ranking.release_cache import served_policy
 from ...records import Session, counted
+from ...runtime.context import Context
 from ...runtime.options import RunOptions
 from ..database import in_domain
 
 _NO_RELEASE = (
     "{domain} has no active release that fits {model} and RE2LLM_FUSE, so the learned policy is "
     "not compared; `re2llm train` makes one."
+)
+ORDERS_REMARK = (
+    "With several orders, the model alone ranks: rows of hint policies leave the first stage out."
 )
 _NO_HINT = "{domain} has no hints, so there is nothing to choose from; `re2llm learn` finds some."
 
@@ -42,6 +47,25 @@ def check_names(
         raise InputError(
             "policies", "There is nothing to evaluate.", "Name a policy or a baseline."
         )
+
+
+def in_orders(context: Context, permutations: int) -> Context:
+    """Return the context of an evaluation: in several orders, the model alone ranks.
+
+    What is measured is how much it depends on the order, which the first stage would even out.
+
+    Raises:
+        InputError: The caller wants it otherwise.
+    """
+    if permutations == 1:
+        return context
+    if context.fuse not in {None, "llm"}:
+        raise InputError(
+            "fuse",
+            f"With several orders, the model alone ranks, not {context.fuse!r}.",
+            "Leave `fuse` out, or leave `permutations` out.",
+        )
+    return replace(context, fuse="llm")
 
 
 async def default_policies(options: RunOptions) -> Sequence[str]:

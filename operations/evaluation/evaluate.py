@@ -21,8 +21,10 @@ from ..budgeted import budgeted, spent
 from ..database import in_domain
 from ..first_stage.fusion import what_it_adds
 from .compared import (
+    ORDERS_REMARK,
     check_names,
     default_policies,
+    in_orders,
     require_training,
     seen_in_training,
     why_not_ppo,
@@ -85,7 +87,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         skip_malformed: Skip malformed rows instead of refusing the file.
         oracle: Also try every active hint on every session.
         permutations: In how many orders to rank the candidates; the answers are fused. With
-            several, the model alone ranks (`fuse="llm"`).
+            several, the model alone ranks: `fuse` can then be nothing but `llm`.
         answers: Also score the recorded answers in this file, one for each session.
         negatives: How many to sample; a small catalogue gives as many as it has.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
@@ -98,8 +100,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         ModelDownError: The model has been down for long; paid answers are kept.
     """
     check_names(policies, baselines, nothing_else=answers is None)
-    if permutations > 1:
-        context = replace(context, fuse="llm")  # it is the model whose dependence is measured
+    context = in_orders(context, permutations)
     recorded = read_answers(answers) if answers else []
     context, options, budget = await budgeted(
         context, "evaluate", max_llm_calls=max_llm_calls, max_cost=max_cost
@@ -107,10 +108,10 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     async with in_domain(options, None) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
-    remarks: list[str] = []
+    remarks = [ORDERS_REMARK] if permutations > 1 else []
     if policies is None:
         policies = await default_policies(options)
-        remarks = why_not_ppo(policies, options)
+        remarks += why_not_ppo(policies, options)
     require_training(baselines, train, options.domain)
     ranked, found = await held_out_sessions(
         sessions,

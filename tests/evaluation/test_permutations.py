@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage
 from prompts import document_of
 from re2llm.data.sample import load_films
+from re2llm.errors import InputError
 from re2llm.evaluation.experiment import Row
 from re2llm.evaluation.permutations import fused_row, order_spread
 from re2llm.graph.recommend import graph
+from re2llm.jobs.queue.submit import submit
+from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.operations.evaluation.experiment import Experiment
 from re2llm.ranking.listing import prompt_order
 from re2llm.ranking.orders import fuse
@@ -95,6 +99,32 @@ def test_figures_by_hand() -> None:
     assert found["sd"] == pytest.approx(0.3536, abs=1e-4)
     assert found["by_third"] == [1.0, None, 0.5]
     assert fused_row(rows, sessions).llm_calls == 2
+
+
+async def test_several_orders_are_those_of_the_model_alone_and_that_is_told(
+    services: Services, films: str, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.settings, "fuse", "learned")
+    name, model = script(by_title)
+    compared: dict[str, Any] = {"policies": ["none"], "baselines": [], "permutations": 2}
+    context = Context(domain=films, model=name)
+    for mode in ("learned", "sum", "first_stage"):
+        other = replace(context, fuse=mode)
+        with pytest.raises(InputError) as refused:
+            await evaluate(other, SESSIONS, **compared)
+        assert (refused.value.field, model.asked) == ("fuse", [])
+        with pytest.raises(InputError, match="With several orders"):
+            await submit(other, "evaluate", {"sessions": SESSIONS, **compared})
+    for one in (context, replace(context, fuse="llm")):
+        notes = (await evaluate(one, SESSIONS, **compared)).notes
+        assert any("the model alone ranks" in note for note in notes)
+    offline = replace(context, model="offline")
+    job = await submit(offline, "evaluate", {"sessions": SESSIONS, **compared})
+    assert job.arguments["context"]["fuse"] == "llm"
+    alone = await evaluate(
+        replace(context, fuse="learned"), SESSIONS, policies=["none"], baselines=[]
+    )
+    assert not any("the model alone ranks" in note for note in alone.notes)
 
 
 async def test_production_fuses_orders_too(services: Services, films: str, script: Script) -> None:
