@@ -43,14 +43,15 @@ async def observed_rewards() -> list[float]:
     return rewards
 
 
-def one_run(rewards: list[float], delta: float, differing: float, seed: int) -> Any:
-    from re2llm.policies.rollout.plan import Plan
+def one_run(rewards: list[float], steps: str, delta: float, differing: float, seed: int) -> Any:
+    from re2llm.policies.rollout.plan import Plan, percentages
 
     from benchmarks.rollout_simulation.rewards import reward_model
     from benchmarks.rollout_simulation.runs import World, play
 
     model = reward_model(rewards, delta=delta / differing)
-    return play(Plan(), World(rewards=model, differing=differing), seed=seed)
+    plan = Plan(steps=percentages(steps))
+    return play(plan, World(rewards=model, differing=differing), seed=seed)
 
 
 def main() -> None:
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200, help="Rollouts for each difference.")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="Processes.")
     parser.add_argument("--differing", type=float, nargs="+", default=[1.0, 0.5])
+    parser.add_argument("--steps", default="1,5,25,100", help="Percentages, as of a rollout.")
     parser.add_argument("--json", type=Path, help="Also write the figures to this file.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="re2llm-rollouts-") as home:
@@ -74,7 +76,7 @@ def main() -> None:
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
         for differing in options.differing:
             for delta in _DIFFERENCES:
-                run = partial(one_run, rewards, delta, differing)
+                run = partial(one_run, rewards, options.steps, delta, differing)
                 found = summarised(list(pool.map(run, range(options.runs), chunksize=5)))
                 rows.append({"difference": delta, "differing": differing, **found})
                 print(

@@ -132,9 +132,9 @@ class Bounds:
 def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Bounds:
     """Bound the difference of means, canary minus control, at all times at once.
 
-    Rewards are skewed: a canary that happens to have a low mean also looks as if it varied little,
-    and would be called worse too often. So its variance is at least that of the control, which has
-    many more people.
+    Rewards are skewed: a few people who happen to have a low mean also look as if they varied
+    little. A small canary would be called worse too often, and better if the control is small. So
+    either arm is taken to vary as the one that varies more.
 
     Args:
         strata: One for each step.
@@ -144,7 +144,10 @@ def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Boun
     counted = [(a, b) for a, b in strata if min(a.people, b.people) >= FEWEST]
     information, weighted, control, canary = 0.0, 0.0, 0.0, 0.0
     for without, given in counted:
-        weight = 1 / (without.variance + max(given.variance, without.variance_for(given)))
+        weight = 1 / (
+            max(without.variance, given.variance_for(without))
+            + max(given.variance, without.variance_for(given))
+        )
         information += weight
         weighted += weight * (given.mean - without.mean)
         control += weight * without.mean

@@ -75,6 +75,28 @@ def test_a_small_canary_with_skewed_rewards_is_not_called_worse_by_its_own_small
     assert naive > wrong
 
 
+@pytest.mark.parametrize("share", [0.1, 0.75, 0.9, 0.99])
+@pytest.mark.parametrize("rate", [0.01, 0.03])
+def test_a_small_arm_with_rare_rewards_is_called_neither_better_nor_worse(
+    rate: float, share: float
+) -> None:
+    """Whichever arm is small, and seems to vary little while few of its people picked something."""
+    looks, runs, better, worse = 60, 100, 0, 0
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        canary = rng.binomial(400, share, looks)
+        counts = np.cumsum(np.stack([400 - canary, canary]), axis=1)
+        picks = np.cumsum(rng.binomial(np.stack([400 - canary, canary]), rate), axis=1)
+        for n, k in zip(counts.T.tolist(), picks.T.tolist(), strict=True):
+            arms = [Moments(n[a], n[a], k[a], n[a], k[a], k[a]) for a in (0, 1)]
+            found = difference([(arms[0], arms[1])], scale=0.02, alpha=0.04)
+            if found.low > 0 or found.high < 0:
+                better += found.low > 0
+                worse += found.high < 0
+                break
+    assert max(better, worse) <= 0.02 * runs
+
+
 def test_the_sequence_finds_a_difference_and_is_tight_where_it_should_be() -> None:
     rng = np.random.default_rng(0)
     control, canary = rewards(rng, 40_000), rewards(rng, 4_000) + 0.03
