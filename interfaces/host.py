@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
 from functools import lru_cache
@@ -69,8 +68,7 @@ class Re2llm(Client):
         }
         self._changes = {key: value for key, value in changes.items() if value is not None}
         self._services = ServiceSet(self._open) if self._changes else shared_service_set()
-        self._portal: Portal | None = None
-        self._lock = threading.Lock()
+        self._portal = Portal(self._services.close)
         self._closed = False
 
     def context(self, **options: Any) -> Context:
@@ -91,11 +89,8 @@ class Re2llm(Client):
         Raises:
             InputError: The object is closed, or was closed in the meantime.
         """
-        with self._lock:
-            self._require_open()
-            portal = self._portal = self._portal or Portal(self._services.close)
         try:
-            return portal.run(work)
+            return self._portal.run(work)
         except (CancelledError, RuntimeError):
             self._require_open()
             raise
@@ -104,12 +99,12 @@ class Re2llm(Client):
         """Stop all work and close what this event loop and the object's own thread have opened."""
         self._closed = True
         await self._services.close()
-        await asyncio.to_thread(self._close_portal)
+        await asyncio.to_thread(self._portal.close)
 
     def close(self) -> None:
         """Stop all work on the object's own thread, and close what it has opened."""
         self._closed = True
-        self._close_portal()
+        self._portal.close()
 
     async def __aenter__(self) -> Self:
         self.context()
@@ -141,13 +136,8 @@ class Re2llm(Client):
         if self._closed:
             raise InputError("Re2llm", "It is closed.", "Make a new one.")
 
-    def _close_portal(self) -> None:
-        with self._lock:
-            portal, self._portal = self._portal, None
-        if portal is not None:
-            portal.close()
-
     async def _open(self) -> Services:
+        self._require_open()  # a call that is under way would open what nobody closes
         settings: Settings = (await asyncio.to_thread(get_settings)).model_copy(
             update=self._changes
         )
@@ -159,7 +149,7 @@ class Re2llm(Client):
     def _engine_here(self) -> AsyncEngine | None:
         """Return the host's engine to the first loop that asks; its connections belong to it."""
         loop = asyncio.get_running_loop()
-        if self._engine is None or (self._portal is not None and loop is self._portal.loop):
+        if self._engine is None or loop is self._portal.loop:
             return None
         self._engine_loop = self._engine_loop or loop
         return self._engine if loop is self._engine_loop else None

@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextvars import Context
+from threading import Lock, Thread
 from typing import TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
+
+from ..forks import Inherited
 
 _Result = TypeVar("_Result")
+_Last = Callable[[], Awaitable[None]]
 
 
-class Portal:
+class Portal(Inherited):
     """Runs coroutines for synchronous callers; any number of threads may call at the same time.
 
-    A program that forgets to close it can still exit.
-
-    Attributes:
-        loop: The thread's event loop.
+    Its thread starts with the first call, and in a forked process anew. A program that forgets to
+    close it can still exit.
 
     Args:
         last: Closes on the loop what the coroutines have opened, after they have ended.
     """
 
-    def __init__(self, last: Callable[[], Awaitable[None]]) -> None:
-        self._exit = ExitStack()
-        thread = self._exit.enter_context(start_blocking_portal(name="re2llm"))
-        self.loop: asyncio.AbstractEventLoop = thread.call(asyncio.get_running_loop)
-        self._exit.callback(thread.call, last)
-        # A portal within the portal, so that all work has ended before the last call.
-        self._work = self._exit.enter_context(thread.wrap_async_context_manager(_cancelling()))
-        atexit.register(self.close)
+    def __init__(self, last: _Last) -> None:
+        super().__init__()
+        self._last = last
+        self._lock = Lock()
+        self._thread: _Thread | None = None
+        self._closed = False
+        self._parents = list[object]()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The thread's event loop, if it has started."""
+        return None if self._thread is None else self._thread.loop
 
     def run(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run a coroutine to its end and return its result.
@@ -45,21 +51,63 @@ class Portal:
             RuntimeError: The portal is closed, or this is its own thread.
             CancelledError: The portal was closed in the meantime.
         """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("The portal is closed.")
+            thread = self._thread = self._thread or _Thread(self._last)
         # An empty context: what a host's run carries in its context, such as its checkpointer,
         # belongs to the host's thread and loop.
-        return Context().run(self._work.start_task_soon, work).result()
+        return Context().run(thread.portal.start_task_soon, work).result()
 
     def close(self) -> None:
         """Cancel what runs, close what it has opened, and end the thread."""
-        atexit.unregister(self.close)
-        self._exit.close()
+        with self._lock:
+            thread, self._thread, self._closed = self._thread, None, True
+        if thread is not None:
+            thread.end()
+
+    def forget_parent(self) -> None:
+        """Start anew in a forked process, in which the parent's thread does not run."""
+        self._parents.append(self._thread)
+        self._thread = None
+        self._lock = Lock()
 
 
-@asynccontextmanager
-async def _cancelling() -> AsyncGenerator[BlockingPortal]:
-    """Yield a portal to the running loop. At the end, cancel its work and wait until it stops."""
-    async with BlockingPortal() as portal:
-        try:
-            yield portal
-        finally:
-            await portal.stop(cancel_remaining=True)
+class _Thread:
+    """A thread with an event loop, until it is ended.
+
+    Attributes:
+        loop: The event loop.
+        portal: Takes work for it.
+    """
+
+    def __init__(self, last: _Last) -> None:
+        started = Future[tuple[asyncio.AbstractEventLoop, BlockingPortal]]()
+        self._ended = Future[None]()
+
+        async def work() -> None:
+            async with BlockingPortal() as portal:
+                started.set_result((asyncio.get_running_loop(), portal))
+                await portal.sleep_until_stopped()
+            await last()
+
+        def serve() -> None:
+            try:
+                asyncio.run(work())
+                self._ended.set_result(None)
+            except BaseException as error:  # noqa: BLE001  # whoever waits is to have it
+                (self._ended if started.done() else started).set_exception(error)
+
+        # A daemon: Python would wait for any other before it calls what is registered below.
+        self._thread = Thread(target=serve, name="re2llm", daemon=True)
+        self._thread.start()
+        self.loop, self.portal = started.result()
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        """Cancel what runs, and wait for the thread to end; do nothing in a forked process."""
+        atexit.unregister(self.end)
+        if self._thread.is_alive():
+            self.portal.call(self.portal.stop, True)  # noqa: FBT003  # as anyio has it
+            self._ended.result()
+            self._thread.join()

@@ -264,11 +264,15 @@ class AdvisoryLocks:
     async def close(self) -> None:
         """Give everything back."""
         async with self._lock:
-            if self._connection is not None:
-                # Locks would outlive the return to the pool.
-                await self._connection.invalidate()
-                await self._connection.close()
-                self._connection = None
+            await self.abandon()
+
+    async def abandon(self) -> None:
+        """Give everything back, where nothing else uses the claims any more."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Locks would outlive the return to the pool.
+            await connection.invalidate()
+            await connection.close()
 
 
 def _key_of(name: str) -> int:

@@ -106,6 +106,12 @@ class Services:
         if self.owns_engine:
             await self.engine.dispose()
 
+    async def abandon(self) -> None:
+        """Close the connections from another event loop, after their own has ended."""
+        await self.locks.abandon()
+        if self.owns_engine:
+            await self.engine.dispose()  # which of psycopg's connections needs no loop
+
 
 async def open_services(settings: Settings, *, engine: AsyncEngine | None = None) -> Services:
     """Connect and migrate; nothing of it blocks the event loop.

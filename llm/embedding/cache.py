@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Floats32
+from ...forks import Inherited
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 500
 _PATIENCE = 5.0  # seconds to wait for another process that writes
 
 
-class EmbeddingCache:
+class EmbeddingCache(Inherited):
     """A SQLite file of text digests and vectors, shared by threads and processes.
 
     It is a cache: whatever goes wrong with the file costs time, never an answer.
@@ -29,9 +30,23 @@ class EmbeddingCache:
     """
 
     def __init__(self, path: Path, encoder: str) -> None:
+        super().__init__()
+        self._path = path
         self._encoder = encoder
         self._lock = threading.Lock()
         self._file: sqlite3.Connection | None = None
+        self._parents = list[object]()
+        self._is_parents = False
+        self._open()
+
+    def forget_parent(self) -> None:
+        """Open the file anew in a forked process: SQLite's locks are the parent's."""
+        self._parents.append(self._file)
+        self._lock = threading.Lock()
+        self._is_parents = True
+
+    def _open(self) -> None:
+        path = self._path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -67,23 +82,29 @@ class EmbeddingCache:
         """
         rows = [(self._key(text), vector.tobytes()) for text, vector in vectors.items()]
         with self._lock:
-            if self._file is None:
+            if (file := self._own()) is None:
                 return
             try:
-                with self._file:
-                    self._file.executemany("INSERT OR IGNORE INTO embedding VALUES (?, ?)", rows)
+                with file:
+                    file.executemany("INSERT OR IGNORE INTO embedding VALUES (?, ?)", rows)
             except sqlite3.Error as error:
                 self._give_up(error)
 
     def _run(self, query: str, values: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         with self._lock:
-            if self._file is None:
+            if (file := self._own()) is None:
                 return []
             try:
-                return self._file.execute(query, values).fetchall()
+                return file.execute(query, values).fetchall()
             except sqlite3.Error as error:
                 self._give_up(error)
                 return []
+
+    def _own(self) -> sqlite3.Connection | None:
+        if self._is_parents:
+            self._is_parents = False
+            self._open()
+        return self._file
 
     def _key(self, text: str) -> bytes:
         return hashlib.sha256(f"{self._encoder}\0{text}".encode()).digest()

@@ -6,20 +6,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from ...arrays import Floats32
+from ...forks import Inherited
 from ...settings import get_settings
 from .cache import EmbeddingCache
 from .encoder import ENCODER_ID, Encoder
 
 _CACHED_TEXTS = 200_000
 
-_encoding = threading.Lock()
 
-
-class Embedder:
+class Embedder(Inherited):
     """Texts to unit vectors, remembering those it has seen. Safe to share between threads.
 
     The weights are loaded for the first text that is not remembered: most commands know all theirs.
@@ -28,11 +28,18 @@ class Embedder:
         cache: Remembers them beyond the process.
     """
 
+    _making: ClassVar = threading.Lock()
+    """Of the one encoder."""
+
     def __init__(self, cache: EmbeddingCache) -> None:
+        super().__init__()
         self._cache = cache
         self._seen: OrderedDict[str, Floats32] = OrderedDict()
         self._lock = threading.Lock()
-        self._making = threading.Lock()
+
+    def forget_parent(self) -> None:
+        """Make the locks anew in a forked process: a thread of the parent may hold them."""
+        self._lock, Embedder._making = threading.Lock(), threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Floats32:
         """Embed texts. Blocks: a few ms for each new text, seconds for the first.
@@ -63,15 +70,11 @@ class Embedder:
                 made = {text: self._seen[text] for text in texts if text in self._seen}
             new = [text for text in texts if text not in made]
             if new:
-                fresh = self._embedded(new)
+                fresh = dict(zip(new, _encoder().encode(new), strict=True))
                 self._cache.put(fresh)
                 self._remember(fresh)
                 made.update(fresh)
             return made
-
-    def _embedded(self, texts: Sequence[str]) -> dict[str, Floats32]:
-        with _encoding:
-            return dict(zip(texts, _encoder().encode(texts), strict=True))
 
     def _remember(self, vectors: dict[str, Floats32]) -> None:
         with self._lock:

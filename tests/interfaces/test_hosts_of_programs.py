@@ -1,0 +1,130 @@
+"""A `Re2llm` object in programs that make many event loops, fork, or close it early."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+import re2llm
+from re2llm.data.sample import load_films
+from re2llm.errors import InputError
+from re2llm.interfaces.portal import Portal
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+IDS = [film.id for film in load_films()]
+RANKED = IDS[40:46]
+LOOPS = 12
+
+
+@pytest.mark.parametrize("locks", [False, True])
+def test_an_event_loop_that_has_ended_keeps_no_connection(
+    films: str, url: str, locks: bool
+) -> None:
+    name = f"loops-{uuid.uuid4().hex[:8]}"
+    own = make_url(url).update_query_dict({"application_name": name})
+    host = re2llm.Re2llm(own.render_as_string(hide_password=False), domain=films, policy="none")
+
+    async def ask() -> None:
+        await host.arecommend(IDS[:2], candidates=RANKED)
+        if locks:  # whose connection is its own
+            assert await (await host.context().services.get()).locks.claim_session(1)  # pyright: ignore[reportOptionalMemberAccess]
+
+    for _ in range(LOOPS):
+        asyncio.run(ask())
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
+        left = connection.scalar(query, {"name": name})
+    assert left is not None
+    assert left <= 4  # of the last loop
+    assert len(asyncio.run(host.arecommend(IDS[:2], candidates=RANKED)).ranking) == len(RANKED)
+    asyncio.run(host.aclose())
+
+
+async def test_a_call_that_is_under_way_opens_nothing_after_the_end(films: str) -> None:
+    host = re2llm.Re2llm(domain=films)
+    services = host.context().services
+    assert services is not None
+    await services.get()
+    await host.aclose()
+    with pytest.raises(InputError, match="closed"):
+        await services.get()
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _process() -> int:
+    return os.getpid()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_a_thread_of_its_own() -> None:
+    portal = Portal(_nothing)
+    assert portal.run(_process) == os.getpid()
+    child = os.fork()
+    if not child:
+        found = portal.run(_process)
+        portal.close()
+        os._exit(0 if found == os.getpid() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert portal.run(_process) == os.getpid()
+    portal.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        portal.run(_process)
+
+
+FORKS = f"""
+import asyncio, os, sys, re2llm
+host = re2llm.Re2llm(domain=sys.argv[1], policy="none")
+def ask(*more):
+    host.find_titles([f"robots {{os.getpid()}}"])  # which is encoded
+    return sorted(host.recommend([*{IDS[:2]!r}, *more], candidates={RANKED!r}).ranking)
+print(ask("alein"), flush=True)
+child = os.fork()
+if not child:
+    print(ask("blade runer"), flush=True)
+    print(sorted(asyncio.run(host.arecommend({IDS[:1]!r}, candidates={RANKED!r})).ranking))
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print(ask("alein"))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_answers_and_ends(films: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", FORKS, films],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines() == [str(sorted(RANKED))] * 4
+    assert "Traceback" not in told.stderr
+
+
+def test_a_portal_tells_why_it_did_not_start_or_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails() -> None:
+        raise OSError("no end")
+
+    portal = Portal(fails)
+    assert portal.run(_process) == os.getpid()
+    with pytest.raises(OSError, match="no end"):
+        portal.close()
+
+    def refuses(coroutine: Coroutine[Any, Any, None]) -> None:
+        coroutine.close()
+        raise OSError("no files left")
+
+    monkeypatch.setattr(asyncio, "run", refuses)
+    with pytest.raises(OSError, match="no files left"):
+        Portal(_nothing).run(_process)
