@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..database import find_run_domain
 from .answer_file import AnswerFile, requests_digest
-from .batch_rows import fault_of, person_of, request_of
+from .batch_rows import fault_of, is_of_row, person_of, request_of
 from .recommend import recommend
 
 _AHEAD = 4
@@ -81,23 +81,31 @@ async def recommend_batch(
         progress: Called after each answer with the stage `recommending`.
 
     Raises:
-        InputError: A file or an option cannot be used.
-        DatabaseError: The database failed; answers that were written are kept.
+        InputError: A file or an option cannot be used, or no longer can: the domain was deleted or
+            made anew. Answers that were written are kept.
+        DatabaseError: The database failed; likewise.
     """
     if context.policy is not None:
         hint_choice(context.policy)
     context, options, budget = await budgeted(
         context, "recommend", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    await find_run_domain(options)  # an unknown one is no fault of each row
+    domain = await find_run_domain(options)  # an unknown one is no fault of each row
+
+    async def require_domain() -> None:
+        if (await find_run_domain(options)).id != domain.id:
+            problem = f"{domain.name!r} was deleted and made anew while rows were answered."
+            raise InputError("domain", problem, "Run the same again: it goes on with the new one.")
+
     rows = read_requests(requests)
     file = AnswerFile(answers)
     await asyncio.to_thread(file.open)
-    run = _Run(context, file, k, partial(request_of, options=options, k=k), on_bad, progress)
+    request = partial(request_of, options=options, k=k)
+    run = _Run(context, file, k, request, require_domain, on_bad, progress)
     before, complete = file.count, False
     stopped: BudgetSpentError | None = None
     try:
-        await asyncio.to_thread(_skip_answered, rows, file, run.request)
+        await asyncio.to_thread(_skip_answered, rows, file, request)
         await run.answer_all(rows, concurrency or options.settings.concurrency)
         complete = True
     except BudgetSpentError as error:
@@ -134,6 +142,7 @@ class _Run:
         file: AnswerFile,
         k: int,
         request: Callable[[RequestRow], str],
+        require_domain: Callable[[], Awaitable[None]],
         on_bad: Callable[[str], None],
         progress: Progress,
     ) -> None:
@@ -143,6 +152,7 @@ class _Run:
         self._file = file
         self._k = k
         self.request = request
+        self._require_domain = require_domain
         self._on_bad = on_bad
         self._progress = progress
 
@@ -192,6 +202,9 @@ class _Run:
                 user=person_of(row),
             )
         except InputError as error:
+            if not is_of_row(error):
+                raise
+            await self._require_domain()  # without it, no item of any row is known
             return {**place, "error": error.as_dict()}
         return {
             **place,

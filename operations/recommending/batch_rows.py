@@ -12,6 +12,8 @@ from ...runtime.options import RunOptions
 from ...runtime.request_limits import LONGEST_USER
 
 _VERB = re.compile(r"(is|has|holds|gives) ")
+_FIELD = re.compile(r"(history|candidates|user)\b")
+"""Arguments that a row gives; the others are of the run."""
 _DIGITS = 16
 
 
@@ -36,6 +38,11 @@ def fault_of(row: RequestRow) -> InputError:
     said = row.problem
     said = f"It {said}" if _VERB.match(said) else said[:1].upper() + said[1:]
     return InputError(row.field, f"{said}.", "See docs/files.md.")
+
+
+def is_of_row(error: InputError) -> bool:
+    """Return whether an error is about what a row gives, so that other rows may go well."""
+    return _FIELD.match(error.field) is not None
 
 
 def person_of(row: RequestRow) -> str | None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 from learnt import libpq
 from re2llm.data.sample import simulate_sessions
-from re2llm.errors import InputError
+from re2llm.errors import InputError, ReleaseMisfitError
+from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.recommending.answer_file import AnswerFile
 from re2llm.operations.recommending.batch import recommend_batch
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.sharing import shared_services
 
@@ -251,6 +254,58 @@ async def test_rows_are_read_only_as_far_ahead_as_needed(
     )
     assert done.rows == 40
     assert most <= 2 * 4 + 1
+
+
+@pytest.mark.parametrize("change", ["deleted", "made anew", "other policy", "model"])
+async def test_what_is_no_fault_of_a_row_ends_the_run_and_a_rerun_goes_on(
+    domain: str,
+    load: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    from re2llm.operations.recommending import batch as module
+
+    items = [Item(id=str(n), title=f"Film {n}") for n in range(12)]
+    sessions = [Session(history=(str(n), str(n + 1)), target=str(n + 2)) for n in range(10)]
+    await load(domain, items, sessions)
+    context = Context(domain=domain, policy="none")
+    rows: list[Any] = [{"key": str(n), "history": [str(n), str(n + 1)]} for n in range(10)]
+    file, out = write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    asked = 0
+
+    async def changed(*given: Any, **named: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked != 4:
+            return await recommend(*given, **named)
+        match change:
+            case "deleted":
+                await delete_domain(context, domain)
+            case "made anew":
+                await delete_domain(context, domain)
+                await load(domain, items[2:], sessions[2:])
+                raise InputError("history", "Domain has no item '3'.", "")
+            case "other policy":
+                raise InputError("hint_id", "The domain has no hint 3.", "")
+            case _:
+                raise ReleaseMisfitError("release", "It is of another model.", "")
+        return await recommend(*given, **named)
+
+    monkeypatch.setattr(module, "recommend", changed)
+    with pytest.raises(InputError) as refused:
+        await recommend_batch(context, file, out, concurrency=1)
+    assert refused.value.field == {"other policy": "hint_id", "model": "release"}.get(
+        change, "domain"
+    )
+    assert [one["key"] for one in answers(out)] == ["0", "1", "2"]
+    assert not [one for one in answers(out) if "error" in one]
+    if change == "deleted":
+        with pytest.raises(InputError, match="no domain"):
+            await recommend_batch(context, file, out)
+        await load(domain, items, sessions)
+    done = await recommend_batch(context, file, out)
+    assert (done.rows, done.before, done.bad) == (10, 3, 0)
 
 
 @pytest.mark.slow
