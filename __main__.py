@@ -18,6 +18,8 @@ def main() -> None:
     _open_closed_streams()
     leave_at_once()  # before the imports, which take a good part of a second
     gc.set_threshold(_NEW_OBJECTS)
+    # Read when numpy is loaded. Its products are small here: more threads only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from .cli import app  # noqa: PLC0415
 
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import Annotated
 
@@ -55,8 +54,6 @@ def serve(
 
     Example: re2llm serve --port 8000 --workers 2
     """
-    # Read when numpy is loaded. Its products are small here: more threads only wait for each other.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     refusal = run(lambda: _refusal(host, root_path)) or _unusable(host, port)
     if refusal is not None:
         fail(refusal)
