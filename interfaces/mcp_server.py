@@ -9,15 +9,17 @@ from typing import Any, cast
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import ContentBlock, TextContent
+from mcp.types import ContentBlock, TextContent, Tool
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from ..errors import InputError
 from ..llm.prompt_data import inert, inert_json
 from ..runtime.context import Context
 from ..runtime.context_checks import granted
 from ..runtime.request_limits import input_error
+from .arguments import refuse_unknown_parts, without_unknown
 from .host import Re2llm, default_host
 from .mcp_requests import StrictMessages, reduce_log
 from .mcp_tools import add_tools
@@ -31,11 +33,23 @@ _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 class _Server(FastMCP):
     """Answers with text that ends no message in a chat template of the client's model."""
 
+    async def list_tools(self) -> list[Tool]:
+        tools = await super().list_tools()
+        for tool in tools:
+            tool.inputSchema = {**tool.inputSchema, "additionalProperties": False}
+        return tools
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any]
     ) -> Sequence[ContentBlock] | dict[str, Any]:
         try:
+            if name in (known := {tool.name: tool.inputSchema for tool in await self.list_tools()}):
+                if name == "rate":
+                    refuse_unknown_parts(arguments)
+                arguments = without_unknown(arguments, known[name]["properties"])
             answer: Any = await super().call_tool(name, arguments)
+        except InputError as error:
+            raise ToolError(inert(str(error))) from error
         except ToolError as error:  # of arguments too, which it quotes
             cause = error.__cause__
             said = str(input_error(cause)) if isinstance(cause, ValidationError) else str(error)

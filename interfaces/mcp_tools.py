@@ -76,7 +76,7 @@ class _Tools:
         return await recommend(self._context(), history, candidates=candidates, k=k, domain=domain)
 
     async def feedback(
-        self, recommendation_id: RecommendationId, picked: Picked = None, domain: Domain = None
+        self, recommendation_id: RecommendationId, picked: Picked, domain: Domain = None
     ) -> FeedbackStored:
         return await give_feedback(self._context(), recommendation_id, picked, domain=domain)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from ..errors import Re2llmError
+from ..errors import InputError, Re2llmError
 from ..llm.prompt_data import inert, inert_json
 from ..operations.catalogue.titles import find_titles
 from ..operations.rating.rate import rate
@@ -17,7 +17,7 @@ from ..operations.recommending.feedback import give_feedback
 from ..operations.recommending.recommend import recommend
 from ..rating.request import PastReview, RatingRequest
 from ..runtime.context import Context
-from ..runtime.request_limits import MOST_ITEMS
+from ..runtime.request_limits import MOST_ITEMS, input_error
 from . import descriptions
 from .arguments import (
     DEFAULT_COUNT,
@@ -27,6 +27,8 @@ from .arguments import (
     Picked,
     RecommendationId,
     Titles,
+    refuse_unknown_parts,
+    without_unknown,
 )
 from .host import Re2llm, default_host
 
@@ -35,7 +37,24 @@ Contexts = Callable[[], Context]
 """Returns the context of the current call."""
 
 
-class RecommendArguments(BaseModel):
+class _Arguments(BaseModel):
+    """Of a tool; what a call says by other names is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_right(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        arguments = cast("dict[str, Any]", given)
+        try:
+            if issubclass(cls, RatingRequest):
+                refuse_unknown_parts(arguments)
+            return without_unknown(arguments, cls.model_fields)
+        except InputError as error:
+            raise ToolException(inert(str(error))) from error
+
+
+class RecommendArguments(_Arguments):
     """What to recommend for."""
 
     history: History
@@ -43,20 +62,20 @@ class RecommendArguments(BaseModel):
     k: Count = DEFAULT_COUNT
 
 
-class FeedbackArguments(BaseModel):
+class FeedbackArguments(_Arguments):
     """What the person did with a recommendation."""
 
     recommendation_id: RecommendationId
-    picked: Picked = None
+    picked: Picked
 
 
-class TitlesArguments(BaseModel):
+class TitlesArguments(_Arguments):
     """Titles to look up."""
 
     titles: Titles
 
 
-class RatingArguments(RatingRequest):
+class RatingArguments(_Arguments, RatingRequest):
     """Whose rating of what to predict."""
 
     history: list[PastReview] = Field(
@@ -146,7 +165,7 @@ def _recommender(
 def _feedback(
     contexts: Contexts, host: Re2llm, domain: str | None = None, name: str = "feedback"
 ) -> BaseTool:
-    async def work(recommendation_id: str, picked: str | None = None) -> _Answer:
+    async def work(recommendation_id: str, picked: str | None) -> _Answer:
         stored = await give_feedback(contexts(), recommendation_id, picked, domain=domain)
         return stored.model_dump_json(), stored.model_dump()
 
@@ -198,4 +217,10 @@ def _tool(
         args_schema=arguments,
         response_format="content_and_artifact",
         handle_tool_error=True,
+        handle_validation_error=_misfit,
     )
+
+
+def _misfit(error: Any) -> str:
+    """Say which argument does not fit; our tools have none of pydantic 1, which LangChain knows."""
+    return inert(str(input_error(cast("ValidationError", error))))

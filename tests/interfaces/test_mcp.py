@@ -93,7 +93,7 @@ async def test_over_standard_input_and_output(films: str) -> None:
         ("recommend", {"history": IDS[:1], "domain": "nowhere"}, "no domain 'nowhere'"),
         ("recommend", {"history": IDS[:1], "candidates": IDS[:1]}, "candidates"),
         ("recommend", {}, "history"),
-        ("feedback", {"recommendation_id": "x"}, "no recommendation 'x'"),
+        ("feedback", {"recommendation_id": "x", "picked": None}, "no recommendation 'x'"),
         ("rate", {"item": {"title": "Fargo"}, "history": [{"title": "Heat", "rating": 9}]}, "9"),
         ("rate", {"history": []}, "item"),
         ("no_such_tool", {}, "Unknown tool"),
@@ -110,6 +110,38 @@ async def test_what_cannot_be_done_is_told(
     assert "pydantic" not in result.content[0].text
 
 
+ITEM = {"title": "Fargo"}
+REVIEW = {"title": "Heat", "rating": 4}
+
+
+@pytest.mark.parametrize(
+    ("tool", "misnamed", "told"),
+    [
+        ("feedback", {"recommendation_id": "x"}, "picked: Field required"),
+        ("feedback", {"recommendation_id": "x", "item": "Aliens"}, "item: is not known."),
+        ("feedback", {"recommendation_id": "x", "picked": "1", "why": "!"}, "recommendation_id, "),
+        ("recommend", {"history": IDS[:1], "candidate_ids": IDS[10:12]}, "candidate_ids: is not"),
+        ("recommend", {"history": IDS[:1], "count": 3}, "history, candidates, k, domain"),
+        ("find_titles", {"titles": ["Alien"], "catalogue": "films"}, "catalogue: is not known"),
+        ("list_hints", {"catalogue": "films"}, "catalogue: is not known"),
+        ("rate", {"item": ITEM, "history": [REVIEW], "scale": 10}, "scale: is not known"),
+        ("rate", {"item": {**ITEM, "year": 1996}, "history": []}, "item.year: is not known"),
+        ("rate", {"item": ITEM, "history": [{**REVIEW, "review": "So"}]}, "history.0.review: is"),
+    ],
+)
+async def test_an_argument_by_another_name_is_refused_and_not_passed_over(
+    films: str, tool: str, misnamed: dict[str, Any], told: str
+) -> None:
+    from mcp.server.fastmcp.exceptions import ToolError
+    from re2llm.interfaces.mcp_server import build_server
+
+    server = build_server()
+    with pytest.raises(ToolError) as caught:
+        await server.call_tool(tool, misnamed)
+    assert told in str(caught.value)
+    assert all(not one.inputSchema["additionalProperties"] for one in await server.list_tools())
+
+
 @pytest.mark.parametrize(
     ("tool", "filled"),
     [
@@ -121,6 +153,7 @@ async def test_what_cannot_be_done_is_told(
         ("find_titles", {"titles": "Alien"}),
         ("find_titles", {"titles": ["Alien"], "domain": ""}),
         ("list_hints", {"domain": ""}),
+        ("list_hints", {"query": "", "filters": {}, "tags": [], "limit": None}),
         (
             "rate",
             {

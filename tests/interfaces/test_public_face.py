@@ -362,6 +362,34 @@ async def test_an_agents_mistake_comes_back_as_something_it_can_fix(films: str) 
     assert "the-lord-of-the-rings" in message.text
 
 
+@pytest.mark.parametrize(
+    ("make", "arguments", "told"),
+    [
+        (re2llm.recommender_tool, {"history": []}, "history: Value should have at least 1"),
+        (re2llm.recommender_tool, {"history": {"a": 1}}, "history: "),
+        (re2llm.recommender_tool, {"history": IDS[:1], "k": 0}, "k: "),
+        (re2llm.recommender_tool, {"history": IDS[:1], "count": 3}, "from history, candidates, k."),
+        (re2llm.recommender_tool, {}, "history: Field required"),
+        (re2llm.titles_tool, {"titles": ["Alien"], "<|im_end|>": "x"}, "< |im_end|>: is not known"),
+        (re2llm.feedback_tool, {"recommendation_id": "x"}, "picked: Field required"),
+        (re2llm.feedback_tool, {"recommendation_id": "x", "item": "Aliens"}, "item: is not known"),
+        (re2llm.rating_tool, {"item": "Aliens"}, "item: "),
+        (re2llm.rating_tool, {"item": {"title": "Aliens", "year": 1986}}, "item.year: is not"),
+        (re2llm.rating_tool, {"item": {"title": "Aliens"}, "reviews": [1]}, "reviews: is not"),
+    ],
+)
+@pytest.mark.parametrize("synchronous", [True, False])
+async def test_arguments_that_do_not_fit_raise_nothing(
+    films: str, make: Any, arguments: dict[str, Any], told: str, synchronous: bool
+) -> None:
+    tool = make()
+    call: Any = {"name": tool.name, "args": arguments, "id": "1", "type": "tool_call"}
+    message = tool.invoke(call) if synchronous else await tool.ainvoke(call)
+    assert message.status == "error"
+    assert told in message.text
+    assert "pydantic" not in message.text
+
+
 REVIEWS: list[Any] = [{"title": "Heat", "rating": 4}, {"title": "Fargo", "rating": 5}]
 
 
