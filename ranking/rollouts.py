@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.releases import activate_release
+from ..knowledge.releases import activate_release, fetch_release
 from ..knowledge.rollouts.exposure_owners import owners_of
 from ..knowledge.rollouts.exposures import exposure_sources, exposure_sums
 from ..knowledge.rollouts.rollouts import Change, Rollout, change_rollout, claim_rollout, note_look
@@ -24,7 +24,9 @@ from ..policies.rollout.decision import Action, Verdict
 from ..policies.rollout.evidence import Evidence, StepEvidence
 from ..policies.rollout.owners import Owned, decide_without_one
 from ..policies.rollout.plan import Plan
+from ..runtime.options import RunOptions
 from ..runtime.services import Services
+from .served_policy import misfit_of
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +98,18 @@ async def look(
 def _pause(services: Services, rollout_id: int) -> float:
     """Return the seconds between two looks: each sums up all exposures so far."""
     return max(LOOK_EVERY, _PART * services.look_times.get(rollout_id, 0.0))
+
+
+async def misfit_words(
+    connection: AsyncConnection, rollout: Rollout, options: RunOptions
+) -> str | None:
+    """Return why no request of a run belongs to a rollout; `None` if it may."""
+    number = rollout.release
+    release = await fetch_release(connection, rollout.domain_id, number)
+    misfit = misfit_of(number, release, options.model, options.prompt_version)
+    if misfit is None:
+        return None
+    return f"{misfit.problem} Requests as they are set here now do not belong to its rollout."
 
 
 async def seen_by_owners(connection: AsyncConnection, rollout: Rollout, share: float) -> Owned:

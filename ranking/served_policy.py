@@ -152,6 +152,16 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
     Raises:
         ReleaseMisfitError: It was trained for another encoder, prompt or model.
     """
+    misfit = misfit_of(number, release, model, prompt_version)
+    if misfit is not None:
+        raise misfit
+    return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
+
+
+def misfit_of(
+    number: int, release: Release, model: str, prompt_version: str
+) -> ReleaseMisfitError | None:
+    """Return why a release cannot serve, if it cannot; the arguments are as for `load_release`."""
     again = "Train again with `re2llm train`, or activate a release that fits."
     for field, trained, present in (
         ("encoder", release.encoder, ENCODER_ID),
@@ -159,10 +169,10 @@ def load_release(number: int, release: Release, model: str, prompt_version: str)
     ):
         if trained != present:
             problem = f"Release {number} was trained for the {field} {trained!r}, not {present!r}."
-            raise ReleaseMisfitError("release", problem, again)
+            return ReleaseMisfitError("release", problem, again)
     if release.prompt_version != prompt_version:
-        raise _other_prompt(number, release.prompt_version, prompt_version, again)
-    return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
+        return _other_prompt(number, release.prompt_version, prompt_version, again)
+    return None
 
 
 def _other_prompt(number: int, trained: str, present: str, again: str) -> ReleaseMisfitError:

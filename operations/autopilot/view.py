@@ -17,12 +17,12 @@ from ...knowledge.jobs.jobs import Job
 from ...knowledge.log.live_picks import count_new, fresh_hints
 from ...knowledge.releases import list_releases, was_served
 from ...knowledge.rollouts.rollouts import Rollout, latest_rollout, rollout_events
-from ...policies.autopilot.decision import LastJob, LiveRollout, Observation
+from ...policies.autopilot.decision import MISFIT, LastJob, LiveRollout, Observation
 from ...policies.autopilot.drift import RewardDrift, moments, reward_drift
 from ...policies.rollout.confidence import Moments
 from ...policies.rollout.owners import decide_without_one
 from ...policies.rollout.plan import Plan
-from ...ranking.rollouts import seen_by_owners
+from ...ranking.rollouts import misfit_words, seen_by_owners
 from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls
 
@@ -80,6 +80,9 @@ async def _live(
     if rollout.state == "held":
         last = (await rollout_events(connection, rollout.id))[-1]
         return LiveRollout(rollout.release, rollout.percent, last["reason"], last["words"])
+    misfit = await misfit_words(connection, rollout, options)
+    if misfit is not None:
+        return LiveRollout(rollout.release, rollout.percent, MISFIT, misfit)
     plan = Plan.from_dict(dict(rollout.plan))
     seen = await seen_by_owners(connection, rollout, options.settings.source_share)
     verdict, _ = decide_without_one(plan, seen)

@@ -20,7 +20,7 @@ from ...knowledge.rollouts.rollouts import (
 from ...policies.rollout.evidence import Evidence
 from ...policies.rollout.owners import decide_without_one
 from ...policies.rollout.plan import Plan
-from ...ranking.rollouts import seen_by_owners
+from ...ranking.rollouts import misfit_words, seen_by_owners
 from ...ranking.served_policy import load_release
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
@@ -158,6 +158,8 @@ async def _shown(
     verdict, _ = decide_without_one(plan, seen, held=rollout.state == "held")
     last = events[-1]
     waits = rollout.state == "running"
+    misfit = await misfit_words(connection, rollout, options) if waits else None
+    waiting_for = " ".join(filter(None, (misfit, verdict.words)))
     # A purge leaves less than it was held with.
     told_last = not rollout.live or last.reason == "purged"
     return RolloutShown(
@@ -168,7 +170,7 @@ async def _shown(
         state=rollout.state,
         percent=last.percent,
         reason=verdict.reason if waits else last.reason,
-        words=verdict.words if waits else last.words,
+        words=waiting_for if waits else last.words,
         plan=dict(rollout.plan),
         figures=last.figures if last.figures and told_last else verdict.figures,
         control_counts=_counts(evidence, 0),

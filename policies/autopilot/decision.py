@@ -17,8 +17,10 @@ LEAST_SHARE = 0.01
 """Of a day's budget; with less left, no step is begun."""
 RETRAIN = 20
 """Batches of picks after which the policy is trained again, without any new hint."""
-_NEVER_DECIDED = frozenset({"undecided", "purged"})
-"""Why a rollout is held that nothing is wrong with: it has seen enough, or can see no more."""
+MISFIT = "misfit"
+"""Of a rollout that no request belongs to any more: the model or the prompt has changed."""
+_NEVER_DECIDED = frozenset({"undecided", "purged", MISFIT})
+"""Why a rollout cannot end that nothing is wrong with: it has seen enough, or can see no more."""
 
 
 class Action(StrEnum):
@@ -57,8 +59,8 @@ class LiveRollout:
     Attributes:
         release: Its number.
         percent: Percentage of people who get it.
-        held: Why it is held, in a word; empty if it is not.
-        words: What it waits for, or why it is held.
+        held: Why it cannot go on, in a word; empty if it can.
+        words: What it waits for, or why it cannot go on.
     """
 
     release: int
@@ -168,6 +170,8 @@ def _waits(seen: Observation) -> Decision | None:
     """Let what is under way end."""
     if seen.rollout is not None:
         release = seen.rollout.release
+        if seen.rollout.held == MISFIT:
+            return Decision(Action.STOP_ROLLOUT, MISFIT, seen.rollout.words)
         if seen.rollout.held:
             words = f"Release {release} proved neither better nor worse: {seen.rollout.words}"
             return Decision(Action.STOP_ROLLOUT, "undecided", words)

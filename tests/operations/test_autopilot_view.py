@@ -20,7 +20,8 @@ from re2llm.operations.autopilot import manage as operation
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.autopilot.view import observe
 from re2llm.operations.loading.load import load_domain
-from re2llm.policies.autopilot.decision import Observation
+from re2llm.operations.releases.rollouts import show_canary, start_canary, stop_canary
+from re2llm.policies.autopilot.decision import Action, Observation, decide
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
@@ -129,3 +130,33 @@ async def test_an_older_step_that_was_retried_is_waited_for(
     job = (await look(services, piloted)).job
     assert job is not None
     assert (job.kind, job.state) == ("learn", state)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"model": "another"}, "the model 'another', not 'offline'"),
+        ({"prompt_version": "older"}, "(older; "),
+        ({"encoder": "other-encoder"}, "the encoder 'other-encoder'"),
+    ],
+)
+async def test_a_rollout_that_no_request_belongs_to_any_more_is_ended(
+    services: Services, piloted: TwoReleases, changed: dict[str, str], named: str
+) -> None:
+    context = Context(domain=piloted.domain)
+    await start_canary(context, 2)
+    waits = (await look(services, piloted)).rollout
+    assert waits is not None
+    assert not waits.held
+    its = update(ReleaseRow).where(ReleaseRow.domain_id == piloted.domain_id)
+    async with services.engine.begin() as connection:
+        await connection.execute(its.where(ReleaseRow.number == 2).values(changed))
+    seen = await look(services, piloted)
+    decision = decide(AutopilotPlan(calls_per_day=100), seen)
+    assert (decision.action, decision.reason) == (Action.STOP_ROLLOUT, "misfit")
+    shown = await show_canary(context)
+    for words in (decision.words, shown.words):
+        assert named in words
+        assert "do not belong to its rollout" in words
+    stopped = await stop_canary(context)
+    assert "belong" not in stopped.words

@@ -106,6 +106,11 @@ ROLLING = LiveRollout(2, 5.0, "", "waits")
             "undecided",
         ),
         (
+            {"rollout": dataclasses.replace(ROLLING, held="misfit"), "fresh": 1},
+            Action.STOP_ROLLOUT,
+            "misfit",
+        ),
+        (
             {"rollout": dataclasses.replace(ROLLING, held="sample_ratio")},
             Action.HOLD,
             "rollout_held",
