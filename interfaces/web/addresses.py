@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from .browsers import PREFIX
 
+LONGEST_PLACE = 4_000
+"""Characters. It is in an address within an address, and proxies take no headers of any length."""
 _OWN = re.compile(rf"{PREFIX}(?:[/?][\x21-\x5b\x5d-\x7e]*)?")
 SIGN_IN = f"{PREFIX}/sign-in"
 STATIC = f"{PREFIX}/static"
@@ -61,20 +64,36 @@ def is_open(scope: Scope) -> bool:
 
 
 def place_of(scope: Scope) -> str:
-    """Return where a request goes, to come back to it after signing in.
+    """Return the page that a request asks for, or comes from, to show it after signing in.
 
     Args:
         scope: The request's.
     """
+    if scope.get("method") != "GET":
+        return own_place(page_before(scope))
     query = scope.get("query_string", b"").decode("latin-1")
-    place = route_of(scope) + (f"?{query}" if query else "")
-    return place if scope.get("method") == "GET" and _OWN.fullmatch(place) else PREFIX
+    return own_place(route_of(scope) + (f"?{query}" if query else ""))
+
+
+def page_before(scope: Scope) -> str:
+    """Return the place of the page that sends a request, as far as the browser tells; else empty.
+
+    Args:
+        scope: The request's.
+    """
+    try:
+        sent = urlsplit(Headers(scope=scope).get("referer", ""))
+    except ValueError:
+        return ""
+    path = sent.path.removeprefix(scope.get("root_path", ""))
+    return path + (f"?{sent.query}" if sent.query else "")
 
 
 def own_place(place: str) -> str:
-    """Return a place that a form names, if it is one of ours, else the first page.
+    """Return a place that a browser names if it is one of ours, else the first page.
 
     Args:
-        place: From `place_of`, by way of a browser.
+        place: Such as `/console/hints?domain=films`.
     """
-    return place if _OWN.fullmatch(place) and place != SIGN_IN else PREFIX
+    own = len(place) <= LONGEST_PLACE and _OWN.fullmatch(place)
+    return place if own and place.partition("?")[0].rstrip("/") != SIGN_IN else PREFIX

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from ..api.limits import explained
 from ..api.problems import Problem
-from .addresses import address, place_of
+from .addresses import address, page_before, place_of
 from .guard import guarded
 from .labels import in_labels
 from .rendering import written
+
+_LONGEST_NAME = 500
+"""Of a domain, in characters."""
 
 
 class NothingLoadedError(Exception):
@@ -54,5 +60,17 @@ def problem_page(problem: Problem, headers: dict[str, str], scope: Scope) -> Res
         status, header = (401, "hx-redirect") if by_script else (303, "location")
         return guarded(scope, Response(None, status, {header: target}))
     headers = {name: value for name, value in headers.items() if name != "www-authenticate"}
-    html = written(scope, "error.html", problem=problem)
+    # A domain that is itself what is wrong would lead to the same error again.
+    domain = None if problem.field == "domain" else _domain_of(scope)
+    html = written(scope, "error.html", problem=problem, domain=domain)
     return guarded(scope, HTMLResponse(html, problem.status, headers))
+
+
+def _domain_of(scope: Scope) -> str | None:
+    """Return which domain a request is about, as it says itself, or the page that sends it."""
+    request = Request(scope)
+    form: dict[str, list[Any]] = getattr(request.state, "form", {})
+    before = parse_qs(urlsplit(page_before(scope)).query)
+    named = form.get("domain") or request.query_params.getlist("domain") or before.get("domain")
+    domain = named[-1] if named else ""
+    return domain if isinstance(domain, str) and 0 < len(domain) <= _LONGEST_NAME else None

@@ -27,6 +27,8 @@ _CHANGES: dict[str, str] = {
     "retry": "retry",
 }
 """Functions of `jobs.control`."""
+_LIMITS = ("max_llm_calls", "max_tokens", "max_cost")
+"""Of a job that is retried: a field left out keeps its limit, an empty one lifts it."""
 Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BLANK]
 """Most model calls; an empty field sets no limit."""
 Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, BLANK]
@@ -47,6 +49,7 @@ class ChangeForm(BaseModel):
     domain: DomainName
     change: _Change
     max_llm_calls: Calls = None
+    max_tokens: Calls = None
     max_cost: Money = None
 
 
@@ -129,7 +132,10 @@ async def change_route(request: Request, job: Annotated[JobId, Path()]) -> Respo
     seen = await visit(request, form.domain)
     limits: dict[str, Any] = {}
     if form.change == "retry":
-        limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
+        limits = {name: getattr(form, name) for name in _LIMITS}
+        limits["lifts"] = [
+            name for name in _LIMITS if name in form.model_fields_set and limits[name] is None
+        ]
     control = await jobs_module("queue.control")
     await getattr(control, _CHANGES[form.change])(seen.context, job, **limits)
     return see(request, f"{SECTION}/{job}", {"domain": seen.domain}, done=form.change)

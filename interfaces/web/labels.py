@@ -8,6 +8,7 @@ _ARGUMENT = re.compile(r"`(\w+)`")
 LABELS = {
     "force": "Even if it is worse than the active one",
     "max_llm_calls": "Most model calls",
+    "max_tokens": "Most tokens",
     "max_cost": "Most cost",
 }
 

@@ -38,8 +38,8 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class PageRoute(APIRoute):
     """A route that answers with a page."""
 
-    async def read_form(self, request: Request) -> dict[str, list[Any]]:
-        """Return the fields of a form that one of our own pages has sent.
+    async def read_form(self, request: Request) -> None:
+        """Keep the fields of a form that one of our own pages has sent, for `form_of`.
 
         Args:
             request: With the form.
@@ -59,8 +59,8 @@ class PageRoute(APIRoute):
             )
         except ValueError as error:
             raise ProblemError(422, "The form cannot be read.") from error
+        request.state.form = form  # the page of an error leads back to its domain
         check_token(request, form.get(TOKEN, [""])[-1])
-        return form
 
     def get_route_handler(self) -> _Handler:
         """Return what answers a request."""
@@ -69,7 +69,7 @@ class PageRoute(APIRoute):
         async def handle(request: Request) -> Response:
             try:
                 if request.method not in {"GET", "HEAD"}:
-                    request.state.form = await self.read_form(request)
+                    await self.read_form(request)
                 return guarded(request.scope, await answer(request))
             except Exception as error:  # noqa: BLE001  # each becomes a page
                 return await error_page(error, request.scope)

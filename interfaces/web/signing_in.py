@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from fastapi import Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from ...operations.accounts.console_sessions import SESSION_SECONDS, sign_in, sign_out
@@ -21,16 +19,16 @@ router = page_router()
 
 
 class SignInForm(BaseModel):
-    """Who signs in, and where to go then."""
+    """Who signs in, and where to go then; texts of any length, as a refusal would have no field."""
 
-    key: Annotated[str, Field(max_length=500)]
-    next: Annotated[str, Field(max_length=4_000)] = PREFIX
+    key: str = ""
+    next: str = PREFIX
 
 
 @router.get(SIGN_IN)
 async def sign_in_page(
     request: Request,
-    next: Annotated[str, Query(max_length=4_000)] = PREFIX,  # noqa: A002  # its name in addresses
+    next: str = PREFIX,  # noqa: A002  # its name in addresses
 ) -> Response:
     """Ask for an API key."""
     return _asked(request, next)

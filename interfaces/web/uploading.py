@@ -23,8 +23,8 @@ _AROUND = 16 * 1_024
 class UploadRoute(PageRoute):
     """A route whose form holds a file. Large ones wait in an unnamed temporary file meanwhile."""
 
-    async def read_form(self, request: Request) -> dict[str, list[Any]]:
-        """Return the fields of a form that one of our own pages has sent, a file among them.
+    async def read_form(self, request: Request) -> None:
+        """Keep the fields of a form that one of our own pages has sent, a file among them.
 
         Args:
             request: With the form.
@@ -46,6 +46,7 @@ class UploadRoute(PageRoute):
             raise ProblemError(422, "The form cannot be read.") from error
         try:
             form: dict[str, list[Any]] = {}
+            request.state.form = form
             for name, value in sent.multi_items():
                 form.setdefault(name, []).append(value)
             token = form.get(TOKEN, [""])[-1]
@@ -57,7 +58,6 @@ class UploadRoute(PageRoute):
                         values[place] = {"name": value.filename or "", "content": content}
         finally:
             await sent.close()
-        return form
 
 
 def upload_router() -> APIRouter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
@@ -169,18 +169,24 @@ async def retry(
     max_llm_calls: int | None = None,
     max_tokens: int | None = None,
     max_cost: float | None = None,
+    lifts: Collection[str] = (),
 ) -> JobStatus[Job]:
     """Go on with a job that has stopped or failed, under this version of the code.
 
     Args:
         max_llm_calls: A new limit, earlier calls included; `None` keeps it. Likewise the others.
+        lifts: Which of these limits it no longer has.
 
     Raises:
         InputError: It has neither stopped nor failed, it was refused before it began, or a model
             that a limit in money needs the price of has none.
     """
-    given = {"max_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
-    limits = {name: limit for name, limit in given.items() if limit is not None}
+    given = {"max_llm_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
+    limits = {
+        name.replace("_llm", ""): limit
+        for name, limit in given.items()
+        if limit is not None or name in lifts
+    }
     return await _restart(context, job_id, ["stopped", "failed"], limits, forgets=True)
 
 
@@ -210,7 +216,7 @@ async def _restart(
     context: Context,
     job_id: str,
     among: Sequence[JobState],
-    limits: dict[str, float],
+    limits: dict[str, float | None],
     *,
     forgets: bool,
 ) -> JobStatus[Job]:
@@ -232,7 +238,7 @@ async def _restart(
         pinned = found.arguments["context"]
         models = models_of(found.kind, pinned["model"], pinned["reflect_model"])
         _require_models(options, models)
-        if "max_cost" in limits:
+        if limits.get("max_cost") is not None:
             require_prices(options.settings.prices, models)
         await hold_key(connection, options.key_id)
         await hold_place(connection, options.key_id)

@@ -12,7 +12,7 @@ from re2llm.interfaces.web.application import page_routes
 FILES = {"/console/catalogue:upload": {"file": ("items.jsonl", b'{"id": 1, "title": "One"}')}}
 """Which forms hold a file, and what it is."""
 OPEN = {"/console/sign-in", "/console/static/{name}"}
-ANYWHERE = {"/console/sign-out"}
+ANYWHERE = {"/console/sign-out", "/console/", "/console/{path:path}/"}
 """What is about no catalogue."""
 
 
@@ -49,6 +49,7 @@ def filled(path: str, victim: Victim) -> str:
         "job": victim.job,
         "release": "1",
         "name": "console.css",
+        "path": "hints",
     }
     return re.sub(r"\{(\w+)[^}]*\}", lambda found: values[found[1]], path)
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from console import Browser, form_to, forms
+from console import Browser, form_to, forms, parsed
 from re2llm.operations.accounts.keys import revoke_key
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
@@ -160,6 +160,41 @@ async def test_the_sign_in_leads_to_no_other_place(
     assert dict(form.fields)["next"] == "/console"
     answer = await stranger.send(form, key=await make_key(), next=place)
     assert answer.headers["location"] == "/console"
+
+
+async def test_the_sign_in_asks_for_a_key_whatever_it_is_sent(
+    stranger: Browser, make_key: Any
+) -> None:
+    history = [f"{'long-id':0>60}-{n}" for n in range(100)]
+    sent = await stranger.http.get("/console/try", params={"history": history})
+    assert sent.status_code == 303
+    for place in (sent.headers["location"], f"/console/sign-in?next={'/console/x' * 2_000}"):
+        (form,) = forms(await stranger.get(place))
+        assert dict(form.fields)["next"] == "/console"
+    wrong = await stranger.send(form, key="k" * 1_000, next="/console/" + "x" * 9_000)
+    assert wrong.status_code == 401
+    (form,) = forms(parsed(wrong.text))
+    answer = await stranger.send(form, key=await make_key(), next="/console/" + "x" * 9_000)
+    assert answer.headers["location"] == "/console"
+
+
+async def test_the_sign_in_leads_back_to_the_page_of_a_form(
+    stranger: Browser, make_key: Any, services: Services
+) -> None:
+    await stranger.sign_in(await make_key(may=("learn",)))
+    form = form_to(await stranger.get(PAGE, domain="films"), "/console/hints:add")
+    async with services.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM re2llm.console_session"))
+    for page, place in (
+        (f"{stranger.http.base_url}{PAGE}?domain=films&page=2", f"{PAGE}?domain=films&page=2"),
+        ("https://evil.example/else", "/console"),
+        ("https://[", "/console"),
+    ):
+        headers = {"referer": page}
+        answer = await stranger.http.post(form.action, data=dict(form.fields), headers=headers)
+        assert answer.status_code == 303
+        (asked,) = forms(await stranger.get(answer.headers["location"]))
+        assert dict(asked.fields)["next"] == place
 
 
 @pytest.mark.parametrize("path", ["/console", PAGE, "/console/nothing", "/console/sign-in"])
