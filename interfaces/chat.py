@@ -88,16 +88,16 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
 
     async def abefore_agent(
         self,
-        state: ChatState,  # noqa: ARG002  # the base class's signature
-        runtime: Runtime[Context],  # noqa: ARG002
+        state: ChatState,
+        runtime: Runtime[Context],  # noqa: ARG002  # the base class's signature
     ) -> dict[str, Any]:
-        """Note when the run begins.
+        """Note when the run begins, and with what.
 
         Args:
             state: Of the graph.
             runtime: Of the run.
         """
-        return {"begun": time.monotonic()}
+        return {"begun": time.monotonic(), "found": len(state["messages"])}
 
     async def awrap_model_call(
         self,
@@ -110,7 +110,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             request: With the stand-in as its model.
             handler: Calls it.
         """
-        endless = goes_round(request.messages)
+        endless = goes_round(request.state)
         request = request.override(messages=_fit_to_send(request.messages))
 
         async def ask(model: BaseChatModel, prompt: Sequence[BaseMessage]) -> AIMessage:
@@ -151,7 +151,7 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
             handler: Calls the tool.
         """
         call = request.tool_call
-        if (refused := refusal(request.state["messages"], call)) is not None:
+        if (refused := refusal(request.state, call)) is not None:
             return refused
         if call["name"] == "rate" and not call["args"].get("history"):
             history = reviews_so_far(request.state["messages"], call["args"])

@@ -25,10 +25,12 @@ _REFUSED = f"Not done: {MOST_TOOL_CALLS} tool calls have been made. Answer witho
 
 
 class ChatState(AgentState[Any]):
-    """The messages, and when the run has begun."""
+    """The messages, and when and with how many of them the run has begun."""
 
     begun: NotRequired[Annotated[float, UntrackedValue, PrivateStateAttr]]
     """In seconds, as `time.monotonic` counts; no checkpoint holds it."""
+    found: NotRequired[Annotated[int, PrivateStateAttr]]
+    """Messages that were there: what other agents have said and called costs us nothing."""
 
 
 def ends(state: Mapping[str, Any], deadline: float) -> float:
@@ -41,26 +43,31 @@ def ends(state: Mapping[str, Any], deadline: float) -> float:
     return state.get("begun", time.monotonic()) + deadline
 
 
-def goes_round(messages: Sequence[AnyMessage]) -> bool:
-    """Tell whether the model has had all its answers since the person spoke last."""
-    return sum(isinstance(message, AIMessage) for message in _turn(messages)) >= MOST_ANSWERS
+def goes_round(state: Mapping[str, Any]) -> bool:
+    """Tell whether the model has had all its answers since the person spoke last.
+
+    Args:
+        state: Of the graph.
+    """
+    return sum(isinstance(message, AIMessage) for message in _turn(state)) >= MOST_ANSWERS
 
 
-def refusal(messages: Sequence[AnyMessage], call: ToolCall) -> ToolMessage | None:
+def refusal(state: Mapping[str, Any], call: ToolCall) -> ToolMessage | None:
     """Return the answer to a tool call that is one too many, or `None`.
 
     Args:
-        messages: Of the thread, with the message that makes the call.
+        state: Of the graph, with the message that makes the call.
         call: One of its calls; of several that are alike, the last counts.
     """
-    made = [c for m in _turn(messages) if isinstance(m, AIMessage) for c in m.tool_calls]
+    made = [c for m in _turn(state) if isinstance(m, AIMessage) for c in m.tool_calls]
     before = max((place for place, one in enumerate(made) if one["id"] == call["id"]), default=0)
     if before < MOST_TOOL_CALLS:
         return None
     return ToolMessage(_REFUSED, tool_call_id=call["id"], name=call["name"], status="error")
 
 
-def _turn(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
-    """Return what came after the person's last message."""
+def _turn(state: Mapping[str, Any]) -> Sequence[AnyMessage]:
+    """Return what this run has added since the person's last message."""
+    messages: Sequence[AnyMessage] = state["messages"]
     spoken = [place for place, one in enumerate(messages) if isinstance(one, HumanMessage)]
-    return messages[spoken[-1] + 1 :] if spoken else messages
+    return messages[max([state.get("found", 0), *(place + 1 for place in spoken)]) :]

@@ -19,6 +19,7 @@ from langchain_core.messages import (
 )
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
 from re2llm.interfaces.chat_turns import ENDLESS, MOST_ANSWERS, MOST_TOOL_CALLS
@@ -368,6 +369,47 @@ async def test_one_answer_makes_no_more_tool_calls_than_a_turn_may(
     assert len(answers) == 8 * MOST_ANSWERS
     done = [message for message in answers if message.status == "success"]
     assert done == answers[:MOST_TOOL_CALLS]
+
+
+RESEARCH = [{"name": "web_search", "args": {"q": "films"}, "id": f"w{n}"} for n in range(20)]
+FOUND = [ToolMessage("Heat", tool_call_id=call["id"], name="web_search") for call in RESEARCH]
+SPOKEN: dict[str, list[BaseMessage]] = {
+    "answers": [AIMessage(f"Let me see, {n}.") for n in range(MOST_ANSWERS)],
+    "calls": [AIMessage("", tool_calls=RESEARCH), *FOUND],
+    "calls with our ids": [
+        AIMessage("", tool_calls=[{**call, "id": "1-0"} for call in RESEARCH]),
+        ToolMessage("Heat", tool_call_id="1-0", name="web_search"),
+    ],
+}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("kind", SPOKEN)
+async def test_what_other_agents_said_and_called_counts_against_no_limit(
+    say: Say, services: Services, films: str, kind: str, alone: bool
+) -> None:
+    model = Tireless(calls=3)
+    services.models.register("tireless", model)
+    said = [HumanMessage("A film?"), *SPOKEN[kind]]
+    outer: Any = graph
+    if not alone:
+        builder: Any = StateGraph(MessagesState, context_schema=Context)
+        builder.add_node("research", lambda _: {"messages": SPOKEN[kind]})
+        builder.add_node("chat", graph)
+        builder.add_edge(START, "research")
+        builder.add_edge("research", "chat")
+        builder.add_edge("chat", END)
+        outer, said = builder.compile(checkpointer=InMemorySaver()), said[:1]
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    context = Context(domain=films, model="tireless")
+    for turn in (1, 2):  # the second time without a word of the person
+        end = await outer.ainvoke({"messages": said}, thread, context=context)
+        assert len(model.asked) == turn * MOST_ANSWERS
+        answers = [one for one in end["messages"] if getattr(one, "name", "") == "find_titles"]
+        done = [one for one in answers if one.status == "success"]
+        assert len(done) == (1 if alone else turn) * MOST_TOOL_CALLS
+        said = said if alone else []
+    assert "found" not in end
 
 
 async def test_a_turn_ends_when_its_time_is_over(
