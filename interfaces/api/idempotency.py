@@ -31,7 +31,11 @@ IdempotencyKey = Annotated[
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _PAUSE = 0.05
 """Seconds between two looks at a request in progress."""
-_LOOKS = 60
+_PATIENCE = 3.0
+
+
+class NotDoneYetError(ProblemError):
+    """The same request came before, and is still in progress."""
 
 
 async def once(
@@ -56,9 +60,36 @@ async def once(
         ProblemError: The key came with another body, or the work is not done yet.
         Re2llmError: As from the work, or the database failed.
     """
-    options = await resolve_context(context)
     digest = hashlib.sha256(body.__pydantic_serializer__.to_json(body)).digest()
-    claim = await _claim(options, key, digest)
+    return await once_for(context, key, digest, kind, work)
+
+
+async def once_for(
+    context: Context,
+    key: str,
+    digest: bytes,
+    kind: type[_Answer],
+    work: Callable[[], Awaitable[_Answer]],
+    *,
+    patience: float = _PATIENCE,
+) -> _Answer:
+    """Do some work, or return what it has answered before; see `once`.
+
+    Args:
+        context: Of the request; a key belongs to one caller.
+        key: Names the request.
+        digest: Of what it holds.
+        kind: Of the answer.
+        work: Returns the answer.
+        patience: Seconds to wait for the same request while it is in progress.
+
+    Raises:
+        NotDoneYetError: The same request is still in progress.
+        ProblemError: The key came with another digest.
+        Re2llmError: As from the work, or the database failed.
+    """
+    options = await resolve_context(context)
+    claim = await _claim(options, key, digest, round(patience / _PAUSE))
     if claim.state == "other":
         raise ProblemError(
             422,
@@ -67,7 +98,7 @@ async def once(
             remedy="Send a new key with each new request.",
         )
     if claim.state == "busy":
-        raise ProblemError(
+        raise NotDoneYetError(
             409,
             "A request with this idempotency key is not done yet.",
             {"retry-after": "1"},
@@ -87,10 +118,10 @@ async def once(
     return answer
 
 
-async def _claim(options: RunOptions, key: str, digest: bytes) -> Claim:
+async def _claim(options: RunOptions, key: str, digest: bytes, looks: int) -> Claim:
     """Claim a key, waiting for a request in progress for a moment."""
     claim = Claim("busy")
-    for _ in range(_LOOKS):
+    for _ in range(looks):
         async with connected(options, write=True) as connection:
             claim = await claim_answer(connection, options.source, key, digest)
         if claim.state != "busy":

@@ -17,6 +17,7 @@ from ..api.jobs import jobs_module
 from .browsers import PREFIX
 from .rendering import see
 from .routing import form_of, page_router
+from .sent_once import note_nothing_done
 from .uploading import upload_router
 from .visits import DomainChoice, visit
 
@@ -86,6 +87,8 @@ async def import_route(request: Request) -> Response:
     seen = await visit(request, form.domain)
     if form.change == "discard":
         deleted = await discard_upload(seen.context, form.upload)
+        if not deleted:
+            note_nothing_done(request)
         done = "discarded" if deleted else "file-gone"
         return see(request, SECTION, {"domain": seen.domain}, done=done)
     submit = await jobs_module("queue.submit")

@@ -22,6 +22,7 @@ from ..auth import CHECKED, OPEN
 from .addresses import Query, address, own_place, route_of
 from .browsers import form_token
 from .sections import SECTIONS
+from .sent_once import AGAIN, once_value
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _DONE = {
@@ -73,7 +74,10 @@ def written(scope: Scope, template: str, /, **values: Any) -> str:
         **values: What the template shows.
     """
     caller: Caller | None = scope.get(CHECKED)
-    done = Request(scope).query_params.get("done", "")
+    request = Request(scope)
+    said = _DONE.get(request.query_params.get("done", ""), "")
+    if said and AGAIN in request.query_params:
+        said += " The form was sent twice; this was done once."
     known: dict[str, Any] = {
         "address": partial(address, scope),
         "caller": caller,
@@ -83,7 +87,8 @@ def written(scope: Scope, template: str, /, **values: Any) -> str:
         "may_start": caller is None or caller.grants.may_start,
         "form_token": partial(form_token, scope),
         "here": route_of(scope),
-        "said": _DONE.get(done, ""),
+        "said": said,
+        "once": once_value(request),
         "domain": None,
         "domains": (),
     }

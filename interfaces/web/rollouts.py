@@ -16,6 +16,7 @@ from .browsers import PREFIX
 from .releases import SECTION
 from .rendering import see
 from .routing import form_of, page_router
+from .sent_once import note_nothing_done
 from .visits import visit
 
 router = page_router()
@@ -55,7 +56,10 @@ async def stop_route(request: Request) -> Response:
     form = form_of(request, EndForm)
     seen = await visit(request, form.domain)
     shown = await stop_canary(seen.context, release=form.release)
-    done = "canary-stopped" if shown.state == "stopped" else "canary-over"
+    stopped = shown.state == "stopped"
+    if not stopped:
+        note_nothing_done(request)
+    done = "canary-stopped" if stopped else "canary-over"
     return see(request, f"{SECTION}/{form.release}", {"domain": seen.domain}, done=done)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from ..api.problems import ProblemError
 from .browsers import comes_from_own_page, is_form_token
 from .errors import error_page
 from .guard import guarded
+from .sent_once import answered_once
 
 LARGEST_FORM = 256 * 1024
 """Bytes."""
@@ -68,9 +70,11 @@ class PageRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                if request.method not in {"GET", "HEAD"}:
-                    await self.read_form(request)
-                return guarded(request.scope, await answer(request))
+                if request.method in {"GET", "HEAD"}:
+                    return guarded(request.scope, await answer(request))
+                await self.read_form(request)
+                response = await answered_once(request, partial(answer, request))
+                return guarded(request.scope, response)
             except Exception as error:  # noqa: BLE001  # each becomes a page
                 return await error_page(error, request.scope)
 

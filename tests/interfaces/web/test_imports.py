@@ -217,9 +217,9 @@ async def test_a_file_belongs_to_its_job_until_that_is_cancelled(
             (key,),
         )
     before = uploads(url)
-    for undashed in (key, key.replace("-", "")):
+    for undashed in (key, key.replace("-", "")):  # of another tab
         for change in ("load", "discard"):
-            other = await browser.send(form, button=("change", change), upload=undashed)
+            other = await browser.send(form, button=("change", change), upload=undashed, once="")
             assert other.status_code == 422
             assert f"The job {name} is to load the file." in other.text
     assert [one.job.id for one in await jobs(Context(domain=shop), domain=shop)] == [name]
