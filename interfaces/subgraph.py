@@ -44,15 +44,16 @@ def recommend_node(
     """
 
     async def answer(state: Any) -> Mapping[str, Any]:
-        return await work(dict(read(state)), options())
+        return write(await work(dict(read(state)), options()))
 
     def wait(state: Any) -> Mapping[str, Any]:
-        return owner().run(partial(work, dict(read(state)), options()))
+        # `read` and `write` here, on the run's own thread: in its context, they may interrupt it.
+        return write(owner().run(partial(work, dict(read(state)), options())))
 
-    async def work(request: Any, ours: Context) -> Mapping[str, Any]:
+    async def work(request: Any, ours: Context) -> RecommendResult:
         # LangGraph leaves a type argument of `Command` open.
         result: Any = await recommend_graph.ainvoke(request, context=ours)  # pyright: ignore[reportUnknownMemberType]
-        return write(cast("RecommendResult", result))
+        return cast("RecommendResult", result)
 
     def options() -> Context:
         return owner().context(**context(get_runtime().context))

@@ -20,7 +20,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import get_runtime
+from langgraph.types import Command, interrupt
 from prompts import document_of
 from re2llm.data.sample import load_films
 from re2llm.errors import InputError
@@ -500,6 +503,43 @@ async def test_as_a_node_of_a_foreign_graph(films: str, synchronous: bool) -> No
     assert state["items"] == "not ours"
     refused = await graph.ainvoke({"watched": []}, config, context=till)
     assert refused["trouble"] == "history"
+
+
+@pytest.mark.parametrize("synchronous", [True, False])
+@pytest.mark.parametrize("part", ["read", "write"])
+async def test_a_node_of_a_foreign_graph_uses_its_run(
+    films: str, part: str, synchronous: bool
+) -> None:
+    def used(which: str) -> bool:
+        if which != part:
+            return True
+        get_stream_writer()({"by": get_runtime(Till).context.cashier})
+        return interrupt("Is that right?")
+
+    def read(state: Any) -> dict[str, Any]:
+        return {"history": state["watched"] if used("read") else [], "candidates": RANKED}
+
+    def write(result: Any) -> dict[str, Any]:
+        return {"shelf": result["ranking"] if used("write") else []}
+
+    builder: Any = StateGraph(Shop, context_schema=Till)
+    builder.add_node("recommend", re2llm.recommend_node(read, write))
+    builder.add_edge(START, "recommend")
+    builder.add_edge("recommend", END)
+    graph = builder.compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+
+    async def run(given: Any) -> list[Any]:
+        how: Any = {"config": config, "context": Till("Ann"), "stream_mode": ["custom", "values"]}
+        if synchronous:
+            return await asyncio.to_thread(lambda: list(graph.stream(given, **how)))
+        return [one async for one in graph.astream(given, **how)]
+
+    first = await run({"watched": IDS[:2]})
+    assert ("custom", {"by": "Ann"}) in first
+    assert "__interrupt__" in first[-1][1]
+    last = await run(Command(resume=True))
+    assert sorted(last[-1][1]["shelf"]) == sorted(RANKED)
 
 
 async def test_a_foreign_graph_streams_our_steps(films: str) -> None:
