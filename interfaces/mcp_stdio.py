@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from io import TextIOWrapper
 
 from anyio import AsyncFile, to_thread
 from mcp.server.fastmcp import FastMCP
 from mcp.server.stdio import stdio_server
+
+from ..records import without_surrogates
 
 
 class _Lines(AsyncFile[str]):
@@ -17,7 +20,17 @@ class _Lines(AsyncFile[str]):
     """
 
     async def readline(self) -> str:
-        return await to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
+        return await to_thread.run_sync(self._line, abandon_on_cancel=True)
+
+    def _line(self) -> str:
+        """Return the next line, with U+FFFD for half a character, which `mcp` never answers."""
+        line: str = self.wrapped.readline()
+        if "\\ud" not in line.lower():
+            return line
+        try:
+            return without_surrogates(json.dumps(json.loads(line), ensure_ascii=False))
+        except (ValueError, RecursionError):  # no JSON: `mcp` says what becomes of it
+            return line
 
 
 async def serve_stdio(server: FastMCP) -> None:

@@ -1,5 +1,6 @@
 """Our MCP server through real clients: over standard input and output, and over HTTP."""
 
+import asyncio
 import json
 import os
 import sys
@@ -179,6 +180,54 @@ async def test_numbers_are_taken_for_ids(server: str) -> None:
         result = await session.call_tool("recommend", {"history": [300]})
     assert result.isError
     assert "no item '300'" in result.content[0].text
+
+
+HALVES = {
+    "of an emoji": ["Alien \\ud83d"],
+    "in capitals": ["\\uD83D\\u0041lien"],
+    "the other half": ["Alien \\udE00 "],
+    "beside a whole one": ["\\ud83d\\ude00 \\ud83d", "Alien"],
+    "none": ["Alien \\ud83d\\ude00"],
+}
+
+
+@pytest.mark.parametrize("name", HALVES)
+async def test_half_a_character_is_answered_over_standard_input(
+    films: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from re2llm.interfaces.mcp_server import build_server
+    from re2llm.interfaces.mcp_stdio import serve_stdio
+
+    ends = [os.pipe(), os.pipe()]
+    began = {"protocolVersion": "2025-06-18", "capabilities": {}}
+    began["clientInfo"] = {"name": "test", "version": "1"}
+    titles = ", ".join(f'"{title}"' for title in HALVES[name])
+    call = f'{{"name": "find_titles", "arguments": {{"titles": [{titles}]}}}}'
+    with (
+        os.fdopen(ends[0][0]) as read,
+        os.fdopen(ends[0][1], "w") as write,
+        os.fdopen(ends[1][0]) as heard,
+        os.fdopen(ends[1][1], "w") as said,
+    ):
+        monkeypatch.setattr(sys, "stdin", read)
+        monkeypatch.setattr(sys, "stdout", said)
+        serving = asyncio.create_task(serve_stdio(build_server()))
+        for line in (
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": began}),
+            json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            f'{{"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {call}}}',
+        ):
+            print(line, file=write, flush=True)
+        async with asyncio.timeout(60):
+            answers = [json.loads(await asyncio.to_thread(heard.readline)) for _ in range(2)]
+        write.close()
+        await serving
+    assert answers[1]["id"] == 2
+    found = answers[1]["result"]["structuredContent"]["titles"]
+    assert [one["typed"] for one in found] == [
+        json.loads(f'"{title}"').encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for title in HALVES[name]
+    ]
 
 
 @asynccontextmanager
