@@ -32,7 +32,7 @@ ASSIGNED = re.compile(r"[A-Z][A-Z0-9_]*=")
 CAPTURED = re.compile(r"[A-Z]+=\$\(")
 LOCAL = "http://127.0.0.1:2024"
 NAMES = [page.name for page in PAGES]
-OTHERS = {"head", "cat", "cd", "curl", "export", "mkdir", "source"}
+OTHERS = {"head", "tail", "cat", "cd", "curl", "echo", "export", "mkdir", "source", "unset"}
 OTHERS |= {"accelerate", "docker", "langgraph", "pre-commit", "vllm"}
 """Programs that are not ours, and words of the shell."""
 
@@ -79,6 +79,41 @@ def test_the_commands_exist(page: Path) -> None:
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
         for words in commands(block):
             exists(words)
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_every_variable_of_the_shell_is_set_before_it_is_used(page: Path) -> None:
+    known = {"DATA", "PWD"}  # the data sets, which come from elsewhere
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            used = set(re.findall(r"\$\{?([A-Z]\w*)", line))
+            assert used <= known, (line, used - known)
+            known |= set(re.findall(r"(?:^|[\s\"])([A-Z]\w*)=", line))
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_the_database_and_the_prices_are_set_before_they_are_needed(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        first = re.search(r"(?m)^re2llm ", block)
+        database = re.search(r"(?m)^export RE2LLM_DATABASE_URL=", block)
+        assert not first or not database or database.start() < first.start(), block
+        paid = re.search(r"(?m)^re2llm .*--max-cost", block)
+        model = re.search(r"(?m)^export RE2LLM_MODEL=(\S+)", block)
+        if paid and model:
+            prices = re.search(r"(?m)^export RE2LLM_PRICES='(.*)'", block[: paid.start()])
+            assert prices, block
+            assert model[1] in Settings(prices=json.loads(prices[1])).prices
+
+
+def test_every_file_of_sessions_is_made_on_a_page() -> None:
+    made: set[str] = set()
+    used: set[str] = {"train.jsonl", "test.jsonl"}
+    for page in TEXTS:
+        for block in blocks(page, "sh"):
+            made |= set(re.findall(r"(?:> |data\.sample )(\w[\w.-]*\.jsonl)", block))
+            used |= set(re.findall(r"--sessions (\w[\w.-]*\.jsonl)", block))
+    # Recorded answers come with sessions of their own.
+    assert used - made == {"answered.jsonl"}
 
 
 @pytest.mark.parametrize("words", [["recommend", "--no-such"], ["hints", "lost"], ["evaluate"]])
@@ -264,5 +299,11 @@ def test_the_compose_file_keeps_its_data_and_starts_again_with_its_machine() -> 
     assert name in found["volumes"]
     assert services["database"]["image"].endswith("-pg17")
     assert place == "/var/lib/postgresql/data"
+    wanted = set(re.findall(r"\$\{(\w+)\}", written))
+    assert wanted == {"DB_PASSWORD"}
+    for name in wanted:  # where Docker reads it
+        assert any(
+            re.search(rf'(?m)^echo "{name}=.*>> \.env$', b) for b in blocks("serve.md", "sh")
+        )
     for name in ("re2llm", "worker"):
         known_to(get_command(app), shlex.split(services[name]["command"])[1:])
