@@ -34,6 +34,11 @@ _NOT_UTF8 = "is not UTF-8 text (if it is Latin-1: iconv -f latin1 -t utf-8 FILE 
 _TEXT_REMEDY = "Give a text file in UTF-8, plain or gzip-compressed."
 
 
+def is_endless(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or the like, which may never end."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
 def require_folder(path: Path, remedy: str) -> None:
     """Raise `InputError` with a remedy if a path is not a folder."""
     if not path.exists():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..data.files import LONGEST_LINE, is_endless
 from ..errors import InputError
 
 _KEYS = ("user", "item", "answer", "outcome")
@@ -32,23 +34,26 @@ def read_with_cut(path: Path) -> tuple[list[dict[str, Any]], bytes]:
     """Return the traces of a file, and the beginning of one that was cut.
 
     Raises:
-        InputError: A line is not a trace.
+        InputError: A line is not a trace, or it is no file.
     """
     if not path.exists():
         return [], b""
+    if is_endless(path):
+        raise InputError(str(path), "is a device or a pipe, not a file of traces.", "Name a file.")
     rows: list[dict[str, Any]] = []
-    *lines, last = path.read_bytes().split(b"\n")
-    if last and not _is_cut(last):
-        lines, last = [*lines, last], b""
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            rows.append({name: row[name] for name in _KEYS} | row)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}:{number}", "is not a trace.", "Name a file that `rater traces` wrote."
-            ) from error
-    return rows, last
+    with path.open("rb") as file:
+        lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n") and len(line) <= LONGEST_LINE and _is_cut(line):
+                return rows, line
+            try:
+                row = json.loads(line)
+                rows.append({name: row[name] for name in _KEYS} | row)
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"{path}:{number}", "is not a trace.", "Name a file that `rater traces` wrote."
+                ) from error
+    return rows, b""
 
 
 def end_with_a_whole_line(path: Path, cut: bytes) -> None:

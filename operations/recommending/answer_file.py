@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from ...data.files import LONGEST_LINE, is_endless
 from ...errors import InputError, reason_of
 
 _BATCH = 1000
-_LONGEST = 2**20
 _FAR = 2**62
 _START = b'{"row": '
 """How each line begins."""
@@ -48,8 +48,11 @@ class AnswerFile:
         """
         if self._parquet:
             _pyarrow(self.path)
-        self._require_unfinished()
         try:
+            self._require_unfinished()
+            if is_endless(self._growing):
+                problem = f"{self._growing} is a device or a pipe, which cannot be read again."
+                raise InputError("answers", problem, "Name a file: a later run goes on with it.")
             self._growing.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._growing.open("a+b")
         except OSError as error:
@@ -95,7 +98,7 @@ class AnswerFile:
 
         def requests() -> Iterator[str]:
             nonlocal whole
-            for line in self._file:
+            while line := self._file.readline(LONGEST_LINE + 1):
                 answer = _answer(line)
                 if answer is None:
                     return
@@ -106,8 +109,9 @@ class AnswerFile:
         self._file.seek(0)
         self.asked = requests_digest(requests())
         self._file.seek(whole)
-        rest = self._file.read(_LONGEST)
-        if rest and (b"\n" in rest or not rest.startswith(_START[: len(rest)])):
+        rest = self._file.read(LONGEST_LINE + 1)
+        begun = _START.startswith(rest[: len(_START)])
+        if not begun or b"\n" in rest or len(rest) > LONGEST_LINE:
             raise InputError(
                 "answers", f"{self.path} holds something else than answers.", "Name another file."
             )

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import uuid
 from collections.abc import Callable, Iterator
@@ -296,6 +297,17 @@ def test_a_trace_that_was_cut_within_a_character_is_left_out(tmp_path: Path) -> 
     file.write_bytes(b"\xff\n")
     with pytest.raises(InputError, match="is not a trace"):
         read_traces(file)
+
+
+def test_a_device_or_a_file_without_line_ends_is_no_file_of_traces(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="device or a pipe"):
+        read_traces(Path("/dev/zero"))
+    file = tmp_path / "traces.jsonl"
+    file.touch()
+    os.truncate(file, 2**26)
+    with pytest.raises(InputError, match="is not a trace"):
+        read_traces(file)
+    assert file.stat().st_size == 2**26
 
 
 TRACE = {"user": "u", "item": "i", "model": "offline", "prompt_version": "rate-1",

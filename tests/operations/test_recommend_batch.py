@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +138,36 @@ async def test_a_file_that_holds_something_else_is_left_alone(
         assert out.read_text() == content
     with pytest.raises(InputError, match="does not exist"):
         await recommend_batch(context, tmp_path / "none.jsonl", tmp_path / "new.jsonl")
+
+
+@pytest.mark.parametrize("name", ["/dev/full", "/dev/zero", "/dev/null", "fifo", "fifo.parquet"])
+async def test_a_device_or_a_pipe_is_no_file_of_answers(
+    context: Context, tmp_path: Path, name: str
+) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+        os.mkfifo(tmp_path / f"{name}.part.jsonl")
+    elif name == "fifo":
+        os.mkfifo(tmp_path / name)
+    file = write(tmp_path / "in.jsonl", [{"history": HISTORIES[0]}])
+    with pytest.raises(InputError, match="device or a pipe") as refused:
+        await recommend_batch(context, file, tmp_path / name)
+    assert refused.value.field == "answers"
+
+
+@pytest.mark.parametrize("begins", [b"", b'{"row": 1, "key": "'])
+def test_a_file_without_line_ends_is_not_read_whole(tmp_path: Path, begins: bytes) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_bytes(begins)
+    os.truncate(out, 2**28)
+    before = tracemalloc.start() or tracemalloc.get_traced_memory()[0]
+    try:
+        with pytest.raises(InputError, match="something else"):
+            AnswerFile(out).open()
+        assert tracemalloc.get_traced_memory()[1] - before < 2**26
+    finally:
+        tracemalloc.stop()
+    assert out.stat().st_size == 2**28
 
 
 @pytest.mark.parametrize("change", ["history", "earlier", "candidates", "fewer", "k", "policy"])
