@@ -16,6 +16,7 @@ from ..arrays import Floats32
 from ..flattening import within_limits
 from ..records import Item
 from .domains import Domain
+from .membership import is_among
 from .schema.tables import SCHEMA, ItemRow
 from .texts import storable
 
@@ -39,7 +40,7 @@ async def changed_items(
     """Return those items that are not stored exactly so already, which spares their embedding."""
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(
-            ItemRow.domain_id == domain.id, ItemRow.id.in_([item.id for item in items])
+            ItemRow.domain_id == domain.id, is_among(ItemRow.id, [item.id for item in items])
         )
     )
     stored = {row.id: (row.title, row.attributes) for row in rows}

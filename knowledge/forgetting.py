@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from .domains import Domain
+from .membership import is_among
 from .schema.log import FeedbackRow, RecommendationRow
 from .schema.reflections import BatchedMissRow, ReflectionRow
 from .schema.tables import HintRow, SessionRow, TrialRow
@@ -50,7 +51,7 @@ async def first_came(
     created = SessionRow.created_at
     found = await connection.execute(
         select(func.min(created), func.count(created)).where(
-            SessionRow.domain_id == domain.id, SessionRow.id == func.any(list(sessions))
+            SessionRow.domain_id == domain.id, is_among(SessionRow.id, sessions)
         )
     )
     first, known = found.one()
@@ -80,7 +81,7 @@ async def hints_tried_on(
             (tried.domain_id == HintRow.domain_id) & HintRow.id.in_([tried.id, tried.merged_into]),
         )
         .join(TrialRow, (TrialRow.domain_id == tried.domain_id) & (TrialRow.hint_key == tried.key))
-        .where(HintRow.domain_id == domain.id, TrialRow.session_id == func.any(list(sessions)))
+        .where(HintRow.domain_id == domain.id, is_among(TrialRow.session_id, sessions))
         .order_by(HintRow.id, TrialRow.model, TrialRow.prompt_version)
     )
     return [TriedHint(*row) for row in rows]
@@ -94,9 +95,7 @@ async def delete_sessions(
     Args:
         connection: In a transaction.
     """
-    told = select(BatchedMissRow.reflection_id).where(
-        BatchedMissRow.session_id == func.any(list(sessions))
-    )
+    told = select(BatchedMissRow.reflection_id).where(is_among(BatchedMissRow.session_id, sessions))
     await connection.execute(
         delete(ReflectionRow).where(
             ReflectionRow.domain_id == domain.id, ReflectionRow.id.in_(told)
@@ -104,7 +103,7 @@ async def delete_sessions(
     )
     await connection.execute(
         delete(SessionRow).where(
-            SessionRow.domain_id == domain.id, SessionRow.id == func.any(list(sessions))
+            SessionRow.domain_id == domain.id, is_among(SessionRow.id, sessions)
         )
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError, NotThereError
 from ...records import counted, without_surrogates
+from ..membership import is_among
 from ..schema.tables import SHRINKAGE, HintRow
 from ..texts import storable
 
@@ -186,7 +187,7 @@ async def hints_among(
     connection: AsyncConnection, domain_id: int, numbers: Sequence[int]
 ) -> list[Hint]:
     """Return hints by their ids, oldest first; those that do not exist are absent."""
-    statement = select_hints(domain_id).where(HintRow.id.in_(numbers)).order_by(HintRow.id)
+    statement = select_hints(domain_id).where(is_among(HintRow.id, numbers)).order_by(HintRow.id)
     return [hint_of(row) for row in await connection.execute(statement)]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..catalogue import titles_of
 from ..domains import Domain
+from ..membership import is_among
 from ..schema.reflections import BatchedMissRow, ProposalRow, ReflectionRow
 from ..schema.tables import HintRow, SessionRow
 from .decisions import decisions_on
@@ -147,7 +148,9 @@ async def _batched(connection: AsyncConnection, reflections: AbstractSet[int | N
             SessionRow.target,
         )
         .join(SessionRow, SessionRow.id == BatchedMissRow.session_id)
-        .where(BatchedMissRow.reflection_id.in_([key for key in reflections if key is not None]))
+        .where(
+            is_among(BatchedMissRow.reflection_id, [key for key in reflections if key is not None])
+        )
         .order_by(BatchedMissRow.reflection_id, BatchedMissRow.session_id)
     )
     return list(found)

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..membership import is_among
 from ..schema.embedding_column import EMBEDDING_DIM, QueryVector
 from ..schema.tables import HintRow, HintStatsRow
 from ..vector_search import WIDE_SCAN
@@ -118,7 +119,7 @@ async def fetch_embeddings(
     """Return the embeddings of a domain's hints by their ids; shape `[384]` each."""
     rows = await connection.execute(
         select(HintRow.id, HintRow.embedding).where(
-            HintRow.domain_id == domain_id, HintRow.id.in_(ids)
+            HintRow.domain_id == domain_id, is_among(HintRow.id, ids)
         )
     )
     return {row.id: row.embedding for row in rows}

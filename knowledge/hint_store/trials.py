@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..membership import is_among
 from ..schema.tables import TrialRow
 from .hints import NO_HINT
 
@@ -157,7 +158,7 @@ async def plain_ndcg(
 ) -> dict[int, float]:
     """Return NDCG@10 without a hint, of those of some sessions for which that was paid."""
     statement = _plain(domain_id, model, prompt_version)
-    rows = await connection.execute(statement.where(TrialRow.session_id.in_(sessions)))
+    rows = await connection.execute(statement.where(is_among(TrialRow.session_id, sessions)))
     return {session: ndcg for session, ndcg in rows}  # noqa: C416
 
 
@@ -190,9 +191,9 @@ async def gains(
     if keys is None:
         statement = statement.where(TrialRow.hint_keys.is_(None))
     else:
-        statement = statement.where(TrialRow.hint_key.in_(keys))
+        statement = statement.where(is_among(TrialRow.hint_key, keys))
     if sessions is not None:
-        statement = statement.where(TrialRow.session_id.in_(sessions))
+        statement = statement.where(is_among(TrialRow.session_id, sessions))
     return [Gain(*row) for row in await connection.execute(statement)]
 
 
@@ -230,7 +231,7 @@ async def answers(
             TrialRow.domain_id == domain_id,
             TrialRow.model == model,
             TrialRow.prompt_version == prompt_version,
-            TrialRow.hint_key.in_(keys),
+            is_among(TrialRow.hint_key, keys),
         )
     )
     return {(row[0], row[1]): row[2] for row in rows}

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from ..catalogue import titles_of
 from ..domains import Domain
+from ..membership import is_among
 from ..schema.tables import HintRow, SessionRow, TrialRow
 from .hints import NO_HINT, unknown_hint
 from .merged import keys_of
@@ -102,7 +103,7 @@ def _of_hint(domain_id: int, keys: Sequence[bytes]) -> type[TrialRow]:
     cell = (TrialRow.session_id, TrialRow.model, TrialRow.prompt_version)
     ranked = (
         select(TrialRow, func.row_number().over(partition_by=cell, order_by=place).label("place"))
-        .where(TrialRow.domain_id == domain_id, TrialRow.hint_key.in_(keys))
+        .where(TrialRow.domain_id == domain_id, is_among(TrialRow.hint_key, keys))
         .subquery()
     )
     return aliased(TrialRow, select(ranked).where(ranked.c.place == 1).subquery())

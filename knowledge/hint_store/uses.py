@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..membership import is_among
 from ..schema.log import RecommendationRow
 from ..schema.summaries import HintUseRow
 from ..schema.tables import DomainRow, HintRow
@@ -153,6 +154,6 @@ async def count_uses(
         select(HintRow.id, uses)
         .outerjoin(HintUseRow, use_of_hint())
         .outerjoin(latest, latest.c.hint_id == HintRow.id)
-        .where(HintRow.domain_id == domain_id, HintRow.id.in_(hints), uses > 0)
+        .where(HintRow.domain_id == domain_id, is_among(HintRow.id, hints), uses > 0)
     )
     return {row[0]: row[1] for row in rows}

@@ -10,6 +10,7 @@ from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..bounded_rows import bounded_rows
+from ..membership import is_among
 from ..schema.autopilot import AutopilotRow
 from ..schema.keys import ApiKeyRow
 from ..schema.log import FeedbackRow, RecommendationRow
@@ -101,6 +102,6 @@ async def mark_learnt(connection: AsyncConnection, recommendations: Sequence[uui
     """
     await connection.execute(
         update(FeedbackRow)
-        .where(FeedbackRow.recommendation_id.in_(recommendations))
+        .where(is_among(FeedbackRow.recommendation_id, recommendations))
         .values(learnt_at=func.now())
     )
