@@ -70,11 +70,14 @@ class Embedder(Inherited):
                 made = {text: self._seen[text] for text in texts if text in self._seen}
             new = [text for text in texts if text not in made]
             if new:
-                fresh = dict(zip(new, _encoder().encode(new), strict=True))
+                fresh = self._embedded(new)
                 self._cache.put(fresh)
                 self._remember(fresh)
                 made.update(fresh)
             return made
+
+    def _embedded(self, texts: Sequence[str]) -> dict[str, Floats32]:
+        return dict(zip(texts, _encoder().encode(texts), strict=True))
 
     def _remember(self, vectors: dict[str, Floats32]) -> None:
         with self._lock:

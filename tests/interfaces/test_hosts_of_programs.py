@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -70,9 +71,13 @@ def test_a_forked_process_has_a_thread_of_its_own() -> None:
     assert portal.run(_process) == os.getpid()
     child = os.fork()
     if not child:
-        found = portal.run(_process)
-        portal.close()
-        os._exit(0 if found == os.getpid() else 1)
+        failed = True
+        try:
+            signal.alarm(20)
+            failed = portal.run(_process) != os.getpid()
+            portal.close()
+        finally:
+            os._exit(failed)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert portal.run(_process) == os.getpid()
     portal.close()

@@ -1,5 +1,7 @@
 """The text encoder, as threads that are side by side use it."""
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -86,3 +88,23 @@ def test_loading_the_encoder_draws_no_random_numbers() -> None:
         state = torch.manual_seed(1).get_state()
         Encoder()
         assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_waits_for_no_lock_of_its_parent(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path / "cache.sqlite", ENCODER_ID)
+    embedder = Embedder(cache)
+    vectors = {name: np.full(384, n, dtype=np.float32) for n, name in enumerate("ab")}
+    cache.put({"a": vectors["a"]})
+    with cache._lock, embedder._lock, embedder._making:
+        child = os.fork()
+    if not child:
+        failed = True
+        try:
+            signal.alarm(20)
+            cache.put({"b": vectors["b"]})
+            failed = bool((embedder.encode(["a", "b"]) != np.stack([*vectors.values()])).any())
+        finally:
+            os._exit(failed)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (embedder.encode(["b"]) == vectors["b"]).all()
