@@ -41,7 +41,7 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     problem.detail = in_labels(problem.detail)
     problem.remedy = in_labels(problem.remedy or "")
     if isinstance(error, RequestValidationError | ValidationError):
-        problem.remedy = "Go back and change it."
+        problem.remedy = "Change it." if _is_script(scope) else "Go back and change it."
     return problem_page(problem, headers, scope)
 
 
@@ -56,14 +56,17 @@ def problem_page(problem: Problem, headers: dict[str, str], scope: Scope) -> Res
     if problem.status == HTTPStatus.UNAUTHORIZED:
         target = address(scope, "/sign-in", {"next": place_of(scope)})
         # A script's request follows a 303 by itself, and then has no header for htmx.
-        by_script = "hx-request" in Headers(scope=scope)
-        status, header = (401, "hx-redirect") if by_script else (303, "location")
+        status, header = (401, "hx-redirect") if _is_script(scope) else (303, "location")
         return guarded(scope, Response(None, status, {header: target}))
     headers = {name: value for name, value in headers.items() if name != "www-authenticate"}
     # A domain that is itself what is wrong would lead to the same error again.
     domain = None if problem.field == "domain" else _domain_of(scope)
     html = written(scope, "error.html", problem=problem, domain=domain)
     return guarded(scope, HTMLResponse(html, problem.status, headers))
+
+
+def _is_script(scope: Scope) -> bool:
+    return "hx-request" in Headers(scope=scope)
 
 
 def _domain_of(scope: Scope) -> str | None:

@@ -17,6 +17,7 @@ from ...operations.results import FoundItem
 from ...runtime.request_limits import DomainName, ItemId, RowKey
 from ..api.callers import require_right
 from ..api.metrics import count_recommendation
+from .addresses import LONGEST_PLACE, address
 from .browsers import PREFIX
 from .routing import BLANK, form_of, page_router
 from .visits import DomainChoice, Visit, visit
@@ -25,7 +26,12 @@ SECTION = "/try"
 _MOST = 100
 """Items of a session, and candidates: they are in the page's address."""
 _FOUND = 12
+_USUAL = 10
+"""Items to show, unless a person chooses."""
+_Count = Annotated[int, Field(ge=1, le=50)]
+_Hint = Annotated[RowKey | None, BLANK]
 _Ids = Annotated[list[ItemId], Field(max_length=_MOST)]
+_Query = dict[str, str | int | list[str] | None]
 router = page_router()
 
 
@@ -35,18 +41,15 @@ class SessionForm(BaseModel):
     domain: DomainName
     history: _Ids = []
     candidates: _Ids = []
-    k: Annotated[int, Field(ge=1, le=50)] = 10
-    hint: Annotated[RowKey | None, BLANK] = None
+    k: _Count = _USUAL
+    hint: _Hint = None
 
 
-class FeedbackForm(BaseModel):
+class FeedbackForm(SessionForm):
     """What a person picked of a ranking; nothing for none of these."""
 
-    domain: DomainName
     recommendation: ItemId
     picked: ItemId = ""
-    history: _Ids = []
-    candidates: _Ids = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +59,34 @@ class Built:
     Attributes:
         history: Chosen so far, oldest first.
         candidates: To be ranked; empty to have some retrieved.
-        query: Both as parameters of an address.
+        query: Both as parameters of an address, and how to rank them.
     """
 
     history: list[FoundItem]
     candidates: list[FoundItem]
-    query: dict[str, str | list[str]]
+    query: _Query
 
-    def adding(self, name: str, item: str) -> dict[str, str | list[str]]:
+    def adding(self, name: str, item: str) -> _Query:
         """Return the parameters of the session with an item more.
 
         Args:
             name: `history` or `candidates`.
             item: Its id.
         """
-        return {**self.query, name: [*self.query[name], item]}
+        return {**self.query, name: [*self._ids(name), item]}
 
-    def without(self, name: str, place: int) -> dict[str, str | list[str]]:
+    def without(self, name: str, place: int) -> _Query:
         """Return the parameters of the session with an item less.
 
         Args:
             name: `history` or `candidates`.
             place: The item's place.
         """
-        ids = list(self.query[name])
+        ids = self._ids(name)
         return {**self.query, name: [*ids[:place], *ids[place + 1 :]]}
+
+    def _ids(self, name: str) -> list[str]:
+        return [item.id for item in (self.history if name == "history" else self.candidates)]
 
 
 @router.get(PREFIX + SECTION)
@@ -90,12 +96,17 @@ async def try_page(
     history: Annotated[_Ids, Query()] = [],  # noqa: B006  # FastAPI copies it
     candidates: Annotated[_Ids, Query()] = [],  # noqa: B006
     words: Annotated[str, Query(max_length=500)] = "",
+    k: Annotated[_Count, Query()] = _USUAL,
+    hint: Annotated[_Hint, Query()] = None,
 ) -> Response:
     """Show a session as far as it is built, and what a search has found for it."""
     seen = await visit(request, domain)
-    built = await _built(seen, history, candidates)
+    session = SessionForm(
+        domain=seen.domain, history=history, candidates=candidates, k=k, hint=hint
+    )
+    built = await _built(seen, session)
     found = await search_items(seen.context, words, count=_FOUND) if words.strip() else None
-    return seen.page("try.html", built=built, found=found, words=words, k=10, hint=None, tried=None)
+    return seen.page("try.html", built=built, found=found, words=words, tried=None)
 
 
 @router.post(PREFIX + SECTION)
@@ -115,18 +126,20 @@ async def rank_route(request: Request) -> Response:
         hint=form.hint,
     )
     _count(tried)
-    built = await _built(seen, form.history, form.candidates)
+    built = await _built(seen, form)
     shown = tried.hinted.recommended.items
-    return seen.page(
+    page = seen.page(
         "try.html",
         built=built,
         found=None,
         words="",
-        k=form.k,
-        hint=form.hint,
         tried=tried,
         risen=sum(tried.moved.get(item.id, 0) > 0 for item in shown),
     )
+    place = address(request.scope, SECTION, built.query)
+    if len(place) <= LONGEST_PLACE:
+        page.headers["hx-push-url"] = place  # to come back to the session
+    return page
 
 
 @router.post(PREFIX + SECTION + "/feedback")
@@ -136,19 +149,28 @@ async def feedback_route(request: Request) -> Response:
     seen = await visit(request, form.domain)
     picked = f"id:{form.picked}" if form.picked else None
     stored = await give_feedback(seen.context, form.recommendation, picked)
-    query = {"domain": seen.domain, "history": form.history, "candidates": form.candidates}
-    return seen.page("feedback.html", stored=stored, query=query)
+    return seen.page("feedback.html", stored=stored, query=_query(seen, form))
 
 
-async def _built(seen: Visit, history: list[str], candidates: list[str]) -> Built:
-    known = {item.id: item for item in await items_of_ids(seen.context, [*history, *candidates])}
-    chosen, listed = ([known[id_] for id_ in ids if id_ in known] for ids in (history, candidates))
-    query: dict[str, str | list[str]] = {
+async def _built(seen: Visit, form: SessionForm) -> Built:
+    ids = [*form.history, *form.candidates]
+    known = {item.id: item for item in await items_of_ids(seen.context, ids)}
+    chosen, listed = (
+        [known[id_] for id_ in ids if id_ in known] for ids in (form.history, form.candidates)
+    )
+    there = {"history": [item.id for item in chosen], "candidates": [item.id for item in listed]}
+    return Built(chosen, listed, _query(seen, form.model_copy(update=there)))
+
+
+def _query(seen: Visit, form: SessionForm) -> _Query:
+    """Return a session, and how to rank it, as parameters of an address; what is usual is not."""
+    return {
         "domain": seen.domain,
-        "history": [item.id for item in chosen],
-        "candidates": [item.id for item in listed],
+        "history": form.history,
+        "candidates": form.candidates,
+        "k": None if form.k == _USUAL else form.k,
+        "hint": form.hint,
     }
-    return Built(chosen, listed, query)
 
 
 def _count(tried: Comparison) -> None:

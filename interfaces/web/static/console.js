@@ -1,4 +1,4 @@
-// An answer to a script without what was asked for takes nothing from the page: it says so below.
+// What a person has typed, chosen or reached in a page stays there, whatever the server answers.
 "use strict";
 
 (() => {
@@ -10,13 +10,14 @@
   }
 
   function wordsOf(answer, status) {
-    const told = answer.querySelectorAll("#main [role=alert] :is(h1, p:not(.small))");
+    const told = answer.querySelectorAll("#main [role=alert] p:not(.small)");
     if (told.length > 0) {
-      return Array.from(told, (one) => one.textContent.trim().replace(/[^.!?]$/, "$&.")).join(" ");
+      return Array.from(told, (one) => one.textContent.trim()).join(" ");
     }
     return `The server gave no page (${status}). What is shown may be out of date.`;
   }
 
+  // An answer without what was asked for takes nothing from the page: it is said below.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig, shouldSwap, target } = event.detail;
     const asking = requestConfig.elt;
@@ -26,6 +27,22 @@
     // What a poll finds unchanged stays, and so do the focus and what is selected in it.
     if (part === null || (target === asking && target.innerHTML === part.innerHTML)) {
       event.detail.shouldSwap = false;
+    }
+  });
+
+  // A link takes along what is typed beside it.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-takes] a");
+    if (link !== null) {
+      const url = new URL(link.href);
+      for (const field of document.querySelectorAll(link.closest("[data-takes]").dataset.takes)) {
+        if (field.value.trim() === "") {
+          url.searchParams.delete(field.name);
+        } else {
+          url.searchParams.set(field.name, field.value);
+        }
+      }
+      link.href = url;
     }
   });
 

@@ -54,6 +54,47 @@ async def test_a_journey(tab: Any, films: str) -> None:
     await tab.get_by_role("status").get_by_text("Approved.").wait_for()
 
 
+async def test_back_leads_to_the_session_that_was_ranked(tab: Any, films: str) -> None:
+    added = await add_hint(Context(domain=films), "Prefer films that critics like.")
+    await tab.goto(f"/console/try?domain={films}&history=alien-1979&history=heat-1995")
+    await tab.get_by_label("Items to show").fill("7")
+    await tab.get_by_label("Hint number").fill(str(added.hint_id))
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.method))
+    await tab.get_by_role("button", name="Rank").dblclick()
+    await tab.get_by_role("heading", name="Without it", exact=True).wait_for()
+    assert asked.count("POST") == 1, "each costs calls"
+    assert await tab.evaluate("document.activeElement.id") == "rank"
+    await tab.locator("#tried").get_by_role("link", name=f"Hint {added.hint_id}").click()
+    await tab.locator("h1", has_text=f"Hint {added.hint_id}").wait_for()
+    await tab.go_back()
+    await tab.get_by_label("Remove Heat").wait_for()
+    for name, value in (("Items to show", "7"), ("Hint number", str(added.hint_id))):
+        assert await tab.get_by_label(name).input_value() == value
+    await tab.get_by_label("Hint number").fill("none")
+    await tab.get_by_role("button", name="Rank").click()
+    await tab.get_by_role("alert").get_by_text("as an integer. Change it.").wait_for()
+    await tab.get_by_label("Remove Heat").wait_for()
+
+
+async def test_building_a_session_keeps_how_it_is_to_be_ranked(tab: Any, films: str) -> None:
+    await tab.goto(f"/console/try?domain={films}&history=alien-1979&history=heat-1995&hint=3")
+    await tab.get_by_label("Items to show").fill("7")
+    await tab.get_by_label("Hint number").fill("5")
+    await tab.get_by_label("Remove Heat").click()
+    await tab.get_by_label("Remove Heat").wait_for(state="detached")
+    await tab.get_by_label("Title, or what it is about").press_sequentially("Blade Runner")
+    await tab.get_by_label("Items to show").fill("8")
+    await tab.get_by_role("link", name="Add Blade Runner to the candidates").click()
+    await tab.get_by_label("Remove Blade Runner").wait_for()
+    for reloaded in (False, True):
+        if reloaded:
+            await tab.reload()
+        assert await tab.get_by_label("Items to show").input_value() == "8"
+        assert await tab.get_by_label("Hint number").input_value() == "5"
+    assert tab.url.count("hint=") == tab.url.count("k=") == 1
+
+
 async def test_a_file_is_shown_and_its_loading_is_a_job(tab: Any, films: str) -> None:
     await tab.goto(f"/console/catalogue?domain={films}")
     row = b'{"id": "new-1", "title": "A new one"}\n{"id": "new-2"}\n'

@@ -21,7 +21,7 @@ OWN = """<html><body><main id="main"><div class="panel wrong" role="alert">
 FAILURES = {
     "a proxy without its server": (502, PROXY, "The server gave no page (502)."),
     "a proxy's own page": (200, PROXY, "The server gave no page (200)."),
-    "a refusal": (429, OWN, "Too Many Requests. The limit is 3 requests a minute."),
+    "a refusal": (429, OWN, "The limit is 3 requests a minute."),
     "no server": (0, "", "The server does not answer."),
 }
 """What scripts are answered with, and what the page says then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from api_server import serving_api
 from console import Browser, Element, Form, form_to, forms, parsed
@@ -35,9 +36,7 @@ async def test_a_session_is_built_by_following_links(browser: Browser) -> None:
     search = await browser.send(form, words="Blade Runner")
     assert search.status_code == 200
     assert "Add Blade Runner to the candidates" in search.text
-    post = next(
-        form for form in forms(page) if form.method == "post" and form.action == "/console/try"
-    )
+    post = _rank_form(page)
     assert [value for name, value in post.fields if name == "history"] == [_id("Alien")]
     remove = {link.attributes.get("aria-label"): link for link in page.all("a")}["Remove Alien"]
     page = await browser.get(remove.attributes["href"])
@@ -107,6 +106,50 @@ async def test_without_a_hint_there_is_nothing_to_compare(
     assert "None of these was picked" in answer.text
 
 
+async def test_how_to_rank_stays_with_the_session(browser: Browser, films: str) -> None:
+    hint = (await add_hint(Context(domain=films), "Prefer films of directors.")).hint_id
+    ids = [film.id for film in FILMS[:2]]
+    settings = {"k": "25", "hint": str(hint)}
+    page = await browser.get(
+        "/console/try", domain=films, history=ids, words=FILMS[3].title, **settings
+    )
+    answer = await browser.send(_rank_form(page), k=7)
+    again = await browser.get(answer.headers["hx-push-url"])
+    assert "The prompt" not in again.text, "a link ranks nothing"
+    feedback = form_to(parsed(answer.text), "/console/try/feedback")
+    stored = parsed((await browser.send(feedback, feedback.buttons[0])).text)
+    back = await browser.get(stored.one("feedback").all("a")[-1].attributes["href"])
+    for shown, k in ((page, "25"), (parsed(answer.text), "7"), (again, "7"), (back, "7")):
+        assert {name: shown.one(name).attributes["value"] for name in settings} == settings | {
+            "k": k
+        }
+        assert [one.attributes["value"] for one in shown.all("input") if _is_history(one)][
+            :2
+        ] == ids
+        links = [one for one in shown.all("a") if "button" in one.attributes.get("class", "")]
+        assert len(links) >= 2
+        for link in links:
+            named = parse_qs(urlsplit(link.attributes["href"]).query)
+            assert (named["k"], named["hint"]) == ([k], [str(hint)])
+    for wrong in ({"k": 0}, {"k": 51}, {"hint": "x"}, {"hint": 0}):
+        await browser.get("/console/try", expect=422, domain=films, **wrong)
+    plain = await browser.get("/console/try", domain=films, history=ids, hint="")
+    assert plain.one("k").attributes["value"] == "10"
+    for link in plain.all("a"):
+        assert "hint=" not in link.attributes["href"]
+
+
+async def test_a_script_is_given_no_address_that_proxies_refuse(
+    browser: Browser, load: Any, domain: str
+) -> None:
+    ids = [f"{'long-id':0>60}-{n}" for n in range(90)]
+    await load(domain, [Item(id_, f"Thing {id_}", {}) for id_ in ids])
+    page = await browser.get("/console/try", domain=domain, history=ids[:80])
+    answer = await browser.send(_rank_form(page))
+    assert answer.status_code == 200
+    assert "hx-push-url" not in answer.headers
+
+
 async def test_what_cannot_be_ranked_is_said(browser: Browser) -> None:
     page = await browser.get("/console/try", domain="films", history=["no such id"])
     post = next(form for form in forms(page) if form.method == "post")
@@ -168,9 +211,15 @@ async def test_a_key_pays_for_both_rankings(
 
 
 def _rank_form(page: Element) -> Form:
-    return next(
-        form for form in forms(page) if form.method == "post" and form.action == "/console/try"
-    )
+    """Return the form whose address is that of the session, so that Back finds it."""
+    form = next(form for form in forms(page) if form.method == "post" and "/try?" in form.action)
+    named = parse_qs(urlsplit(form.action).query)
+    assert named.get("history", []) == [value for name, value in form.fields if name == "history"]
+    return form
+
+
+def _is_history(one: Element) -> bool:
+    return one.attributes.get("name") == "history"
 
 
 def _id(title: str) -> str:
