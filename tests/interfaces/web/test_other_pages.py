@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import resources
 from typing import Any
 
 import pytest
 from console import Browser, form_to, forms, parsed
 from re2llm.cli import app
 from re2llm.errors import InputError
+from re2llm.interfaces.web.labels import LABELS, in_labels
 from re2llm.jobs.queue.control import job
 from re2llm.jobs.queue.submit import submit
 from re2llm.jobs.schedules.schedules import list_schedules
@@ -120,6 +122,17 @@ async def test_a_release_is_activated_and_rolled_back(
     answer = await browser.send(form_to(page, "/console/releases/1/evaluate"))
     assert answer.status_code == 422  # nothing is logged
     assert "feedback" in answer.text
+
+
+def test_errors_name_fields_as_pages_label_them() -> None:
+    folder = resources.files("re2llm.interfaces.web") / "templates"
+    whole = "".join(file.read_text("utf-8") for file in folder.iterdir())
+    assert {name: f">{label}<" in whole for name, label in LABELS.items()} == dict.fromkeys(
+        LABELS, True
+    )
+    assert in_labels("Raise `max_cost` or `--x`, not `other`.") == (
+        "Raise \u201cMost cost\u201d or `--x`, not `other`."
+    )
 
 
 async def _active(services: Services, domain: str) -> int | None:
