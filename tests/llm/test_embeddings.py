@@ -96,8 +96,10 @@ def test_a_forked_process_waits_for_no_lock_of_its_parent(tmp_path: Path) -> Non
     embedder = Embedder(cache)
     vectors = {name: np.full(384, n, dtype=np.float32) for n, name in enumerate("ab")}
     cache.put({"a": vectors["a"]})
-    with cache._lock, embedder._lock, embedder._making:
-        child = os.fork()
+    held = (cache._lock, embedder._lock, embedder._making)
+    for lock in held:
+        lock.acquire()
+    child = os.fork()
     if not child:
         failed = True
         try:
@@ -106,5 +108,7 @@ def test_a_forked_process_waits_for_no_lock_of_its_parent(tmp_path: Path) -> Non
             failed = bool((embedder.encode(["a", "b"]) != np.stack([*vectors.values()])).any())
         finally:
             os._exit(failed)
+    for lock in held:
+        lock.release()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert (embedder.encode(["b"]) == vectors["b"]).all()
