@@ -55,13 +55,15 @@ print([name for name in {HEAVY[:8]} if name in sys.modules])
 """
 
 
-SERVE = """
-import os, sys
-import re2llm.interfaces.api.server as server
-from re2llm.cli import app
+COMMAND = """
+import json, sys
+from re2llm.__main__ import main
 
-server.run_server = lambda *_, **__: None
-app(["serve"], standalone_mode=False)
+sys.argv = ["re2llm", *json.loads(sys.argv[1])]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
 from threadpoolctl import threadpool_info
 import scipy.linalg
 print([pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"])
@@ -109,7 +111,7 @@ async def test_a_release_answers_over_http_without_torch(served: int, domain: st
 
 
 @pytest.mark.long
-async def test_a_server_multiplies_in_one_thread(served: int) -> None:
-    """Several wait for each other, and for those of the other workers."""
-    *_, threads = await python(SERVE, None)
+async def test_a_command_multiplies_in_one_thread() -> None:
+    """Several wait for each other, and for those of other processes."""
+    *_, threads = await python(COMMAND, ["domains", "list"])
     assert set(json.loads(threads)) == {1}
