@@ -101,5 +101,5 @@ async def store_and_activate(
             await hold_running(connection, options.job)
             await activate_release(connection, domain.id, number, force=force)
     except InputError as error:
-        return number, str(error)
+        return number, f"{error.problem} {error.remedy}"
     return number, ""

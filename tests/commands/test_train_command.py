@@ -103,6 +103,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
         )
     worse = as_json("train", "--domain", school, "--seed", 4, "--json")
     assert not worse["active"]
+    assert worse["why_not"].startswith("Release ")
     assert "`force`" in worse["why_not"]
     assert "--force" in refused("policy", "activate", first["release"], "--domain", school)
     releases = as_json("policy", "list", "--domain", school, "--json")
