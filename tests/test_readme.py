@@ -1,11 +1,16 @@
 """What README.md shows is true and short, and so are the pictures of the graphs."""
 
 import re
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import pytest
+import yaml
 from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.graph.draw import GRAPHS, mermaid, redraw
+from re2llm.graph.picture import on_page_markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,6 +52,25 @@ def test_pictures_show_every_node():
     for name, graph in GRAPHS.items():
         for node in graph.get_graph().nodes:
             assert f"\t{node}(" in mermaid(name)
+
+
+def test_the_site_shows_the_pictures_without_a_script():
+    assert yaml.safe_load((ROOT / "mkdocs.yml").read_text())["hooks"] == ["graph/picture.py"]
+    for name, graph in GRAPHS.items():
+        shown = on_page_markdown(PAGES[name], page=None, config=None, files=None)
+        assert "```mermaid" not in shown
+        [picture] = [line for line in shown.splitlines() if "<svg" in line]
+        drawn = graph.get_graph()
+        root = ET.fromstring(re.search(r"<svg.*</svg>", picture)[0])  # noqa: S314  # ours
+        tags = Counter(element.tag.partition("}")[2] for element in root.iter())
+        assert tags["text"] == len(drawn.nodes)
+        assert tags["path"] == len(drawn.edges) + 1  # and the arrow's head
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", picture)
+
+
+def test_a_chart_that_cannot_be_drawn_is_no_empty_picture():
+    with pytest.raises(ValueError, match="without nodes"):
+        on_page_markdown("```mermaid\nsequenceDiagram\n```")
 
 
 def test_the_python_works(films, capsys):
