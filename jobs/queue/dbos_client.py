@@ -27,8 +27,8 @@ from ...runtime.services import Services
 
 APP = "re2llm"
 JOBS, PIECES = "jobs", "pieces"
-"""Queues: of what plans and sums up, and of what does the work."""
-RUN, PIECE, TICK = "run", "piece", "tick"
+"""Queues: of what plans and hands out, and of what does the work, last steps included."""
+RUN, PIECE, LAST, TICK = "run", "piece", "last", "tick"
 """Workflows."""
 POLL = 0.2
 """Seconds between two looks at a queue, or at a piece."""

@@ -14,7 +14,7 @@ _PATIENCE = 5.0
 
 
 class Intake:
-    """Limits how many pieces this worker takes, and lets go of what it has.
+    """Limits how many pieces and last steps this worker takes, and lets go of what it has.
 
     DBOS keeps one limit for all workers in the database, and machines differ.
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync
+from dbos._serialization import PortableWorkflowError
 
-from ..queue.dbos_client import PIECE, PIECES, POLL, RUN, TICK
+from ..queue.dbos_client import LAST, PIECE, PIECES, POLL, RUN, TICK
 from ..schedules.ticks import submit_tick
 from . import pieces
 from .in_flight import keep, leave_if_told
@@ -58,9 +59,21 @@ async def run_piece(
     return await _do(job_id, attempt, shared, piece)
 
 
+@DBOS.workflow(name=LAST, max_recovery_attempts=None)
+async def run_last(
+    job_id: str, attempt: int, shared: Mapping[str, Any], counts: Mapping[str, int]
+) -> None:
+    """Do what is left of a job, on any worker: it may be as much as all its pieces."""
+    try:
+        await _finish(job_id, attempt, shared, counts)
+    except Exception as error:
+        await _give_up(job_id, attempt, error)
+        raise
+
+
 @DBOS.workflow(name=RUN, max_recovery_attempts=None)
 async def run_job(job_id: str, attempt: int) -> None:
-    """Plan a job, hand out its pieces in order, some at a time, and sum up."""
+    """Plan a job, and hand out its pieces in order, some at a time, and then its last step."""
     try:
         plan = await _plan(job_id, attempt)
         if plan is None:
@@ -71,14 +84,24 @@ async def run_job(job_id: str, attempt: int) -> None:
             await _fail(job_id, attempt, reason)
             return
         counts = await _hand_out(job_id, attempt, plan)
-        await _finish(job_id, attempt, plan["shared"], counts)
+        with SetWorkflowID(f"{job_id}-{attempt}-{LAST}"):
+            last = await DBOS.enqueue_workflow_async(
+                PIECES, run_last, job_id, attempt, plan["shared"], counts
+            )
+        await last.get_result(polling_interval_sec=POLL)
     except Exception as error:  # a bug, or a piece that was cancelled; the job is told
-        leave_if_told()  # what DBOS raises then is no outcome of the job
-        # Its words may quote statements and prompts, and API keys can read the reason.
-        reason = f"An unexpected {type(error).__name__}; the worker's log has its trace."
-        _log.exception("%s failed", job_id)
-        await _fail(job_id, attempt, reason)
+        await _give_up(job_id, attempt, error)
         raise
+
+
+async def _give_up(job_id: str, attempt: int, error: Exception) -> None:
+    leave_if_told()  # what DBOS raises then is no outcome of the job
+    there = isinstance(error, PortableWorkflowError)  # in a workflow that this one waits for
+    name = error.name if there else type(error).__name__
+    # Its words may quote statements and prompts, and API keys can read the reason.
+    reason = f"An unexpected {name}; the worker's log has its trace."
+    _log.error("%s failed", job_id, exc_info=error)
+    await _fail(job_id, attempt, reason)
 
 
 async def _hand_out(job_id: str, attempt: int, plan: Mapping[str, Any]) -> Counter[str]:

@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -358,6 +359,53 @@ async def test_a_worker_that_stops_in_a_last_step_leaves_it_to_others(
     ended = workers.until_state(job, "done", "failed", "stopped")
     assert ended["state"] == "done", ended
     workers.stop(second)
+
+
+_WATCHED = """
+import asyncio, sys
+from pathlib import Path
+from re2llm.cli import app
+from re2llm.jobs.kinds.base import Finished
+from re2llm.jobs.kinds.tidy import Tidy
+
+log = Path(sys.argv.pop())
+
+def say(word):
+    with log.open("a") as file:
+        file.write(word)
+
+async def finish(self, work):
+    say("+")
+    await asyncio.sleep(0.3)
+    say("-")
+    if log.read_text().count("-") == 1:
+        raise ZeroDivisionError("as a bug does")
+    return Finished({})
+
+Tidy.finish = finish
+app()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_worker_does_no_more_last_steps_at_once_than_pieces(
+    loaded: Load, workers: Workers, tmp_path: Path, most: int
+) -> None:
+    context = Context(domain=await loaded(2))
+    jobs = [(await submit(context, "tidy", {})).id for _ in range(5)]
+    log = tmp_path / "log"
+    worker = workers.python(_WATCHED, "worker", "--concurrency", str(most), str(log))
+    ended = [workers.until_state(job, "done", "failed") for job in jobs]
+    assert Counter(one["state"] for one in ended) == {"done": 4, "failed": 1}
+    assert [one["reason"] for one in ended if one["reason"]] == [
+        "An unexpected ZeroDivisionError; the worker's log has its trace."
+    ]
+    assert "as a bug does" in workers.stop(worker)
+    at_once = list(accumulate(1 if word == "+" else -1 for word in log.read_text()))
+    assert max(at_once) == most
+    assert len(at_once) == 2 * len(jobs)
 
 
 @pytest.mark.slow
