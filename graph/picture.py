@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-_MERMAID = re.compile(r"(?ms)^```mermaid\n(.*?)^```$")
+_MERMAID = re.compile(r"(?m)^```mermaid\n((?:(?!```).*\n)*+)```$")
 _NODE = re.compile(r"(?m)^\t(\w+)\(")
 _EDGE = re.compile(r"(?m)^\t(\w+) (-->|-\.->) (\w+);$")
 _ROW, _HIGH, _LETTER, _MARGIN = 56, 32, 9, 24
