@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
+from collections import deque
+from itertools import takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from croniter import croniter
 from dbos import DBOS, DBOSConfig
+from dbos import _scheduler as scheduler
 from dbos import _sys_db as sys_db  # pyright: ignore[reportPrivateUsage]
 from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
@@ -16,8 +22,16 @@ from ...knowledge.engine import database_url, is_outage, make_sync_engine
 from ...knowledge.jobs.schedules import SCHEMA
 from ...runtime.services import Services
 from ..queue.dbos_client import APP, JOBS, JSON, PIECES, POLL
+from ..schedules.ticks import next_tick
 from . import workflows  # noqa: F401  # pyright: ignore[reportUnusedImport]  # DBOS knows them then
 from .intake import Intake
+
+_MADE_UP = 3
+"""Missed ticks that are looked at: where clocks are put back, the last one may not count."""
+_WINDOWS = (0.05, 1, 32, 400)
+"""Days before now in which they are looked for: a rare tick needs more, a frequent one has many."""
+_backfill = scheduler.backfill_schedule
+_enqueue: Any = scheduler._enqueue_scheduled_workflow  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 async def launch(services: Services, name: str, version: str, concurrency: int) -> Intake:
@@ -46,6 +60,7 @@ async def launch(services: Services, name: str, version: str, concurrency: int) 
     }
     DefaultSerializer.deserialize = _refuse_pickle
     share_ticks()
+    pass_over_missed_ticks()
     outlast_outages()
     instance = DBOS(config=config)
     DBOS.listen_queues([JOBS, PIECES])
@@ -85,6 +100,53 @@ def share_ticks() -> None:
     database: Any = SystemDatabase
     database.get_latest_application_version = _no_version
     database._is_latest_version = _takes_what_has_none  # noqa: SLF001
+
+
+def pass_over_missed_ticks() -> None:
+    """Have DBOS pass over missed ticks that another one follows: they would submit nothing.
+
+    By itself, it starts a workflow for each, after a break of a week thousands.
+    """
+    module: Any = scheduler
+    module.backfill_schedule = _backfill_last
+    module._enqueue_scheduled_workflow = _enqueue_last  # noqa: SLF001
+
+
+def _backfill_last(
+    database: SystemDatabase, name: str, start: dt.datetime, end: dt.datetime
+) -> list[str]:
+    schedule = database.get_schedule(name)
+    if schedule is not None:
+        cron, zone = schedule["schedule"], schedule["cron_timezone"] or "UTC"
+        start = _before_last(cron, ZoneInfo(zone), start, end)
+    return _backfill(database, name, start, end)
+
+
+def _before_last(cron: str, zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> dt.datetime:
+    """Return a time after which only the last few of the missed ticks are due."""
+    # Forwards, as ticks are found everywhere: backwards, croniter errs where clocks change.
+    for days in _WINDOWS:
+        since = max(start, end - dt.timedelta(days=days))
+        ticks = croniter(cron, since.astimezone(zone), second_at_beginning=True)
+        due = takewhile(lambda tick: tick < end, ticks.all_next(dt.datetime))
+        last = deque(due, maxlen=_MADE_UP)
+        if len(last) == _MADE_UP:
+            return last[0].astimezone(dt.UTC) - dt.timedelta(seconds=1)
+    return start
+
+
+def _enqueue_last(
+    database: SystemDatabase,
+    workflow: str,
+    planned: dt.datetime,
+    workflow_id: str,
+    name: str,
+    given: Any,
+    *others: Any,
+) -> None:
+    # Also those that a machine has slept through, while its worker was up.
+    if next_tick(given["cron"], given["zone"], planned) > dt.datetime.now(dt.UTC):
+        _enqueue(database, workflow, planned, workflow_id, name, given, *others)
 
 
 def _no_version(*_: object, **__: object) -> dict[str, None]:
