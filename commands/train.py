@@ -109,6 +109,11 @@ def _print(trained: TrainedRelease) -> None:
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + in_options(trained.why_not)}"
     )
+    if trained.active and trained.gain < trained.static_gain:
+        out.print_line(
+            "The best single hint gains more there than one chosen for each session: "
+            "`RE2LLM_POLICY=static` gives it to all."
+        )
     if trained.stopped is not None:
         out.print_line(what_more_would_bring(trained))
     for policy, fusion in trained.fusion.items():

@@ -18,6 +18,7 @@ from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.training import train as operation
+from re2llm.operations.training.results import TrainedRelease
 from re2llm.policies.fusion import Fusion
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
@@ -268,3 +269,39 @@ async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
     [line] = told.stderr.splitlines()
     assert f"`re2llm train --domain {school}` measures again, for a new release" in line
     assert "re2llm measure" not in line
+
+
+@pytest.mark.parametrize(("gain", "told"), [(0.05, True), (0.07, False)])
+def test_a_choice_that_gains_less_than_the_best_hint_is_told(
+    monkeypatch: pytest.MonkeyPatch, gain: float, told: bool
+) -> None:
+    async def trained(*_: object, **__: object) -> TrainedRelease:
+        return TrainedRelease(
+            domain="films",
+            release=1,
+            recipe="content",
+            active=True,
+            why_not="",
+            gain=gain,
+            static_gain=0.06,
+            mean_hints=1.0,
+            validation_sessions=100,
+            update=5,
+            cells=1,
+            all_cells=1,
+            visited_sessions=None,
+            more_gain=None,
+            more_noise=None,
+            stopped=None,
+            llm_calls=0,
+            cost=0.0,
+            unanswered=0,
+            fusion={},
+            seconds=1.0,
+            retired_hints=[],
+        )
+
+    monkeypatch.setattr(operation, "train", trained)
+    done = command("train", "--domain", "films")
+    assert done.exit_code == 0, done.stderr
+    assert ("RE2LLM_POLICY=static" in done.output) is told
