@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from .garbage import CollectsGarbage, collect_rarely
 from .heads import LimitedProtocol
 from .logs import log_config
 from .options import ServeOptions
@@ -24,9 +24,6 @@ from .workers import Workers, listening_sockets
 _BACKLOG = 2048
 _HUNG = 30
 """Seconds without a sign of life after which a worker is replaced; its imports take some."""
-_NEW_OBJECTS = 50_000
-"""New objects after which Python looks for garbage. A hundred requests at a time always hold more
-than its own 700, so that each look takes milliseconds and finds next to nothing."""
 _IDLE = 75
 """Seconds until an idle connection is closed: load balancers keep theirs for 60, and a request that
 comes while its connection is being closed fails."""
@@ -95,13 +92,11 @@ def _load(options: ServeOptions) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with opened(app):
-            # What is loaded by now stays. To search it for garbage takes an eighth of the work.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_NEW_OBJECTS, 10, 10)
+            collect_rarely()
             yield
 
     app.router.lifespan_context = lifespan
+    app.add_middleware(CollectsGarbage)
     return app
 
 
