@@ -19,12 +19,13 @@ from . import (
     releases,
     rollouts,
     signing_in,
+    slashes,
     trying,
 )
 
 _ROUTERS = (
     *(files, signing_in, overview, trying, hint_changes, hint_tries, hints),
-    *(releases, release_diff, rollouts, autopilot, jobs, imports, catalogue, costs),
+    *(releases, release_diff, rollouts, autopilot, jobs, imports, catalogue, costs, slashes),
 )
 
 

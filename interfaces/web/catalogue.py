@@ -13,6 +13,7 @@ from .browsers import PREFIX
 from .imports import UPLOAD_KINDS
 from .paging import PAGE_SIZE, PageNumber, Paging, skipped
 from .routing import page_router
+from .slashes import slash_route
 from .visits import DomainChoice, visit
 
 SECTION = "/catalogue"
@@ -43,6 +44,9 @@ async def catalogue_page(
         query={"domain": seen.domain},
         paging=Paging(number, total),
     )
+
+
+router.get(PREFIX + SECTION + "/")(slash_route)  # an item's path may be empty
 
 
 @router.get(PREFIX + SECTION + "/{item:path}")

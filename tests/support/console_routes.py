@@ -12,7 +12,7 @@ from re2llm.interfaces.web.application import page_routes
 FILES = {"/console/catalogue:upload": {"file": ("items.jsonl", b'{"id": 1, "title": "One"}')}}
 """Which forms hold a file, and what it is."""
 OPEN = {"/console/sign-in", "/console/static/{name}"}
-ANYWHERE = {"/console/sign-out", "/console/", "/console/{path:path}/"}
+ANYWHERE = {"/console/sign-out", "/console/", "/console/catalogue/", "/console/{path:path}/"}
 """What is about no catalogue."""
 
 

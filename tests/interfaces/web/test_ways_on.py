@@ -100,6 +100,20 @@ async def test_an_address_may_end_with_a_slash(browser: Browser, films: str) -> 
         assert (await browser.http.get(answer.headers["location"])).status_code == 404
 
 
+async def test_an_id_may_end_with_a_slash(browser: Browser, load: Any, domain: str) -> None:
+    ids = ("https://shop.example/a/", "https://shop.example/a", "/", "b//", "ü /", "c/?d/")
+    items = [Item(id_, f"Thing {n}", {}) for n, id_ in enumerate(ids)]
+    await load(domain, items, [Session((ids[0], ids[1]), ids[2])])
+    page = await browser.get("/console/catalogue", domain=domain)
+    links = [one.attributes["href"] for one in page.all("a")]
+    opened = {
+        (await browser.get(link)).all("h1")[0].text
+        for link in links
+        if link.startswith("/console/catalogue/")
+    }
+    assert opened == {item.title for item in items}
+
+
 async def test_each_limit_of_a_job_can_be_raised_kept_and_lifted(
     browser: Browser, things: str, services: Services
 ) -> None:
