@@ -128,6 +128,17 @@ REVIEW = {"title": "Heat", "rating": 4}
         ("rate", {"item": ITEM, "history": [REVIEW], "scale": 10}, "scale: is not known"),
         ("rate", {"item": {**ITEM, "year": 1996}, "history": []}, "item.year: is not known"),
         ("rate", {"item": ITEM, "history": [{**REVIEW, "review": "So"}]}, "history.0.review: is"),
+        ("rate", {"item": '{"title": "Fargo", "year": 1996}', "history": []}, "item.year: is not"),
+        (
+            "rate",
+            {"item": ITEM, "history": '[{"title": "Heat", "rating": 4, "review": "So"}]'},
+            "history.0.review: is",
+        ),
+        (
+            "rate",
+            {"item": ITEM, "item_reviews": '[{"rating": 4, "review": "So"}]'},
+            "item_reviews.0.review: is",
+        ),
     ],
 )
 async def test_an_argument_by_another_name_is_refused_and_not_passed_over(
