@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from .browsers import PREFIX
@@ -70,9 +71,18 @@ def place_of(scope: Scope) -> str:
         scope: The request's.
     """
     if scope.get("method") != "GET":
-        return own_place(page_before(scope))
+        before = own_place(page_before(scope))
+        return before if _is_shown(scope, before) else PREFIX
     query = scope.get("query_string", b"").decode("latin-1")
     return own_place(route_of(scope) + (f"?{query}" if query else ""))
+
+
+def _is_shown(scope: Scope, place: str) -> bool:
+    """Whether a place can be asked for: the page that answers a form may have no such address."""
+    path = scope.get("root_path", "") + unquote(place.partition("?")[0])
+    asked = {**scope, "method": "GET", "path": path}
+    routes = (route for route in scope["app"].routes if isinstance(route, Route))
+    return any(route.matches(asked)[0] is Match.FULL for route in routes)
 
 
 def page_before(scope: Scope) -> str:

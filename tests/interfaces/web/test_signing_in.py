@@ -185,8 +185,13 @@ async def test_the_sign_in_leads_back_to_the_page_of_a_form(
     form = form_to(await stranger.get(PAGE, domain="films"), "/console/hints:add")
     async with services.engine.begin() as connection:
         await connection.execute(text("DELETE FROM re2llm.console_session"))
+    ours = stranger.http.base_url
+    shown = (f"{PAGE}?domain=films&page=2", PAGE, "/console/catalogue/a%20b/?domain=films")
+    # What answers a form there has no page of its own.
+    bare = ("releases/1/evaluate", "releases:autopilot?domain=films", "try/feedback", "nothing")
     for page, place in (
-        (f"{stranger.http.base_url}{PAGE}?domain=films&page=2", f"{PAGE}?domain=films&page=2"),
+        *((f"{ours}{path}", path) for path in shown),
+        *((f"{ours}/console/{path}", "/console") for path in bare),
         ("https://evil.example/else", "/console"),
         ("https://[", "/console"),
     ):
