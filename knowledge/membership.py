@@ -17,7 +17,7 @@ def is_among(
     """Return whether a column's value is one of some.
 
     `in_` takes a parameter for each value, of which a statement has 65,535 at most, and makes
-    another statement for each number of values, so that PostgreSQL cannot keep its plan.
+    another statement for each number of values, which psycopg reads anew.
 
     Args:
         column: Of a table.
