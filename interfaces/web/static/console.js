@@ -30,16 +30,21 @@
     }
   });
 
-  // A link takes along what is typed beside it.
+  // Other numbers than these would lead to the page of an error.
+  function isCount(field) {
+    return /^\s*0*[1-9]\d*\s*$/.test(field.value) && field.checkValidity();
+  }
+
+  // A link takes along the numbers that are typed beside it.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-takes] a");
     if (link !== null) {
       const url = new URL(link.href);
       for (const field of document.querySelectorAll(link.closest("[data-takes]").dataset.takes)) {
-        if (field.value.trim() === "") {
-          url.searchParams.delete(field.name);
-        } else {
+        if (isCount(field)) {
           url.searchParams.set(field.name, field.value);
+        } else {
+          url.searchParams.delete(field.name);
         }
       }
       link.href = url;

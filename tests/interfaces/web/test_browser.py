@@ -93,6 +93,18 @@ async def test_building_a_session_keeps_how_it_is_to_be_ranked(tab: Any, films: 
         assert await tab.get_by_label("Items to show").input_value() == "8"
         assert await tab.get_by_label("Hint number").input_value() == "5"
     assert tab.url.count("hint=") == tab.url.count("k=") == 1
+    for shown, hint in (
+        ("100", "two"),
+        ("0", "0"),
+        ("", "-1"),
+        ("1e1", "5.5"),
+        ("9", "9999999999"),
+    ):
+        await tab.goto(f"/console/try?domain={films}&history=heat-1995&hint=3&words=Alien")
+        await tab.get_by_label("Items to show").fill(shown)
+        await tab.get_by_label("Hint number").fill(hint)
+        await tab.get_by_role("link", name="Add Alien to the session").click()
+        await tab.get_by_label("Remove Alien").wait_for(timeout=5_000)
 
 
 async def test_a_file_is_shown_and_its_loading_is_a_job(tab: Any, films: str) -> None:
