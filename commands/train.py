@@ -109,10 +109,10 @@ def _print(trained: TrainedRelease) -> None:
         f"{trained.seconds:.0f} s. "
         f"{'Active now.' if trained.active else 'Not activated: ' + in_options(trained.why_not)}"
     )
-    if trained.active and trained.gain < trained.static_gain:
+    if not trained.by_session:
         out.print_line(
-            "The best single hint gains more there than one chosen for each session: "
-            "`RE2LLM_POLICY=static` gives it to all."
+            "A choice for each session gains less there than the best single hint, so the release "
+            "gives that to all."
         )
     if trained.stopped is not None:
         out.print_line(what_more_would_bring(trained))

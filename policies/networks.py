@@ -125,6 +125,13 @@ class ContentPolicy(nn.Module):
         self.statistics_mean.copy_(statistics.mean(0))
         self.statistics_deviation.copy_(_deviation(statistics))
 
+    def unlearn(self) -> None:
+        """Leave the prior alone: every session gets the hint with the best trials, and only it."""
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if not name.startswith(("hint", "critic")):  # neither counts by itself
+                    parameter.zero_()
+
     def forward(self, states: Tensor, hints: HintFeatures) -> Outputs:
         """Score every action in every state `[B, D]`, for any number of hints.
 

@@ -24,7 +24,9 @@ from .networks import ContentPolicy, Ensemble, HintPolicy
 from .ppo import Outputs, PPOTrainer, Rewards
 from .recipes import PolicyRecipe, TrainingConfig, new_policy
 from .reward_lookup import RewardLookup
+from .set_policy import greedy_picks
 from .set_ppo import SetRules, SetTrainer
+from .weights import actor_of
 
 _SEEDS_APART = 1_000_003
 
@@ -65,7 +67,7 @@ class Trained:
 
     Attributes:
         policy: As it was at the chosen checkpoint.
-        update: Of the chosen checkpoint; 0 is the untrained policy.
+        update: Of the chosen checkpoint; 0 is the untrained policy, also that of `without_choice`.
         validation_reward: Mean reward per session, each by the member that did not learn from it,
             prices taken off; an estimate where the rewards are estimated. Of many checkpoints it
             is that of one of the best, so it is not what to expect of new sessions.
@@ -152,6 +154,23 @@ def train_hint_policy(
         folds,
         held_out.choices(policies),
     )
+
+
+def without_choice(trained: Trained, hints: HintFeatures) -> Trained:
+    """Return a content policy that gives all sessions the hint with the best trials.
+
+    Args:
+        hints: That it was trained on.
+    """
+    policy = copy.deepcopy(trained.policy)
+    for module in policy.modules():
+        if isinstance(module, ContentPolicy):
+            module.unlearn()
+    state = np.zeros((1, policy.config.state_size))
+    most = trained.choices.shape[1] if trained.choices.ndim > 1 else 1
+    (picks,) = greedy_picks(actor_of(policy), state, hints, most)
+    choices = np.where(trained.choices < 0, -1, picks if trained.choices.ndim > 1 else picks[0])
+    return replace(trained, policy=policy, update=0, choices=choices)
 
 
 @contextmanager

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats
-from ...policies.training import Trained
+from ...policies.networks import PaperPolicy
+from ...policies.training import Trained, without_choice
 from ...ranking.hints.panels import unbiased_sessions
+from ...ranking.policy_inputs import hint_features
 from ...runtime.options import RunOptions
 from ..first_stage.fusion import learn_fusions
 from ..sessions.enough import harmful, too_few_calls
@@ -51,6 +53,21 @@ class Judged:
         gains = await tried.table.rewards(rows, trained.choices[places])
         return cls(tried, trained, places, gains, static_gains)
 
+    def no_worse_than_static(self) -> Judged:
+        """Return the policy, or if the best single hint gains more, one that gives it to all.
+
+        A choice that gains nothing where it was not learned only adds noise.
+        """
+        if self.gains.mean() >= self.static_gains.mean() or isinstance(
+            self.trained.policy, PaperPolicy
+        ):
+            return self
+        simpler = without_choice(self.trained, hint_features(self.tried.hints))
+        first = simpler.choices[self.places].reshape(len(self.places), -1)
+        if not ((first[:, 0] == 1).all() and (first[:, 1:] == 0).all()):
+            return self  # by its trials, another is the best one
+        return replace(self, trained=simpler, gains=self.static_gains)
+
     def metrics(self) -> dict[str, Any]:
         """Return what a release says of the policy."""
         chosen = self.trained.choices[self.places]
@@ -60,6 +77,7 @@ class Judged:
             "mean_hints": round(float((chosen > 0).sum()) / len(self.places), 3),
             "validation_sessions": len(self.places),
             "update": self.trained.update,
+            "by_session": self.trained.update > 0,
             "cells": self.tried.table.cells,
             **spent_on(self.tried.search, self.tried.stopped),
         }

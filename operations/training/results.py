@@ -26,7 +26,9 @@ class TrainedRelease:
         static_gain: Likewise, of the best single hint.
         mean_hints: Mean number of hints that it gives there.
         validation_sessions: How many there are.
-        update: PPO rollouts before the chosen checkpoint.
+        update: PPO rollouts before the chosen checkpoint; 0 for the untrained policy.
+        by_session: Whether it chooses for each session; else that gained less on validation
+            sessions than the best single hint, and it gives that to all.
         cells: Pairs of session and hint, set of hints or no hint, whose reward is known.
         all_cells: Pairs that there are, with no hint counted as one.
         visited_sessions: Sessions beyond the panel on which hints were tried; `None` if training
@@ -57,6 +59,7 @@ class TrainedRelease:
     mean_hints: float
     validation_sessions: int
     update: int
+    by_session: bool
     cells: int
     all_cells: int
     visited_sessions: int | None

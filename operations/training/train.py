@@ -96,11 +96,11 @@ async def train(  # noqa: PLR0913  # what a training can be
         most = min(limit, len(drawn.hints), len(hints))
         config = default_config(recipe, seed=seed, most=most)
         trained = await _train(tried, recipe, config, options, progress)
-    judged = await Judged.of(tried, trained, options)
+    judged = (await Judged.of(tried, trained, options)).no_worse_than_static()
     fusions = await judged.fusions(options)
     metrics, worse = judged.metrics(), judged.worse()
     of_release = metrics | {"worse": worse} | ({"fusion": fusions} if fusions else {})
-    release = release_of(trained, recipe, config, of_release, hints, options)
+    release = release_of(judged.trained, recipe, config, of_release, hints, options)
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
         refusal = refusal or worse or judged.too_little()

@@ -271,9 +271,9 @@ async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
     assert "re2llm measure" not in line
 
 
-@pytest.mark.parametrize(("gain", "told"), [(0.05, True), (0.07, False)])
+@pytest.mark.parametrize("by_session", [True, False])
 def test_a_choice_that_gains_less_than_the_best_hint_is_told(
-    monkeypatch: pytest.MonkeyPatch, gain: float, told: bool
+    monkeypatch: pytest.MonkeyPatch, by_session: bool
 ) -> None:
     async def trained(*_: object, **__: object) -> TrainedRelease:
         return TrainedRelease(
@@ -282,11 +282,12 @@ def test_a_choice_that_gains_less_than_the_best_hint_is_told(
             recipe="content",
             active=True,
             why_not="",
-            gain=gain,
+            gain=0.06,
             static_gain=0.06,
             mean_hints=1.0,
             validation_sessions=100,
             update=5,
+            by_session=by_session,
             cells=1,
             all_cells=1,
             visited_sessions=None,
@@ -304,4 +305,4 @@ def test_a_choice_that_gains_less_than_the_best_hint_is_told(
     monkeypatch.setattr(operation, "train", trained)
     done = command("train", "--domain", "films")
     assert done.exit_code == 0, done.stderr
-    assert ("RE2LLM_POLICY=static" in done.output) is told
+    assert ("gives that to all" in done.output) is not by_session

@@ -24,7 +24,7 @@ from re2llm.policies.networks import (
 from re2llm.policies.ppo import PPOConfig, Rewards
 from re2llm.policies.recipes import PolicyRecipe, TrainingConfig, default_config
 from re2llm.policies.set_policy import pick
-from re2llm.policies.training import TrainingData, train_hint_policy
+from re2llm.policies.training import TrainingData, train_hint_policy, without_choice
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
 from safetensors.torch import load
 
@@ -287,6 +287,26 @@ def test_members_hold_out_a_fold_each_and_decide_together() -> None:
     again = load_policy(weights, json.loads(json.dumps(shape)))
     served = again.log_probabilities(STATES, world.hints)
     np.testing.assert_allclose(served, together, atol=1e-5)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_without_a_choice_all_sessions_get_the_best_hint(members: int) -> None:
+    world = World(60)
+    world.hints = HintFeatures.of(  # the trials say that the last one is best
+        np.eye(E)[:4], hint_statistics([[0.1] * 50, [0.1] * 50, [0.09] * 50, [0.11] * 50])
+    )
+    settings = config(members=members, updates=4)
+    trained = train_hint_policy(world.data, "content", settings, world.rewards)
+    excite(trained.policy)
+    before = greedy_actions(actor_of(trained.policy), world.states, world.hints)
+    simpler = without_choice(trained, world.hints)
+    served = load_policy(*dump_policy(simpler.policy))
+    assert (greedy_actions(served, world.states, world.hints) == 4).all()
+    assert (simpler.choices[trained.folds >= 0] == 4).all()
+    assert (simpler.choices[trained.folds < 0] == -1).all()
+    after = greedy_actions(actor_of(trained.policy), world.states, world.hints)
+    np.testing.assert_array_equal(before, after)
+    assert len(set(before.tolist())) > 1  # there was a choice
 
 
 @pytest.mark.long

@@ -35,7 +35,7 @@ from re2llm.policies.set_ppo import (
     with_picked,
 )
 from re2llm.policies.sets import hint_sets
-from re2llm.policies.training import TrainingData, train_hint_policy
+from re2llm.policies.training import TrainingData, train_hint_policy, without_choice
 from re2llm.policies.weights import actor_of, dump_policy, load_policy
 from torch import nn
 
@@ -321,6 +321,21 @@ def test_a_pair_is_found_whose_hints_harm_alone(seed: int) -> None:
     assert trained.choices.shape == (len(world.states), MOST)
     assert len(world.asked) == len(set(world.asked)) == trained.cells
     assert all(chosen for _, chosen in world.asked)
+
+
+def test_without_a_choice_there_is_one_hint_for_all() -> None:
+    world = Additive()
+    hints = HintFeatures.of(np.eye(E)[:4], hint_statistics([[0.1] * 50, [0.3] * 50, [0.2], [0.0]]))
+    settings = quick(ppo=PPOConfig(updates=2, rollout_size=50, batch_size=50, epochs=1))
+    trained = train_hint_policy(
+        TrainingData(world.states, hints), "content", settings, world.rewards
+    )
+    simpler = without_choice(trained, hints)
+    picks = greedy_picks(actor_of(simpler.policy), world.states, hints, MOST)
+    assert (picks == [2, 0, 0]).all()
+    held_out = trained.folds >= 0
+    assert (simpler.choices[held_out] == [2, 0, 0]).all()
+    assert (simpler.choices[~held_out] == -1).all()
 
 
 @pytest.mark.long
