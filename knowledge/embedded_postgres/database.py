@@ -19,13 +19,28 @@ from typing import IO
 from fasteners import InterProcessLock
 
 from ...errors import DatabaseError
+from ...forks import Inherited
 
 _ANY_WRITE_BIT = 0o222
 _PATIENCE = 150.0
 """Seconds to wait for another process that starts or stops the server."""
 _held = dict[Path, IO[bytes]]()
 """By data directory, the open file whose shared lock says that this process uses the server."""
-_starting = threading.Lock()
+
+
+class _Starting(Inherited):
+    """Of this process's threads, one at a time starts or stops a server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+    def forget_parent(self) -> None:
+        """Make the lock anew in a forked process: a thread of the parent may hold it."""
+        self.lock = threading.Lock()
+
+
+_starting = _Starting()
 
 
 def start_embedded(home: Path) -> str:
@@ -139,7 +154,7 @@ def _alone(folder: Path) -> Generator[None]:
     path = folder.with_name(f".{folder.name}.lock")
     path.touch(mode=0o600)
     lock = InterProcessLock(path)
-    with _starting:
+    with _starting.lock:
         if not lock.acquire(timeout=_PATIENCE):
             raise TimeoutError("another process has been starting it for minutes")
         try:

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 
 from ...errors import Failure
+from ...forks import Inherited
 from ..errors.failures import ModelFailedError
 
 
-class Pace:
+class Pace(Inherited):
     """Spreads the starts of requests evenly. Thread-safe.
 
     Args:
@@ -25,8 +26,13 @@ class Pace:
     """
 
     def __init__(self, per_second: float) -> None:
+        super().__init__()
         self.gap = 1 / per_second
         self._next = 0.0
+        self._lock = threading.Lock()
+
+    def forget_parent(self) -> None:
+        """Make the lock anew in a forked process: a thread of the parent may hold it."""
         self._lock = threading.Lock()
 
     def take(self) -> float:

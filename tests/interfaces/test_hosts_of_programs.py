@@ -6,7 +6,11 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +18,8 @@ import re2llm
 from re2llm.data.sample import load_films
 from re2llm.errors import InputError
 from re2llm.interfaces.portal import Portal
+from re2llm.knowledge.embedded_postgres.database import start_embedded
+from re2llm.llm.client.limits import Pace
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -83,6 +89,47 @@ def test_a_forked_process_has_a_thread_of_its_own() -> None:
     portal.close()
     with pytest.raises(RuntimeError, match="closed"):
         portal.run(_process)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("waits_in", ["start of the database", "pace"])
+def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent(
+    waits_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, inside, go_on = os.getpid(), Event(), Event()
+
+    def slow(*_: Any) -> Any:
+        if os.getpid() == parent:
+            inside.set()
+            go_on.wait(20)
+        return 0.0
+
+    work: Callable[[], Any]
+    if waits_in == "pace":
+        monkeypatch.setattr("re2llm.llm.client.limits.time", SimpleNamespace(monotonic=slow))
+        work = Pace(1.0).take
+    else:
+        database = "re2llm.knowledge.embedded_postgres.database"
+        monkeypatch.setattr(f"{database}._join", lambda _: None)
+        server = "re2llm.knowledge.embedded_postgres.server.EmbeddedServer"
+        monkeypatch.setattr(f"{server}.create", lambda _: None)
+        monkeypatch.setattr(f"{server}.start", slow)
+        work = partial(start_embedded, tmp_path / "home")
+    thread = Thread(target=work)
+    thread.start()
+    assert inside.wait(20)
+    child = os.fork()
+    if not child:
+        failed = True
+        try:
+            signal.alarm(5)
+            work()
+            failed = False
+        finally:
+            os._exit(failed)
+    go_on.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 FORKS = f"""
