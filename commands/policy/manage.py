@@ -83,6 +83,8 @@ def _page(shown: ListedRelease) -> list[str]:
     ]
     if "static_gain" in metrics:
         lines.append(f"Gain of always the best single hint: {metrics['static_gain']:+.4f}")
+    if not metrics.get("by_session", True):
+        lines.append("It gives that hint to all: a choice for each session gained less.")
     if "validation_sessions" in metrics:
         sessions = counted(metrics["validation_sessions"], "training session")
         lines.append(f"Both on {sessions}, each judged by networks that did not learn from it.")

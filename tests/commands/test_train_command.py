@@ -98,10 +98,13 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
 
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(
-            "UPDATE re2llm.policy_release SET metrics = metrics || '{\"gain\": 0.9}' "
+            "UPDATE re2llm.policy_release SET metrics = metrics "
+            "|| '{\"gain\": 0.9, \"by_session\": false}' "
             "WHERE number = %s AND domain_id = (SELECT id FROM re2llm.domain WHERE name = %s)",
             [third["release"], school],
         )
+    shown = command("policy", "show", third["release"], "--domain", school).stdout
+    assert "It gives that hint to all" in shown
     worse = as_json("train", "--domain", school, "--seed", 4, "--json")
     assert not worse["active"]
     assert worse["why_not"].startswith("Release ")
