@@ -99,7 +99,7 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(
             "UPDATE re2llm.policy_release SET metrics = metrics "
-            "|| '{\"gain\": 0.9, \"by_session\": false}' "
+            '|| \'{"gain": 0.9, "by_session": false}\' '
             "WHERE number = %s AND domain_id = (SELECT id FROM re2llm.domain WHERE name = %s)",
             [third["release"], school],
         )
