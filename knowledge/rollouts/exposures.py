@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..schema.rollouts import ExposureRow
+from ..schema.rollouts import ExposureRow, RolloutRow
 from ..sessions.sources import LOCAL
 
 
@@ -152,6 +153,16 @@ def _sums() -> str:
 
 
 _EVIDENCE = text(_sums())
+
+
+async def seen_within(connection: AsyncConnection, rollout_id: int, period: dt.timedelta) -> bool:
+    """Return whether a rollout has begun, or a request has belonged to it, within a period."""
+    since = func.now() - period
+    seen = select(ExposureRow.recommendation_id).where(
+        ExposureRow.rollout_id == RolloutRow.id, ExposureRow.created_at > since
+    )
+    statement = select(or_(RolloutRow.created_at > since, seen.exists()))
+    return bool(await connection.scalar(statement.where(RolloutRow.id == rollout_id)))
 
 
 async def exposure_sources(connection: AsyncConnection, rollout_id: int) -> set[str]:

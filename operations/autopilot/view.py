@@ -16,6 +16,7 @@ from ...knowledge.hint_store.hints import count_kept
 from ...knowledge.jobs.jobs import Job
 from ...knowledge.log.live_picks import count_new, fresh_hints
 from ...knowledge.releases import list_releases, was_served
+from ...knowledge.rollouts.exposures import seen_within
 from ...knowledge.rollouts.rollouts import Rollout, latest_rollout, rollout_events
 from ...policies.autopilot.decision import MISFIT, LastJob, LiveRollout, Observation
 from ...policies.autopilot.drift import RewardDrift, moments, reward_drift
@@ -25,6 +26,10 @@ from ...policies.rollout.plan import Plan
 from ...ranking.rollouts import misfit_words, seen_by_owners
 from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls
+
+_QUIET = dt.timedelta(days=1)
+"""Without any request of its own, a rollout for another model is ended. The servers may have another
+one than this process, and an end cannot be undone. A day, since nights are quiet."""
 
 
 async def observe(
@@ -82,7 +87,8 @@ async def _live(
         return LiveRollout(rollout.release, rollout.percent, last["reason"], last["words"])
     misfit = await misfit_words(connection, rollout, options)
     if misfit is not None:
-        return LiveRollout(rollout.release, rollout.percent, MISFIT, misfit)
+        held = "" if await seen_within(connection, rollout.id, _QUIET) else MISFIT
+        return LiveRollout(rollout.release, rollout.percent, held, misfit)
     plan = Plan.from_dict(dict(rollout.plan))
     seen = await seen_by_owners(connection, rollout, options.settings.source_share)
     verdict, _ = decide_without_one(plan, seen)

@@ -18,7 +18,7 @@ LEAST_SHARE = 0.01
 RETRAIN = 20
 """Batches of picks after which the policy is trained again, without any new hint."""
 MISFIT = "misfit"
-"""Of a rollout that no request belongs to any more: the model or the prompt has changed."""
+"""Of a rollout for another model or prompt, that no request has belonged to for long."""
 _NEVER_DECIDED = frozenset({"undecided", "purged", MISFIT})
 """Why a rollout cannot end that nothing is wrong with: it has seen enough, or can see no more."""
 

@@ -15,6 +15,7 @@ from re2llm.knowledge.autopilot.autopilots import (
     store_autopilot,
 )
 from re2llm.knowledge.jobs.jobs import store_job
+from re2llm.knowledge.schema.rollouts import ExposureRow, RolloutRow
 from re2llm.knowledge.schema.tables import ReleaseRow
 from re2llm.operations.autopilot import manage as operation
 from re2llm.operations.autopilot.manage import show_autopilot
@@ -26,7 +27,7 @@ from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
-from rollouts import TwoReleases, two_releases
+from rollouts import TwoReleases, fill, live_id, two_releases
 from sqlalchemy import update
 
 
@@ -140,23 +141,46 @@ async def test_an_older_step_that_was_retried_is_waited_for(
         ({"encoder": "other-encoder"}, "the encoder 'other-encoder'"),
     ],
 )
-async def test_a_rollout_that_no_request_belongs_to_any_more_is_ended(
+async def test_a_rollout_is_ended_once_no_request_has_belonged_to_it_for_long(
     services: Services, piloted: TwoReleases, changed: dict[str, str], named: str
 ) -> None:
     context = Context(domain=piloted.domain)
     await start_canary(context, 2)
-    waits = (await look(services, piloted)).rollout
-    assert waits is not None
-    assert not waits.held
+    rollout = await live_id(services, piloted)
     its = update(ReleaseRow).where(ReleaseRow.domain_id == piloted.domain_id)
     async with services.engine.begin() as connection:
         await connection.execute(its.where(ReleaseRow.number == 2).values(changed))
-    seen = await look(services, piloted)
-    decision = decide(AutopilotPlan(calls_per_day=100), seen)
-    assert (decision.action, decision.reason) == (Action.STOP_ROLLOUT, "misfit")
-    shown = await show_canary(context)
-    for words in (decision.words, shown.words):
-        assert named in words
-        assert "do not belong to its rollout" in words
+    # A new one waits, and so does one that other processes still serve.
+    await expect(services, piloted, (Action.WAIT, "rollout"), named)
+    long_ago = {"created_at": dt.datetime.now(dt.UTC) - dt.timedelta(hours=25)}
+    async with services.engine.begin() as connection:
+        await connection.execute(update(RolloutRow).values(long_ago).filter_by(id=rollout))
+    await fill(services, rollout, 0, canary=True, n=2, mean=0.5)
+    await expect(services, piloted, (Action.WAIT, "rollout"), named)
+    async with services.engine.begin() as connection:
+        old = update(ExposureRow).values(long_ago)
+        await connection.execute(old.where(ExposureRow.rollout_id == rollout))
+    await expect(services, piloted, (Action.STOP_ROLLOUT, "misfit"), named)
+    assert named in (await show_canary(context)).words
     stopped = await stop_canary(context)
     assert "belong" not in stopped.words
+
+
+async def test_a_quiet_rollout_of_the_present_model_waits(
+    services: Services, piloted: TwoReleases
+) -> None:
+    await start_canary(Context(domain=piloted.domain), 2)
+    old = dt.datetime.now(dt.UTC) - dt.timedelta(days=90)
+    async with services.engine.begin() as connection:
+        its = update(RolloutRow).where(RolloutRow.domain_id == piloted.domain_id)
+        await connection.execute(its.values(created_at=old))
+    await expect(services, piloted, (Action.WAIT, "rollout"), "Release 2 is at 1 %")
+
+
+async def expect(
+    services: Services, piloted: TwoReleases, decided: tuple[Action, str], named: str
+) -> None:
+    """Check what an autopilot decides on what it sees, and that it says why."""
+    decision = decide(AutopilotPlan(calls_per_day=100), await look(services, piloted))
+    assert (decision.action, decision.reason) == decided
+    assert named in decision.words
