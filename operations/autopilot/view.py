@@ -28,8 +28,8 @@ from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls
 
 _QUIET = dt.timedelta(days=1)
-"""Without any request of its own, a rollout for another model is ended. The servers may have another
-one than this process, and an end cannot be undone. A day, since nights are quiet."""
+"""Without any request of its own, a rollout for another model is ended. The servers' model may be
+another than that of this process, and an end cannot be undone. A day, since nights are quiet."""
 
 
 async def observe(
