@@ -32,7 +32,7 @@ ASSIGNED = re.compile(r"[A-Z][A-Z0-9_]*=")
 CAPTURED = re.compile(r"[A-Z]+=\$\(")
 LOCAL = "http://127.0.0.1:2024"
 NAMES = [page.name for page in PAGES]
-OTHERS = {"head", "tail", "cat", "cd", "curl", "echo", "export", "mkdir", "source", "unset"}
+OTHERS = {"head", "tail", "cat", "cd", "curl", "echo", "export", "grep", "mkdir", "source", "unset"}
 OTHERS |= {"accelerate", "docker", "langgraph", "pre-commit", "vllm"}
 """Programs that are not ours, and words of the shell."""
 
@@ -116,6 +116,23 @@ def test_every_file_of_sessions_is_made_on_a_page() -> None:
     assert used - made == {"answered.jsonl"}
 
 
+@pytest.mark.parametrize("count", [2, 10, 250])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_the_sessions_that_are_held_back_are_not_trained_on(
+    tmp_path: Path, count: int, end: str
+) -> None:
+    [block] = [one for one in blocks("your-data.md", "sh") if "> test.jsonl" in one]
+    cut = "".join(
+        line for line in block.splitlines(keepends=True) if not line.startswith("re2llm ")
+    )
+    lines = [str(number) for number in range(count)]
+    (tmp_path / "all.jsonl").write_text("\n".join(lines) + end)
+    subprocess.run(["sh", "-e"], input=cut, text=True, check=True, cwd=tmp_path)
+    train, test = ((tmp_path / f"{name}.jsonl").read_text().split() for name in ("train", "test"))
+    assert [*train, *test] == lines
+    assert 1 <= len(test) <= max(1, count // 5)
+
+
 @pytest.mark.parametrize("words", [["recommend", "--no-such"], ["hints", "lost"], ["evaluate"]])
 def test_a_command_that_does_not_exist_is_noticed(words: list[str]) -> None:
     with pytest.raises(Exception, match=r"(?i)no such|lost|missing"):
@@ -145,10 +162,10 @@ def commands(block: str) -> list[list[str]]:
 
 
 def parts(words: list[str]) -> list[list[str]]:
-    """Split words at `&&`; drop variables that are set for a command, and where its output goes."""
+    """Split words at `&&` and `||`; drop variables set for a command, and where its output goes."""
     found: list[list[str]] = [[]]
     for word in words:
-        if word == "&&":
+        if word in {"&&", "||"}:
             found.append([])
         elif word in {">", "<"} or CAPTURED.match(word):
             break
@@ -299,11 +316,22 @@ def test_the_compose_file_keeps_its_data_and_starts_again_with_its_machine() -> 
     assert name in found["volumes"]
     assert services["database"]["image"].endswith("-pg17")
     assert place == "/var/lib/postgresql/data"
-    wanted = set(re.findall(r"\$\{(\w+)\}", written))
-    assert wanted == {"DB_PASSWORD"}
-    for name in wanted:  # where Docker reads it
-        assert any(
-            re.search(rf'(?m)^echo "{name}=.*>> \.env$', b) for b in blocks("serve.md", "sh")
-        )
     for name in ("re2llm", "worker"):
         known_to(get_command(app), shlex.split(services[name]["command"])[1:])
+
+
+@pytest.mark.parametrize("had", ["", "RE2LLM_RERANK=9\n", "DB_PASSWORD=\n"])
+def test_a_password_of_the_database_is_made_once_where_docker_reads_it(
+    tmp_path: Path, had: str
+) -> None:
+    [written] = blocks("serve.md", "yaml")
+    assert set(re.findall(r"\$\{(\w+)\}", written)) == {"DB_PASSWORD"}
+    lines = "\n".join(blocks("serve.md", "sh")).splitlines()
+    [makes] = [line for line in lines if "DB_PASSWORD=" in line]
+    file = tmp_path / ".env"
+    if had:
+        file.write_text(had)
+    for secret in ("first", "second"):
+        script = f"openssl() {{ echo {secret}; }}\n{makes}\n"
+        subprocess.run(["sh", "-e"], input=script, text=True, check=True, cwd=tmp_path)
+    assert file.read_text() == f"{had}DB_PASSWORD=first\n"
