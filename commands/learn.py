@@ -152,6 +152,11 @@ def _print(learned: Learned) -> None:
         out.print(
             f"The model left {counted(learned.failed, 'session')} unanswered; run again to retry."
         )
+    if learned.declined:
+        out.print(
+            f"The reflecting model declined {counted(learned.declined, 'miss', 'misses')}; "
+            "another RE2LLM_REFLECT_MODEL may answer."
+        )
     print_forgotten(learned)
     print_retired(learned.retired_hints)
     print_changed(learned.tidied)

@@ -57,6 +57,8 @@ class ReflectionView(TypedDict):
 
     diagnosis: str
     messages: list[dict[str, str]]
+    declined: bool
+    """Whether the reflecting model declined to answer; another one may not."""
 
 
 class BatchedMiss(TypedDict):

@@ -6,8 +6,8 @@ all of them are shown at once instead, in a single question.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.config import get_stream_writer
@@ -42,7 +42,8 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
 
     Returns:
         The conversation, the further misses that it is about, and the proposed hints: none of a
-        model that declines to answer, as it would again.
+        model that declines to answer, as it would again. A batch that it declines does not count
+        against the miss: that is tried alone.
 
     Raises:
         ModelDownError: The model gave no answer.
@@ -52,13 +53,11 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
     misses: list[Miss] = []
     if options.reflection_batch > 1:
         misses = await batch_of(state, state["rank"], options.reflection_batch, options)
-    try:
-        about_all = len(misses) > 1
-        talk = await (_about_all(misses, options) if about_all else _about_one(state, options))
-    except ModelDownError as error:
-        if error.failure != Failure.REFUSED:
-            raise
-        misses, talk = [], _Talk((), error.problem, ())
+    talk = _DECLINED
+    if len(misses) > 1:
+        talk = await _unless_declined(_about_all(misses, options))
+    if talk.declined:
+        misses, talk = [], await _unless_declined(_about_one(state, options))
     write({"event": "diagnosis", "text": talk.diagnosis, "misses": max(1, len(misses))})
     for hint in talk.hints:
         write({"event": "hint", "text": hint})
@@ -68,6 +67,7 @@ async def reflect(state: LearnState, options: RunOptions) -> Update:
             "messages": [
                 {"role": message.type, "content": message.text} for message in talk.messages
             ],
+            "declined": talk.declined,
         },
         "batch": [{"session": miss.session, "rank": miss.rank} for miss in misses[1:]],
         "proposals": [_proposal(hint) for hint in talk.hints],
@@ -79,6 +79,19 @@ class _Talk:
     messages: Sequence[BaseMessage]
     diagnosis: str
     hints: Sequence[str]
+    declined: bool = False
+
+
+_DECLINED = _Talk((), "", (), declined=True)
+
+
+async def _unless_declined(talk: Awaitable[_Talk]) -> _Talk:
+    try:
+        return await talk
+    except ModelDownError as error:
+        if error.failure != Failure.REFUSED:
+            raise
+        return replace(_DECLINED, diagnosis=error.problem)
 
 
 async def _about_one(state: LearnState, options: RunOptions) -> _Talk:

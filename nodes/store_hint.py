@@ -127,6 +127,7 @@ async def _write(
             rank=state["rank"],
             diagnosis=state["reflection"]["diagnosis"],
             messages=state["reflection"]["messages"],
+            declined_by=options.reflect_model if state["reflection"].get("declined") else "",
             batch={miss["session"]: miss["rank"] for miss in state.get("batch") or ()},
         ),
     )

@@ -26,12 +26,13 @@ class Reflection:
 
     Attributes:
         session_id: Key of the training session.
-        model: Name of the reflecting model.
+        model: Name of the ranking model, which missed it.
         prompt_version: Version of the reflection prompts.
         rank: Where the target stood.
         diagnosis: Why it was missed, in the model's words.
         messages: Role and content of each message, in order.
         batch: Further misses that it is about: where the target stood, by the session's key.
+        declined_by: Name of the reflecting model, if it declined to answer; else empty.
     """
 
     session_id: int
@@ -41,6 +42,7 @@ class Reflection:
     diagnosis: str
     messages: Sequence[Mapping[str, str]]
     batch: Mapping[int, int] = field(default_factory=dict[int, int])
+    declined_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,16 @@ async def store_reflection(
     Returns:
         Its key, or `None` if another worker has reflected on this miss already.
     """
+    version = reflection.prompt_version
+    if reflection.declined_by:
+        version = _declined(version, reflection.declined_by)
     stored = await connection.scalar(
         upsert(ReflectionRow)
         .values(
             domain_id=domain_id,
             session_id=reflection.session_id,
             model=reflection.model,
-            prompt_version=reflection.prompt_version,
+            prompt_version=version,
             rank=reflection.rank,
             diagnosis=reflection.diagnosis,
             messages=[dict(message) for message in reflection.messages],
@@ -127,6 +132,7 @@ async def settled_sessions(
     *,
     retrieved: int,
     asked: int | None = None,
+    reflects: str = "",
     among: int | None = None,
 ) -> set[int]:
     """Return the training sessions that need no more learning.
@@ -136,11 +142,13 @@ async def settled_sessions(
     Args:
         retrieved: How many candidates a session without its own is given.
         asked: About how many of the first stage's best the model is asked; `None` for all.
+        reflects: Name of the reflecting model; what it declined is settled for no other one.
+        among: Look at this session alone.
     """
     ranked = _plain(domain_id, model, ranking_version).where(
         not_(_teaches(domain_id, retrieved, asked))
     )
-    reflected = _reflected(domain_id, model, reflecting_version)
+    reflected = _reflected(domain_id, model, reflecting_version, reflects)
     if among is not None:
         ranked = ranked.where(TrialRow.session_id == among)
         columns = (ReflectionRow.session_id, BatchedMissRow.session_id)
@@ -162,14 +170,15 @@ async def waiting_misses(
     *,
     retrieved: int,
     asked: int | None = None,
+    reflects: str = "",
 ) -> list[int]:
     """Return the training sessions that are known to be missed, and were not reflected on.
 
     Args:
-        retrieved: As for `settled_sessions`; likewise what the model is asked about.
+        retrieved: As for `settled_sessions`; likewise the others.
     """
     missed = _plain(domain_id, model, ranking_version).where(_teaches(domain_id, retrieved, asked))
-    for reflected in _reflected(domain_id, model, reflecting_version):
+    for reflected in _reflected(domain_id, model, reflecting_version, reflects):
         missed = missed.where(TrialRow.session_id.not_in(reflected))
     return list(await connection.scalars(missed.order_by(TrialRow.session_id)))
 
@@ -196,12 +205,17 @@ def _teaches(domain_id: int, retrieved: int, asked: int | None) -> ColumnElement
     return and_(missed, answered, true() if asked is None else TrialRow.rank <= asked)
 
 
-def _reflected(domain_id: int, model: str, version: str) -> list[Select[int]]:
+def _declined(version: str, reflects: str) -> str:
+    """Return the prompt version of what a model declined: another one may still answer it."""
+    return f"{version} declined by {reflects}"
+
+
+def _reflected(domain_id: int, model: str, version: str, reflects: str) -> list[Select[int]]:
     """Select the sessions that were reflected on, alone or as the first, and as others."""
     about = (
         ReflectionRow.domain_id == domain_id,
         ReflectionRow.model == model,
-        ReflectionRow.prompt_version == version,
+        ReflectionRow.prompt_version.in_([version, _declined(version, reflects)]),
     )
     alone = select(ReflectionRow.session_id).where(*about)
     others = select(BatchedMissRow.session_id).join(ReflectionRow).where(*about)

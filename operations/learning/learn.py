@@ -24,7 +24,7 @@ _STAGE = "learning"
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at a session that another process is working on."""
 _COUNTS = (
-    *("sessions", "missed", "failed", "proposed"),
+    *("sessions", "missed", "failed", "declined", "proposed"),
     *("stored", "duplicate", "leak", "ineffective", "surplus"),
 )
 

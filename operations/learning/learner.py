@@ -28,8 +28,8 @@ class Learner:
         options: The same, resolved.
 
     Attributes:
-        counts: Sessions, misses, sessions that the model left unanswered (`failed`), proposed
-            hints, and each of their outcomes.
+        counts: Sessions, misses, sessions that the model left unanswered (`failed`), misses that
+            the reflecting model declined, proposed hints, and each of their outcomes.
         retired: Hints that were retired for harm.
     """
 
@@ -83,6 +83,7 @@ class Learner:
             await locks.release_session(key)
         self.counts["sessions"] += 1
         self.counts["missed"] += bool(result["missed"])
+        self.counts["declined"] += bool(result.get("reflection", {}).get("declined"))
         proposals = result.get("proposals", [])
         self.counts["proposed"] += len(proposals)
         self.counts.update(proposal["outcome"] for proposal in proposals)

@@ -22,6 +22,8 @@ class Learned:
         sessions: Sessions that this run learned from.
         missed: Of those, how many the model missed.
         failed: Sessions that the model left unanswered; another run retries them.
+        declined: Of those missed, how many the reflecting model declined to answer about; only
+            another one is asked again.
         proposed: Proposed hints; the next five fields are their outcomes.
         stored: Stored.
         duplicate: Repeat a stored hint.
@@ -50,6 +52,7 @@ class Learned:
     sessions: int
     missed: int
     failed: int
+    declined: int
     proposed: int
     stored: int
     duplicate: int

@@ -86,6 +86,7 @@ async def _waiting(domain: str, options: RunOptions) -> list[int]:
             REFLECTION_PROMPT_VERSION,
             retrieved=options.settings.candidates,
             asked=options.asked_about,
+            reflects=options.reflect_model,
         )
 
 

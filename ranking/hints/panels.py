@@ -35,6 +35,7 @@ async def sessions_to_learn(
         REFLECTION_PROMPT_VERSION,
         retrieved=options.settings.candidates,
         asked=options.asked_about,
+        reflects=options.reflect_model,
         among=keys[0] if len(keys) == 1 else None,
     )
     order = random.Random(options.seed).sample(keys, len(keys))

@@ -288,6 +288,30 @@ async def test_no_session_is_taken_again_for_ever(
     assert len(model.asked) == asked
 
 
+async def test_what_one_reflecting_model_declines_another_is_asked(
+    adjust: Change, script: Script, domain: str, keys: list[int]
+) -> None:
+    adjust(verify_random=0, verify_near=0)
+    teacher = Teacher(["Prefer silent films."], lambda hint, history: FAR)
+    name, _ = script(teacher)
+
+    def decline(messages: Sequence[BaseMessage]) -> str:
+        raise DeclinedError("Content Exists Risk")
+
+    strict, declining = script(decline)
+    lenient, _ = script(teacher)
+    counts: list[tuple[int, int, int, int]] = []
+    for reflects in (strict, strict, lenient, strict):
+        context = Context(domain=domain, model=name, reflect_model=reflects)
+        found = await learn_all(context, tidy=False)
+        assert (found.failed, found.sessions_left, found.stopped) == (0, 0, None)
+        counts.append((found.sessions, found.missed, found.declined, found.proposed))
+    count = len(keys)
+    nothing = (0, 0, 0, 0)
+    assert counts == [(count, count, count, 0), nothing, (count, count, 0, count), nothing]
+    assert len(declining.asked) == count
+
+
 async def test_nothing_gives_the_target_away_before_the_reveal(
     adjust: Change, script: Script, load: Load, domain: str
 ) -> None:

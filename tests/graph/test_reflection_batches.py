@@ -207,6 +207,34 @@ async def test_a_batch_of_one_is_the_conversation_of_the_paper(
     assert len(result["reflection"]["messages"]) == 9
 
 
+class DeclinedError(Exception):
+    """What a provider raises whose filter stops a prompt."""
+
+    status_code = 400
+
+
+@pytest.mark.long
+async def test_a_miss_is_tried_alone_where_its_batch_is_declined(
+    script: Any, domain: str, keys: list[int]
+) -> None:
+    """Another miss may be what the model declines; all of the others stay to be learned from."""
+    teacher = Teacher(lambda _: True)
+
+    def answer(messages: Any) -> str:
+        batches = len(teacher.batches)
+        said = teacher(messages)
+        if len(teacher.batches) > batches:
+            raise DeclinedError("Content Exists Risk")
+        return said
+
+    name, _ = script(answer)
+    result = await learnt(domain, keys[0], name, 4)
+    assert result["batch"] == []
+    assert len(teacher.batches) == 1
+    assert len(result["reflection"]["messages"]) == 9
+    assert not result["reflection"]["declined"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("concurrency", [1, 4])
 async def test_each_miss_is_in_one_reflection(
