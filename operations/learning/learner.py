@@ -83,7 +83,8 @@ class Learner:
             await locks.release_session(key)
         self.counts["sessions"] += 1
         self.counts["missed"] += bool(result["missed"])
-        self.counts["declined"] += bool(result.get("reflection", {}).get("declined"))
+        reflection: Any = result.get("reflection")  # `None` of a hit
+        self.counts["declined"] += bool(reflection and reflection["declined"])
         proposals = result.get("proposals", [])
         self.counts["proposed"] += len(proposals)
         self.counts.update(proposal["outcome"] for proposal in proposals)
