@@ -23,6 +23,11 @@ _LONGEST_NAME = 100
 _WAITS, _WAITS_FOR_JOB = "1 hour", "1 day"
 _STORING = "1 minute"
 """How long it may take, at most, until the job for a file is stored."""
+_REMEDIES = {
+    "running": "Wait for its end, or cancel it first.",
+    "paused": "Resume it, or cancel it first.",
+}
+"""What to do about the job of a file, by its state; any other has ended without loading it."""
 _MOST_SUBMITTED = 20
 """Files of one sender and catalogue that wait for their jobs at the same time."""
 
@@ -38,6 +43,7 @@ class Upload:
         content: Its bytes, as they came.
         taken: Whether a job is to load it, or has just been asked to.
         job: That job, once it is stored.
+        state: Of that job.
     """
 
     id: uuid.UUID
@@ -46,6 +52,7 @@ class Upload:
     content: bytes
     taken: bool
     job: str | None
+    state: str | None = None
 
 
 async def store_upload(
@@ -120,8 +127,8 @@ async def find_upload(connection: AsyncConnection, domain_id: int, key: str) -> 
     job = (await connection.execute(last)).one_or_none()
     # One that is done has loaded it, and one that was cancelled never will.
     taken = row.just_submitted if job is None else job.state not in {"done", "cancelled"}
-    by = job.id if job is not None and taken else None
-    return Upload(row.id, row.name, cast("UploadKind", row.kind), row.content, taken, by)
+    by, state = (job.id, job.state) if job is not None and taken else (None, None)
+    return Upload(row.id, row.name, cast("UploadKind", row.kind), row.content, taken, by, state)
 
 
 async def hold_free_upload(connection: AsyncConnection, domain_id: int, key: str) -> Upload:
@@ -142,9 +149,8 @@ async def hold_free_upload(connection: AsyncConnection, domain_id: int, key: str
     found = await find_upload(connection, domain_id, key)
     if found.taken:
         which = "A job" if found.job is None else f"The job {found.job}"
-        raise InputError(
-            "upload", f"{which} is to load the file.", "Wait for its end, or cancel it first."
-        )
+        remedy = _REMEDIES.get(found.state or "running", "Retry it, or cancel it first.")
+        raise InputError("upload", f"{which} is to load the file.", remedy)
     return found
 
 

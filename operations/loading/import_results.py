@@ -16,6 +16,7 @@ class ImportPreview(BaseModel):
     size: int = Field(description="Bytes, as sent.")
     taken: bool = Field(default=False, description="Whether a job is to load it: it is not read.")
     job: str | None = Field(default=None, description="That job, once it is stored.")
+    state: str | None = Field(default=None, description="Of that job.")
     items: int = Field(default=0, description="That would be loaded.")
     items_changed: int = Field(default=0, description="Of those, new or changed ones.")
     sessions: int = Field(default=0, description="That would be loaded, if they are new.")

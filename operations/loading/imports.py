@@ -108,6 +108,7 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
         size=len(found.content),
         taken=found.taken,
         job=found.job,
+        state=found.state,
     )
     if found.taken:
         return shown

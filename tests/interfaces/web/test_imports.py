@@ -233,6 +233,34 @@ async def test_a_file_belongs_to_its_job_until_that_is_cancelled(
     assert uploads(url) == before - 1
 
 
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("running", "Wait for its end, or cancel it first."),
+        ("paused", "Resume it, or cancel it first."),
+        ("stopped", "Retry it, or cancel it first."),
+        ("failed", "Retry it, or cancel it first."),
+    ],
+)
+async def test_nobody_is_told_to_wait_for_a_job_that_has_ended(
+    browser: Browser, shop: str, url: str, state: str, remedy: str
+) -> None:
+    context = Context(domain=shop)
+    key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
+    made = await submit(context, "import", {"upload": key})
+    set_state = "UPDATE re2llm.job SET state = %s WHERE id = %s"
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute(set_state, (state, made.id))
+    with pytest.raises(InputError) as refused:
+        await imports.discard_upload(context, key)
+    assert refused.value.remedy == remedy
+    page = await browser.get("/console/catalogue:import", domain=shop, upload=key)
+    said = f"is to load it, and is {state}." if state != "running" else "is to load it. Once"
+    assert said in text_of(page)
+    await cancel_job(context, made.id)
+    assert await imports.discard_upload(context, key)
+
+
 async def test_a_file_is_submitted_once_though_some_ask_at_the_same_time(shop: str) -> None:
     context = Context(domain=shop)
     key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
