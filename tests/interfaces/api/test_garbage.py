@@ -11,6 +11,7 @@ import httpx
 import pytest
 from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.garbage import BYTES, CollectsGarbage
+from re2llm.runtime.services import Services
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -48,15 +49,12 @@ async def test_cycles_that_hold_bodies_go_once_so_many_bytes_have_come() -> None
 
 
 @pytest.mark.long
-async def test_refused_bodies_do_not_pile_up() -> None:
+async def test_refused_bodies_do_not_pile_up(services: Services) -> None:
     """With the API's own errors, whose frames hold the whole body."""
-    app = create_app()
+    app = create_app()  # not its lifespan, at whose end the tests' services would be closed
     transport = httpx.ASGITransport(CollectsGarbage(app), client=("127.0.0.1", 5))
     body = b'{"unknown": "' + b"x" * 3_000_000 + b'"}'
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
-    ):
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for number in range(80):
             answer = await client.post(
                 "/v1/recommend", content=body, headers={"Content-Type": "application/json"}
