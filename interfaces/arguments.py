@@ -81,7 +81,7 @@ NoneAsEmpty = _or([])
 Lowest = Annotated[Rating, _or(1), Field(description="The worst rating of the scale.")]
 Highest = Annotated[Rating, _or(5), Field(description="The best rating of the scale.")]
 
-RATING_PARTS = MappingProxyType(
+_RATING_PARTS = MappingProxyType(
     {"item": RatedItem, "history": PastReview, "item_reviews": OtherReview}
 )
 """What the arguments of a rating consist of."""
@@ -99,7 +99,7 @@ def without_unknown(given: Mapping[str, Any], known: Collection[str]) -> dict[st
 
 def refuse_unknown_parts(given: Mapping[str, Any]) -> None:
     """Raise `InputError` for what an item or a review of a call of `rate` says by another name."""
-    for field, kind in RATING_PARTS.items():
+    for field, kind in _RATING_PARTS.items():
         part = _unpacked(given.get(field))
         rows = enumerate(cast("list[Any]", part)) if isinstance(part, list) else [("", part)]
         for place, row in rows:

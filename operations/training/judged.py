@@ -31,6 +31,7 @@ class Judged:
         places: Of the validation sessions in `tried.rows`.
         gains: What the policy's choices earn there.
         static_gains: What the best single hint earns there.
+        by_session: Whether the policy chooses for each session, not the best hint for all.
     """
 
     tried: Tried
@@ -38,6 +39,7 @@ class Judged:
     places: NDArray[np.int64]
     gains: Floats
     static_gains: Floats
+    by_session: bool = True
 
     @classmethod
     async def of(cls, tried: Tried, trained: Trained, options: RunOptions) -> Judged:
@@ -66,7 +68,7 @@ class Judged:
         first = simpler.choices[self.places].reshape(len(self.places), -1)
         if not ((first[:, 0] == 1).all() and (first[:, 1:] == 0).all()):
             return self  # by its trials, another is the best one
-        return replace(self, trained=simpler, gains=self.static_gains)
+        return replace(self, trained=simpler, gains=self.static_gains, by_session=False)
 
     def metrics(self) -> dict[str, Any]:
         """Return what a release says of the policy."""
@@ -77,7 +79,7 @@ class Judged:
             "mean_hints": round(float((chosen > 0).sum()) / len(self.places), 3),
             "validation_sessions": len(self.places),
             "update": self.trained.update,
-            "by_session": self.trained.update > 0,
+            "by_session": self.by_session,
             "cells": self.tried.table.cells,
             **spent_on(self.tried.search, self.tried.stopped),
         }

@@ -51,6 +51,7 @@ def test_a_choice_that_gains_less_gives_way_to_the_best_hint(
     assert (found.trained.choices[found.places] == 1).all()
     assert (found.gains == STATIC).all()
     assert found.trained.update == 0
+    assert (judged.by_session, found.by_session) == (True, False)
 
 
 @pytest.mark.parametrize("gain", [STATIC, STATIC + 0.01])
