@@ -16,10 +16,10 @@ from re2llm.llm.prices import prompt_key
 from re2llm.llm.ranking_answers.answers import RankingAnswer
 from re2llm.operations.catalogue.titles import in_catalogue
 from re2llm.operations.database import in_domain
-from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.choosers import CHOOSERS
 from re2llm.ranking.gather import gather
 from re2llm.ranking.given import given
+from re2llm.ranking.model_ranking import request_ranking
 from re2llm.ranking.prompt import prompt_size, ranking_prompt
 from re2llm.ranking.release_cache import served_policy
 from re2llm.ranking.settle import complete, repaired_answer

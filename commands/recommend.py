@@ -145,7 +145,7 @@ def _note_what_was_taken(typed: list[str], made: Recommended) -> None:
 
 async def _why_not_asked(made: Recommended, context: Context, state: Mapping[str, Any]) -> str:
     """Return why the model that somebody has set was not asked; empty if it was."""
-    from ..ranking.ask import needs_model
+    from ..ranking.model_ranking import needs_model
     from ..runtime.options import resolve_context
     from ..settings import OFFLINE_MODEL
 

@@ -39,7 +39,7 @@ async def check(state: RecommendState, options: RunOptions) -> Update:
             update["recommendation_id"] = await _logged(state, update, options)
             assignment = state.get("assignment")
             if assignment is not None:
-                emit_exposure(assignment, state["domain"], state.get("asked_by"))
+                emit_exposure(assignment, state["domain"], state.get("requester"))
                 look_soon(options.services, assignment["rollout"])
         except (OSError, SQLAlchemyError) as error:
             # The ranking is paid for, so it must reach its caller.
@@ -74,7 +74,7 @@ async def _logged(state: RecommendState, update: Update, options: RunOptions) ->
         exposure = exposure_of(
             assignment,
             flags=list(made.flags),
-            usual=update["usual"],
+            full_usage=update["full_usage"],
             prices=options.settings.prices,
             model=options.model,
             source=made.source,

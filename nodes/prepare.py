@@ -37,6 +37,6 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         **gathered,
         "history": request.history,
         "shown": request.k,
-        "asked_by": request.user,
+        "requester": request.user,
         "deadline_at": began + _OF_THE_MODEL * options.settings.deadline,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ranking.ask import request_ranking
+from ..ranking.model_ranking import request_ranking
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions

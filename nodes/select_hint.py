@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from ..ranking.ask import needs_model
 from ..ranking.canary import Weighed, compared
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
 from ..ranking.chosen import Chosen
 from ..ranking.given import given
+from ..ranking.model_ranking import needs_model
 from ..ranking.opinion import fusion_of, learned_fusion
 from ..ranking.serving_state import serving_state_of
 from ..ranking.state import RecommendState

@@ -118,6 +118,6 @@ def compared(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -
 
 def person_of(state: RecommendState) -> str:
     """Return whom a request is from: its `user`, or else its session."""
-    user = state.get("asked_by")
+    user = state.get("requester")
     # Without a person's name, sessions of the same items get the same release.
     return f"user:{user}" if user else "session:" + "\x1f".join(state["history"])

@@ -151,7 +151,7 @@ def _drawing_seed(state: RecommendState, options: RunOptions) -> int:
     draw of their own: else a popular session would be given one hint for ever, and the log of its
     answers would say nothing about the others.
     """
-    who = state.get("asked_by")
+    who = state.get("requester")
     if not who and options.record and not options.seeded:
         who = secrets.token_hex()
     items = [item["id"] for item in state["candidate_items"]]

@@ -55,7 +55,7 @@ def exposure_of(
     assignment: Assignment,
     *,
     flags: list[str],
-    usual: Mapping[str, float],
+    full_usage: Mapping[str, float],
     prices: Prices,
     model: str,
     source: str = LOCAL,
@@ -64,7 +64,7 @@ def exposure_of(
 
     Args:
         flags: Of the answer.
-        usual: What the answer takes where it was not paid for before, as in the state: a new
+        full_usage: What the answer takes where it was not paid for before, as in the state: a new
             release's prompts are new, and would look slow and dear beside stored answers.
         prices: By model; without a price, a token out counts as a token in.
         model: The model that ranked.
@@ -79,8 +79,8 @@ def exposure_of(
         differs=assignment["differs"],
         failed=assignment["failed"],
         fallback=not _FALLBACKS.isdisjoint(flags),
-        latency=math.log1p(max(usual.get("latency_ms", 0.0), 0.0)),
-        cost=math.log1p(_weighted(usual, prices.get(model))),
+        latency=math.log1p(max(full_usage.get("latency_ms", 0.0), 0.0)),
+        cost=math.log1p(_weighted(full_usage, prices.get(model))),
         source=source,
         both_ask=assignment.get("both_ask", True),
     )

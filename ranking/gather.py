@@ -81,7 +81,7 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
         if evidence is None
         else shown_evidence(evidence[order], scores[order], options),
         "first_stage": [round(score, 5) for score in scores[order].tolist()],
-        "asked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
+        "reranked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],
     }
 

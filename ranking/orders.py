@@ -96,9 +96,9 @@ def combined(updates: Sequence[Update], states: Sequence[ReorderedRequest]) -> U
         "flags": list(flags),
         "latency_ms": max(update["latency_ms"] for update in updates),
         "tokens": _summed(update["tokens"] for update in updates),
-        "usual": {
-            **_summed(update["usual"] for update in updates),
-            "latency_ms": max(update["usual"]["latency_ms"] for update in updates),
+        "full_usage": {
+            **_summed(update["full_usage"] for update in updates),
+            "latency_ms": max(update["full_usage"]["latency_ms"] for update in updates),
         },
         "llm_calls": sum(update["llm_calls"] for update in updates),
         "faults": dict(faults),
@@ -127,7 +127,7 @@ def added_up(update: Update, before: Update) -> Update:
         **update,
         "latency_ms": update["latency_ms"] + before["latency_ms"],
         "tokens": _summed((update["tokens"], before["tokens"])),
-        "usual": _summed((update["usual"], before["usual"])),
+        "full_usage": _summed((update["full_usage"], before["full_usage"])),
         "llm_calls": update["llm_calls"] + before["llm_calls"],
     }
 

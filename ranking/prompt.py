@@ -80,7 +80,7 @@ def candidates(state: RecommendState) -> list[Item]:
 
 def prompt_size(state: RecommendState) -> int:
     """Return how many candidates the prompt lists."""
-    return state.get("asked", len(state["candidate_items"]))
+    return state.get("reranked", len(state["candidate_items"]))
 
 
 def _shortened(item: Item) -> Item:

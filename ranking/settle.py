@@ -15,14 +15,14 @@ from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
-from .ask import joined, needs_model
 from .given import given_texts
+from .model_ranking import joined, needs_model
 from .opinion import fused_numbers
 from .prompt import candidates, prompt_size, ranking_prompt, recipe_of, wanted
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
-_SPENT = ("llm_calls", "latency_ms", "tokens", "usual", "model_error")
+_SPENT = ("llm_calls", "latency_ms", "tokens", "full_usage", "model_error")
 
 
 async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:

@@ -168,12 +168,12 @@ class RecommendState(RecommendResult):
     """The evidence about each candidate, by kind; empty without training sessions."""
     first_stage: NotRequired[list[float]]
     """Score of each candidate by the first stage, higher is better; shape `[candidates]`."""
-    asked_by: NotRequired[Annotated[str | None, UntrackedValue]]
+    requester: NotRequired[Annotated[str | None, UntrackedValue]]
     """The request's `user`; no checkpoint holds it."""
     assignment: NotRequired[Assignment | None]
     """Which release of a rollout serves, if one is under way."""
-    asked: NotRequired[int]
-    """How many of the candidates, from the first, the model is asked about."""
+    reranked: NotRequired[int]
+    """How many of the candidates, from the first, the model reranks."""
     fusion: NotRequired[dict[str, Any] | None]
     """How much the model's opinion counts; see `Fusion`."""
     weight_of: NotRequired[str | None]
@@ -189,5 +189,5 @@ class RecommendState(RecommendResult):
     latency_ms: float
     tokens: dict[str, int]
     """`in`, `out`, and `cached`: those of `in` that the provider had in its cache."""
-    usual: dict[str, float]
+    full_usage: dict[str, float]
     """The same tokens, and `latency_ms`, as if no answer had been paid for before."""

@@ -55,7 +55,7 @@ async def score_recorded(
             states.append(cast("RecommendState", {**request, **found}))
     if not all(state["evidence"] for state in states):
         return rows, differences, None
-    listed = [candidates({**state, "asked": len(state["candidate_items"])}) for state in states]
+    listed = [candidates({**state, "reranked": len(state["candidate_items"])}) for state in states]
     data = Opinions(
         [np.array(state.get("first_stage", [])) for state in states],
         [

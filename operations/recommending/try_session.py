@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ...llm.prices import call_cost
-from ...ranking.ask import needs_model
+from ...ranking.model_ranking import needs_model
 from ...ranking.prompt import ranking_prompt
 from ...ranking.state import RecommendState
 from ...records import Flag

@@ -11,9 +11,9 @@ from ...knowledge.hint_store.trials import Trial, find_trial
 from ...knowledge.sessions.training_sessions import fetch_session
 from ...runtime.domain_cache import domain_of
 from ...runtime.options import RunOptions
-from ..ask import needs_model, paid_trial, request_new_ranking
 from ..gather import gather
 from ..given import given, given_texts
+from ..model_ranking import needs_model, paid_trial, request_new_ranking
 from ..prompt import recipe_of
 from ..settle import is_unknown, settle_ranking
 from ..state import RecommendState

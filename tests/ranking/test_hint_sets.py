@@ -36,10 +36,10 @@ from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
-from re2llm.ranking.ask import request_ranking
 from re2llm.ranking.given import given
 from re2llm.ranking.hints.rewards import RewardTable
 from re2llm.ranking.hints.trials import resolve_session, try_hint
+from re2llm.ranking.model_ranking import request_ranking
 from re2llm.ranking.prompt import ranking_prompt
 from re2llm.records import Item
 from re2llm.runtime.context import Context

@@ -233,7 +233,7 @@ def test_cost_is_in_tokens_in(prices: Any, tokens: float) -> None:
         made = exposure_of(
             assigned,
             flags=[],
-            usual={"latency_ms": 1.0, "in": 100, "out": 10, "cached": 40},
+            full_usage={"latency_ms": 1.0, "in": 100, "out": 10, "cached": 40},
             prices=known,
             model=model,
         )

@@ -47,7 +47,7 @@ async def request_ranking(state: RecommendState, options: RunOptions) -> Update:
         "flags": list(paid.flags),
         "latency_ms": 0.0,
         "tokens": dict(paid.tokens),
-        "usual": {},
+        "full_usage": {},
         "llm_calls": 0,
         "faults": {},
         "model_error": "",
@@ -140,7 +140,7 @@ def _answered(reply: Reply) -> Update:
         "flags": _faulty(reply),
         "latency_ms": reply.latency_ms,
         "tokens": _tokens(reply),
-        "usual": _usual(reply),
+        "full_usage": _full_usage(reply),
         "llm_calls": reply.calls,
         "faults": {},
         "model_error": reply.said,
@@ -165,7 +165,7 @@ def _tokens(reply: Reply) -> dict[str, int]:
     return {"in": reply.tokens_in, "out": reply.tokens_out, "cached": reply.tokens_cached}
 
 
-def _usual(reply: Reply) -> dict[str, float]:
+def _full_usage(reply: Reply) -> dict[str, float]:
     """Return what the answer takes where it has not been paid for before."""
     taken = reply if reply.paid is None else reply.paid
     counts = {"in": taken.tokens_in, "out": taken.tokens_out, "cached": taken.tokens_cached}
