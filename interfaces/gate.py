@@ -33,7 +33,7 @@ from .key_rules import asks_for_key, is_loopback_call, key_of
 from .late_bodies import LateBody
 from .long_answers import while_key_works
 from .web.addresses import is_open, is_page
-from .web.browsers import caller_of_browser
+from .web.browsers import caller_of_browser, keep_own_cookies
 from .web.errors import problem_page
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,10 @@ class Gate:
         """Refuse a request, or pass it on."""
         if self._alone and scope["type"] == "http":
             send = _with_defaults(send, _NOT_KEPT)
-        if scope["type"] in {"http", "websocket"} and (self._alone or not is_loopback_call(scope)):
+        requested = scope["type"] in {"http", "websocket"}
+        if requested:
+            keep_own_cookies(scope)
+        if requested and (self._alone or not is_loopback_call(scope)):
             try:
                 headers = await self._check(scope)
             except _REFUSALS as error:

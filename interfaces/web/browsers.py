@@ -22,6 +22,7 @@ FORM_COOKIE = "re2llm_console_form"
 """Of a browser that has sent no session: its forms need something that is its own."""
 PREFIX = "/console"
 
+_OWN = frozenset({COOKIE, FORM_COOKIE})
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _NEW = "re2llm.console_cookie"
 """Where a request's scope has the value of the form cookie that its answer sets."""
@@ -38,6 +39,22 @@ async def caller_of_browser(scope: Scope) -> Caller | None:
     """
     value = session_of(scope)
     return None if value is None else await signed_in(Context(), value)
+
+
+def keep_own_cookies(scope: Scope) -> None:
+    """Leave the console's cookies alone in a request, and drop all others.
+
+    FastAPI reads all cookies of each request, and Python (before 3.11.10, CVE-2024-7592) takes
+    quadratic time for one in quotes.
+
+    Args:
+        scope: The request's.
+    """
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if any(name == b"cookie" for name, _ in headers):
+        own = "; ".join(f"{name}={value}" for name, value in _own_cookies(scope).items())
+        others = [(name, value) for name, value in headers if name != b"cookie"]
+        scope["headers"] = [*others, (b"cookie", own.encode())] if own else others
 
 
 def session_of(scope: Scope) -> str | None:
@@ -136,8 +153,18 @@ def _secret(scope: Scope) -> str | None:
 
 
 def _sent(scope: Scope, name: str) -> str | None:
-    value = HTTPConnection(scope).cookies.get(name, "")
-    return value if _VALUE.fullmatch(value) else None
+    return _own_cookies(scope).get(name)
+
+
+def _own_cookies(scope: Scope) -> dict[str, str]:
+    """Return the console's cookies, read in linear time; of two with a name, the last."""
+    own: dict[str, str] = {}
+    for header in HTTPConnection(scope).headers.getlist("cookie"):
+        for sent in header.split(";"):
+            name, _, value = sent.partition("=")
+            if name.strip() in _OWN and _VALUE.fullmatch(value.strip()):
+                own[name.strip()] = value.strip()
+    return own
 
 
 def _is_encrypted(scope: Scope) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -85,6 +86,43 @@ async def test_the_cookie_is_sent_over_https_alone_where_https_is_used(
 ) -> None:
     answer = await stranger.http.get("/console/sign-in", headers={"x-forwarded-proto": "https"})
     assert "; Secure" in answer.headers["set-cookie"]
+
+
+HOSTILE_COOKIES = {
+    "quoted": 'x="' + '\\"' * 15_000 + '"',
+    "our own": 're2llm_console="' + '\\"' * 15_000 + '"',
+    "octal": 'x="' + "\\101" * 7_000 + '"',
+    "many": "; ".join(f"x{n}=y" for n in range(4_000)),
+    "nameless": ";" * 30_000,
+}
+
+
+@pytest.mark.parametrize("path", ["/console/sign-in", PAGE, "/healthz", "/v1/hints", "/docs"])
+@pytest.mark.parametrize("cookie", HOSTILE_COOKIES.values(), ids=HOSTILE_COOKIES)
+async def test_no_cookie_holds_the_server_up(stranger: Browser, path: str, cookie: str) -> None:
+    began = time.perf_counter()
+    answer = await stranger.http.get(path, headers={"cookie": cookie})
+    assert answer.status_code < 500
+    assert time.perf_counter() - began < 1.0
+
+
+async def test_the_session_is_found_among_the_cookies_of_others(
+    address: str, stranger: Browser, make_key: Any
+) -> None:
+    await stranger.sign_in(await make_key())
+    mine = stranger.http.cookies["re2llm_console"]
+    proxied = {"x-forwarded-for": stranger.http.headers["x-forwarded-for"]}
+    for cookie, status in (
+        (f'a="b\\"c";re2llm_console={mine} ; re2llm_consolex=1', 200),
+        (f"re2llm_console=old; re2llm_console={mine}", 200),
+        (f"xre2llm_console={mine}", 303),
+        (f"x=re2llm_console={mine}", 303),
+        (f"re2llm_console={mine}0", 303),
+        (f're2llm_console="{mine}', 303),
+    ):
+        async with Browser(address, **proxied) as other:
+            answer = await other.http.get(PAGE, headers={"cookie": cookie})
+        assert answer.status_code == status, cookie
 
 
 async def test_a_wrong_key_opens_nothing(stranger: Browser) -> None:
