@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
@@ -32,8 +33,19 @@ class AnswerClient(DefaultAsyncHttpxClient):
     """Reads no answer beyond a size, and gives hidden errors the status they should have had.
 
     Follows a redirect to the same host alone, and for a file to any over HTTPS: else a server could
-    have this machine send people's histories on, or ask addresses that only it can reach.
+    have this machine send people's histories on, or ask addresses that only it can reach. Keeps no
+    cookies: all who ask share the client, so a server could tell by them who asks for whom, or have
+    each request grow.
     """
+
+    def __init__(self, **options: Any) -> None:
+        """Make a client.
+
+        Args:
+            **options: Of `httpx.AsyncClient`.
+        """
+        super().__init__(**options)
+        self.cookies = _NoCookies()
 
     # Its types are those of httpx or httpx2, by the version of `openai`, which takes both back.
     async def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
@@ -74,6 +86,11 @@ class AnswerClient(DefaultAsyncHttpxClient):
             await response.aclose()
             raise
         return response
+
+
+class _NoCookies(CookieJar):
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Read none, however many an answer sets."""
 
 
 def _followed(request: Any, response: Any) -> Any:

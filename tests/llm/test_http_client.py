@@ -256,3 +256,25 @@ async def test_a_redirect_is_followed_where_it_leads_nowhere_else(
             with pytest.raises(httpx.RemoteProtocolError):
                 await client.send(request)
     assert asked == ([old, new] if follows else [old])
+
+
+async def test_a_server_is_sent_no_cookie_that_it_has_set() -> None:
+    asked: list[httpx2.Request] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        set_by = [("set-cookie", f"c{len(asked)}-{n}={'x' * 4_000}; Path=/") for n in range(20)]
+        if len(asked) % 2:
+            again = [("location", str(request.url)), *set_by]
+            return httpx2.Response(307, headers=again)
+        return httpx2.Response(200, headers=set_by, content=answer(SAID))
+
+    made: Any = make_chat_model(Settings(api_key=SecretStr("sk-none")), "openai:m")
+    made.http_async_client._transport = httpx2.MockTransport(handle)
+    made.http_async_client._mounts = {}
+    client = made.root_async_client
+    for _ in range(3):
+        assert (await made.ainvoke("Hello")).text == SAID
+        await client.with_options(max_retries=0).models.list()
+    assert len(asked) == 12
+    assert not any("cookie" in request.headers for request in asked)
