@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 
 class Failure(StrEnum):
@@ -28,7 +29,7 @@ class Re2llmError(Exception):
     """Anything that goes wrong for a reason that the caller can fix.
 
     Attributes:
-        kind: The class of the error, in `as_dict`.
+        kind: What sort of error it is, for who reads `as_dict`. Several classes may share one.
         field: The argument, setting, file or line at fault. An argument is called as in Python.
         problem: What is wrong with it.
         remedy: What to do about it. Both texts name other arguments in backticks, as `max_cost`.
@@ -42,22 +43,62 @@ class Re2llmError(Exception):
         self.problem = problem
         self.remedy = remedy
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Let it pass from one process to another."""
-        return error_from, (self.as_dict(),)
+    def __init_subclass__(cls) -> None:
+        """Let `error_from` find every class by its name, and the first of a kind by the kind."""
+        super().__init_subclass__()
+        _CLASSES[cls.__name__] = cls
+        _CLASSES.setdefault(cls.kind, cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it pass from one process to another as what it is, and let it be copied."""
+        return _blank, (type(self), *self.args), vars(self)
 
     def as_dict(self) -> dict[str, str]:
-        """Return the error as JSON primitives, for an answer that must not raise."""
-        return {
+        """Return the error as JSON primitives, for an answer that must not raise.
+
+        Beside the texts and the kind there is `class`, where the kind does not tell the class.
+        """
+        document = {
             "kind": self.kind,
             "field": self.field,
             "problem": self.problem,
             "remedy": self.remedy,
         }
+        told = _CLASSES.get(self.kind) is type(self)
+        return document if told else {**document, "class": type(self).__name__}
 
-    def adding(self, remark: str) -> Re2llmError:
+    def take(self, document: Mapping[str, str]) -> None:
+        """Take from a document of `as_dict` what only this class has."""
+
+    def adding(self, remark: str) -> Self:
         """Return the same error with a remark after the problem."""
-        return error_from({**self.as_dict(), "problem": f"{self.problem} {remark}"})
+        return self._saying(f"{self.problem} {remark}")
+
+    def _saying(self, problem: str) -> Self:
+        other = copy(self)
+        Re2llmError.__init__(other, self.field, problem, self.remedy)
+        return other
+
+
+_CLASSES: dict[str, type[Re2llmError]] = {Re2llmError.kind: Re2llmError}
+
+
+def _blank(kind: type[Re2llmError], *args: object) -> Re2llmError:
+    """Return an error of a class without what its constructor does."""
+    return kind.__new__(kind, *args)
+
+
+def error_from(document: Mapping[str, str]) -> Re2llmError:
+    """Return the error that a graph's answer carries.
+
+    Args:
+        document: From `Re2llmError.as_dict`.
+    """
+    by_kind = _CLASSES.get(document.get("kind", ""), Re2llmError)
+    error = _blank(_CLASSES.get(document.get("class", ""), by_kind))
+    Re2llmError.__init__(error, document["field"], document["problem"], document["remedy"])
+    error.take(document)
+    return error
 
 
 class InputError(Re2llmError):
@@ -81,6 +122,25 @@ class ReleaseMisfitError(InputError):
         super().__init__(field, problem, remedy)
         self.other_mode = other_mode
 
+    def as_dict(self) -> dict[str, str]:
+        """Return the error as JSON primitives; with `other_mode` if it fits all but that."""
+        document = super().as_dict()
+        return {**document, "other_mode": "yes"} if self.other_mode else document
+
+    def take(self, document: Mapping[str, str]) -> None:
+        """Take from a document whether it fits all but what decides the order."""
+        self.other_mode = bool(document.get("other_mode"))
+
+
+IN_THE_LOG = "Please report it, with what the log or the terminal says of it."
+"""What to do about a bug: a server's log has the trace, a command prints its last line."""
+
+
+class InternalError(Re2llmError):
+    """A bug in re2llm. The log has the traceback."""
+
+    kind = "internal"
+
 
 class DatabaseError(Re2llmError):
     """The database cannot be reached, started or migrated."""
@@ -95,7 +155,7 @@ class PoolerError(DatabaseError):
 class StatementError(DatabaseError):
     """A bug in re2llm: the database takes no such statement. The log has the traceback."""
 
-    kind = "internal"
+    kind = InternalError.kind
 
 
 class BudgetSpentError(Re2llmError):
@@ -122,22 +182,13 @@ class HintsFullError(BudgetSpentError):
     kind = "hints_full"
 
 
-IN_THE_LOG = "Please report it, with what the log or the terminal says of it."
-"""What to do about a bug: a server's log has the trace, a command prints its last line."""
-
-
-class InternalError(Re2llmError):
-    """A bug in re2llm. The log has the traceback."""
-
-    kind = "internal"
-
-
 class ModelDownError(Re2llmError):
     """The model gave no answer, so nothing can be said about it or about a hint.
 
     Attributes:
         failure: Why, as far as it is known.
         model: Its name.
+        said: The provider's own words, which the problem quotes; empty if unknown.
     """
 
     kind = "model"
@@ -155,18 +206,31 @@ class ModelDownError(Re2llmError):
         problem, remedy = _FAILURES.get(failure, ("gave no answer", "Try again later."))
         if rates and failure == Failure.TOO_LONG:
             remedy = _SHORTER_REVIEWS
-        words = f" It said: {said.rstrip('.')}." if said else ""
-        super().__init__("model", f"{model} {problem}.{words}", remedy)
+        super().__init__("model", f"{model} {problem}.{_quotation(said)}", remedy)
         self.failure = failure
         self.model = model
+        self.said = said
 
-    def unquoted(self) -> ModelDownError:
+    def unquoted(self) -> Self:
         """Return the error without the provider's own words, which may name accounts and hosts."""
-        return ModelDownError(self.model, self.failure)
+        other = self._saying(self.problem.replace(_quotation(self.said), ""))
+        other.said = ""
+        return other
 
     def as_dict(self) -> dict[str, str]:
-        """Return the error as JSON primitives, with the kind of failure."""
-        return {**super().as_dict(), "failure": self.failure}
+        """Return the error as JSON primitives, with the kind of failure and who said what."""
+        more = {"failure": self.failure, "model": self.model, "said": self.said}
+        return {**super().as_dict(), **more}
+
+    def take(self, document: Mapping[str, str]) -> None:
+        """Take the kind of failure from a document, and who said what."""
+        self.failure = document.get("failure", "")
+        self.model = document.get("model", "")
+        self.said = document.get("said", "")
+
+
+def _quotation(said: str) -> str:
+    return f" It said: {said.rstrip('.')}." if said else ""
 
 
 def is_retried(error: Re2llmError) -> bool:
@@ -175,36 +239,6 @@ def is_retried(error: Re2llmError) -> bool:
     It is after any error of the database, but for what a pooler cannot give: that does not pass.
     """
     return isinstance(error, DatabaseError) and not isinstance(error, PoolerError)
-
-
-def error_from(document: Mapping[str, str]) -> Re2llmError:
-    """Return the error that a graph's answer carries.
-
-    Args:
-        document: From `Re2llmError.as_dict`.
-    """
-    kind = _KINDS.get(document.get("kind", ""), Re2llmError)
-    error = kind.__new__(kind)
-    Re2llmError.__init__(error, document["field"], document["problem"], document["remedy"])
-    if isinstance(error, ModelDownError):
-        error.failure = document.get("failure", "")
-        error.model = document["problem"].partition(" ")[0]
-    return error
-
-
-_KINDS: Mapping[str, type[Re2llmError]] = {
-    error.kind: error
-    for error in (
-        InputError,
-        DatabaseError,
-        BudgetSpentError,
-        LimitReachedError,
-        NotGrantedError,
-        HintsFullError,
-        InternalError,
-        ModelDownError,
-    )
-}
 
 
 def failure_among(flags: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,9 +70,7 @@ async def loaded_release(
     key = (domain_id, model, prompt_version)
     found = await services.caches.versions.get(slot, key, number, build)
     if isinstance(found, ReleaseMisfitError):
-        raise ReleaseMisfitError(
-            found.field, found.problem, found.remedy, other_mode=found.other_mode
-        )
+        raise copy(found)  # each with a traceback of its own
     return found
 
 
