@@ -33,7 +33,10 @@ def may_pass(error: BaseException) -> bool:
 
 
 class _Pauses(wait_random_exponential):
-    """A provider's own `Retry-After`, else full jitter over a window that doubles."""
+    """Full jitter over a window that doubles, behind a provider's own `Retry-After`.
+
+    Some providers ask for a pause of nothing, or until a time that has passed.
+    """
 
     def __init__(self, first: float) -> None:
         super().__init__(multiplier=first, max=_LONGEST_PAUSE)
@@ -41,5 +44,4 @@ class _Pauses(wait_random_exponential):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, ModelFailedError) else None
-        jitter = super().__call__(retry_state)
-        return jitter if asked is None else asked + jitter * min(1.0, asked)
+        return (asked or 0.0) + super().__call__(retry_state)

@@ -11,11 +11,13 @@ from langchain_core.messages import AIMessage
 from openai import AsyncOpenAI
 from re2llm.errors import Failure
 from re2llm.llm.client.answer import read_answer
+from re2llm.llm.client.retry import retrying
 from re2llm.llm.errors.failures import RETRYABLE, ModelFailedError, read_failure
 from re2llm.llm.errors.hidden_errors import hidden_status
 from re2llm.llm.errors.stream_errors import with_errors
 from re2llm.llm.errors.unsupported_options import Part
 from re2llm.llm.responses import refused
+from tenacity import RetryCallState
 
 
 async def failure_of(status: int, body: Any) -> ModelFailedError:
@@ -55,12 +57,40 @@ PLAN = "You exceeded your current quota, please check your plan and billing deta
         ({"error": {"message": "Limited. Please try again in 2 minutes."}}, 120.0),
         ({"error": {"message": "Slow down"}}, None),
         ("Too many requests, retry in 5 s", 5.0),
+        ("Your account org-1<ak-2> request reached max RPM: 3, please try again in 1s", 1.0),
+        ("Your plan's limit is exhausted. Retry in 12s", 12.0),
+        ("Limit of 3 requests per minute. Upgrade for $20 per month.", None),
+        ("Allocated quota exceeded, please increase your quota limit.", None),
+        ("The engine is overloaded, please try again later", None),
     ],
 )
 async def test_a_limit_that_passes_is_waited_for(body: Any, seconds: float | None) -> None:
     failed = await failure_of(429, body)
     assert failed.failure is Failure.RATE_LIMITED
     assert failed.retry_after == seconds
+
+
+EMPTY = [
+    "You exceeded your current token quota: org-1 100, please check your account balance",
+    f"Your account org-{'a' * 32}<ak-{'b' * 24}> is suspended, please recharge your account",
+    "Your account is not active, please check your details on our website.",
+    "Your team has either used all available credits or reached its monthly spending limit.",
+    "You have reached your specified API usage limits. You will regain access on 2026-12-01.",
+    "You are using a Trial key, which is limited to 1000 API calls / month.",
+    "You have exceeded your monthly included credits for Inference Providers.",
+    "Credit limit exceeded, please navigate to your account's page.",
+    "Sorry, your account balance is insufficient",
+    "The request failed because your account has an overdue balance.",
+    "The prepaid bill is overdue.",
+    "Your GLM Coding Plan package has expired",
+    "Your free trial has ended. Please choose a plan.",
+    "Cloud credits expired - Please contact us",
+    "user quota is not enough",
+    "NOT_ENOUGH_BALANCE",
+    "insufficient_user_quota",
+    "该令牌额度已用尽",
+    "您的套餐已到期,暂无法使用",
+]
 
 
 @pytest.mark.parametrize(
@@ -74,12 +104,31 @@ async def test_a_limit_that_passes_is_waited_for(body: Any, seconds: float | Non
         (429, {"error": {"message": PLAN, "code": "insufficient_quota"}}),
         (429, {"error": {"message": PLAN}}),
         (429, exhausted(f"{PLAN} Quota exceeded, limit: 0. Please retry in 12.5s.", "12s")),
+        *((429, {"error": {"message": said}}) for said in EMPTY),
+        *((400, {"error": {"message": said}}) for said in EMPTY),
+        (429, {"error": {"message": "No.", "type": "exceeded_current_quota_error"}}),
     ],
 )
 async def test_an_empty_account_is_not_asked_again(status: int, body: Any) -> None:
     failed = await failure_of(status, body)
     assert failed.failure is Failure.DENIED
     assert failed.failure not in RETRYABLE
+
+
+@pytest.mark.parametrize("asked", [None, 0.0, 0.001, 0.85, 7.0])
+def test_a_pause_behind_what_was_asked_for_still_grows(asked: float | None) -> None:
+    attempts = retrying(3, 0.5, 60.0)
+    error = ModelFailedError(Failure.RATE_LIMITED, retry_after=asked)
+    pauses: list[list[float]] = []
+    for attempt in range(1, 5):
+        state = RetryCallState(attempts, None, (), {})
+        state.attempt_number = attempt
+        state.set_exception((type(error), error, None))
+        pauses.append([attempts.wait(state) - (asked or 0.0) for _ in range(200)])
+        assert min(pauses[-1]) >= 0
+    most = [max(drawn) for drawn in pauses]
+    assert most == sorted(most)
+    assert all(end / 2 < drawn <= end for end, drawn in zip((0.5, 1, 2, 4), most, strict=True))
 
 
 @pytest.mark.parametrize("said", ["The token budget exceeded", "thinking budget exceeded by 5"])
