@@ -13,7 +13,6 @@ from pgvector.psycopg import register_vector_async
 from re2llm.data.negatives import NegativeSampler
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.first_stages import EXPECTING
 from re2llm.knowledge.hint_store.hints import hint_key
 from re2llm.knowledge.releases import Release, activate_release, store_release
 from re2llm.llm.embedding.encoder import ENCODER_ID
@@ -24,6 +23,7 @@ from re2llm.policies.hint_features import HintFeatures
 from re2llm.policies.networks import ContentPolicy, Ensemble
 from re2llm.policies.recipes import default_config, new_policy
 from re2llm.policies.weights import dump_policy
+from re2llm.prompt_versions import PromptVersion
 from re2llm.records import Session
 from re2llm.runtime.services import Services
 from sqlalchemy import text
@@ -120,7 +120,7 @@ async def _release(services: Services) -> None:
         recipe="content",
         weights=weights,
         encoder=ENCODER_ID,
-        prompt_version=RANKING_PROMPT_VERSION + EXPECTING,
+        prompt_version=str(PromptVersion(RANKING_PROMPT_VERSION, expected=True)),
         model=MODEL,
         hint_set="",
         hint_ids=[],

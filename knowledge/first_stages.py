@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,28 +10,10 @@ from typing import Any
 from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prompt_versions import FIRST_STAGE_MARKS
 from .domains import Domain
 from .schema.fusions import FirstStageRow, FusionRow
 from .schema.tables import DomainRow, TrialRow
-
-FUSED = "/best-"
-"""Part of the prompt version of whatever was asked about a first stage's best candidates."""
-EXPECTING = "+expected"
-"""Part of the prompt version of whatever showed the model what a first stage expects."""
-_DECIDES = re.compile(rf"{re.escape(FUSED)}|{re.escape(EXPECTING)}|x\d+$")
-
-
-def base_version(prompt_version: str) -> str:
-    """Return a prompt version without what decides the order."""
-    return _DECIDES.split(prompt_version)[0]
-
-
-def order_in_words(prompt_version: str) -> tuple[str, str]:
-    """Return what the model was asked to order under a prompt version, and the `fuse` that does."""
-    best = re.match(r"\d+", prompt_version.partition(FUSED)[2])
-    if best is None:
-        return "the model alone orders all candidates", "llm"
-    return f"the model re-orders the first stage's best {best[0]}", "learned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +87,7 @@ async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> For
     Args:
         connection: In a transaction.
     """
-    shown = or_(*(TrialRow.prompt_version.contains(mark) for mark in (FUSED, EXPECTING)))
+    shown = or_(*(TrialRow.prompt_version.contains(mark) for mark in FIRST_STAGE_MARKS))
     known = await connection.execute(
         delete(FirstStageRow).where(FirstStageRow.domain_id == domain_id)
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ReleaseMisfitError
-from ..knowledge.first_stages import EXPECTING, base_version, order_in_words
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.log.feedback import HintChosen
 from ..knowledge.releases import Release
@@ -27,6 +26,7 @@ from ..policies.set_policy import (
 )
 from ..policies.sets import hint_sets
 from ..policies.weights import load_policy
+from ..prompt_versions import PromptVersion
 from .chosen import choice_of
 from .policy_inputs import hint_features, paper_features, session_state
 from .state import RecommendState
@@ -176,9 +176,10 @@ def misfit_of(
 
 
 def _other_prompt(number: int, trained: str, present: str, again: str) -> ReleaseMisfitError:
-    (then, fuse), (now, _) = order_in_words(trained), order_in_words(present)
-    showed_less = fuse == "llm" and EXPECTING in present and EXPECTING not in trained
-    if base_version(trained) != base_version(present) or showed_less:
+    before, after = PromptVersion.parse(trained), PromptVersion.parse(present)
+    (then, fuse), (now, _) = before.order_in_words(), after.order_in_words()
+    showed_less = fuse == "llm" and after.expected and not before.expected
+    if before.recipe != after.recipe or showed_less:
         problem = (
             f"Release {number} was trained with another wording of the prompt ({trained}; "
             f"it is {present} now)."

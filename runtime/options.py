@@ -8,12 +8,12 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 
 from ..errors import InputError
-from ..knowledge.first_stages import EXPECTING, FUSED
 from ..knowledge.hint_store.hints import clean_hint
 from ..knowledge.serving_state import ServingState
 from ..knowledge.sessions.sources import LOCAL
 from ..llm.ranking_prompts.letters import LETTERS
 from ..llm.ranking_prompts.recipes import RECIPES, Recipe
+from ..prompt_versions import PromptVersion
 from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe, RecipeName, Settings
 from .budget import Budget
 from .caller import Caller
@@ -160,13 +160,15 @@ class RunOptions:
 
     def version_of(self, recipe: Recipe) -> str:
         """Return the prompt version of what was asked by a recipe."""
-        version = recipe.version
-        if self.fuse == "llm":
-            version += EXPECTING if recipe.name == "json" else ""
-        else:
-            shuffled = "-shuffled" if self.prompt_order == "shuffled" else ""
-            version = f"{version}{FUSED}{self.rerank}{shuffled}"
-        return version if self.orders == 1 else f"{version}x{self.orders}"
+        alone = self.fuse == "llm"
+        version = PromptVersion(
+            recipe.version,
+            reranked=self.asked_about,
+            shuffled=not alone and self.prompt_order == "shuffled",
+            orders=self.orders,
+            expected=alone and recipe.name == "json",
+        )
+        return str(version)
 
     @property
     def settings(self) -> Settings:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ...knowledge.first_stages import order_in_words
+from ...prompt_versions import PromptVersion
 
 
 class ReleaseRollout(BaseModel):
@@ -40,7 +40,7 @@ class ListedRelease(BaseModel):
     @property
     def order(self) -> str:
         """What the model was asked to order, in words, with the setting that does so."""
-        words, fuse = order_in_words(self.prompt_version)
+        words, fuse = PromptVersion.parse(self.prompt_version).order_in_words()
         return f"{words} (RE2LLM_FUSE={fuse})"
 
 

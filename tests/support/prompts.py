@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
-from re2llm.knowledge.first_stages import EXPECTING
 from re2llm.llm.ranking_prompts.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.prompt_versions import PromptVersion
 
-ALONE_VERSION = RANKING_PROMPT_VERSION + EXPECTING
+ALONE_VERSION = str(PromptVersion(RANKING_PROMPT_VERSION, expected=True))
 """Of the prompt where the model alone ranks, as in tests that say nothing else."""
 
 _HEADING = re.compile(r"Candidates, rank the best (\d+): #\|(.*)")
