@@ -21,6 +21,7 @@ _USUAL: Mapping[str, Sequence[str]] = {
     "time": (
         *("timestamp", "time", "datetime", "date", "eventtime", "createdat", "ts", "unixtime"),
         *("unixreviewtime", "orderdate", "purchasedate", "eventdate"),
+        *("eventtimestamp", "eventts", "unixtimestamp", "timestampms", "timems"),
     ),
     "id": ("id", *_ITEM),
     "title": (
@@ -28,6 +29,11 @@ _USUAL: Mapping[str, Sequence[str]] = {
         *("booktitle", "trackname", "description"),
     ),
 }
+_TIME_WORDS = (
+    *("timestamp", "datetime", "time", "date", "day", "clock", "epoch", "unix", "utc", "gmt"),
+    *("event", "server", "local", "seconds", "millis", "micros", "ms", "us", "ns", "ts", "at"),
+)
+"""What a column's name says of a time itself, and not of what happened then."""
 _NEARLY = 0.75
 """Of the rows that hold a column: so many may lack a more usual one, such as a title."""
 _TYPE = re.compile(r":(?:token|float)(?:_seq)?$")
@@ -105,21 +111,30 @@ def rarer_columns(held: Mapping[str, int]) -> set[str]:
     return rarer - common
 
 
-def counterparts(
-    name: str, own: Sequence[str], other: Sequence[str], there: Sequence[str]
-) -> list[str]:
-    """Return the columns called as another one but for the last word, or by a last word alone.
+def counterparts(name: str, ends: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Return the columns that end in a word for a time, and otherwise are called as another one.
 
     Args:
-        name: Such as `order_date`.
-        own: Words that it may end in, such as `date`.
-        other: Those of the columns that are sought, such as `time`.
+        name: The other one, such as `order_date`, of which `order_time` and `time` are such.
+        ends: Words that the columns may end in, such as `time`.
         there: The columns to choose from.
     """
-    form = _form(name)
-    stems = {"", *(form.removesuffix(word) for word in own if form.endswith(word))}
-    sought = {f"{stem}{word}" for stem in stems for word in other}
-    return [column for column in there if _form(column) in sought]
+    stems = {"", time_stem(name)}
+    last = tuple(ends)
+    return [
+        column for column in there if _form(column).endswith(last) and time_stem(column) in stems
+    ]
+
+
+def time_stem(name: str) -> str:
+    """Return what the name of a time says of its event: `order` of `order_date`.
+
+    It is empty for `date`, `event_time`, `ts_ms` and the like.
+    """
+    stem = _form(name)
+    while end := next((word for word in _TIME_WORDS if stem.endswith(word)), ""):
+        stem = stem.removesuffix(end)
+    return stem
 
 
 def same_name(one: str, other: str) -> bool:

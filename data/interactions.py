@@ -175,10 +175,11 @@ class TableReader:
         told = f"{self._interactions}: {', '.join(taken)}"
         if self._time is None:
             told += "; no column of times, so the order of the rows counts"
-            unread = [name for name in self._all if name not in self._roles.values()]
-            if unread:
-                one = "" if len(unread) == 1 else "one of "
-                told += f" (if {one}{', '.join(unread[:_LISTED])} is the time, name it as `time`)"
+            taken = set(self._roles.values())
+            told += _perhaps_time([name for name in self._all if name not in taken])
+        elif self._time.perhaps is not None:
+            told += f"; {self._time.names[0]} holds no time of day, so the order of the rows counts"
+            told += f" within a day{_perhaps_time(self._time.perhaps)}"
         return told
 
     def _untaken(self, role: str) -> list[str]:
@@ -214,6 +215,13 @@ class TableReader:
                 f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "
                 "count days or rows, write dates, or pass `by_user`."
             )
+
+
+def _perhaps_time(columns: Sequence[str]) -> str:
+    if not columns:
+        return ""
+    one = "" if len(columns) == 1 else "one of "
+    return f" (if {one}{', '.join(columns[:_LISTED])} is the time, name it as `time`)"
 
 
 def _called(title: str | None, usual: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from .cells import is_given
 from .columns import counterparts, usual_columns
 from .day_order import day_first_in, in_order
+from .finer_times import best_of, finer_columns, may_tell_time, tells_time
 from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
 from .times import timestamp
@@ -37,7 +38,8 @@ class TimeColumns:
     Args:
         path: The log.
         chosen: The column of the time. If it holds times of day alone, another one may hold the
-            date, and the other way round; their names and what they hold tell.
+            date, and the other way round; a finer time may stand beside dates. Their names and
+            what they hold tell.
         there: All columns of the log.
         named: Whether the user named the column: dates stand alone then.
     """
@@ -47,17 +49,28 @@ class TimeColumns:
     ) -> None:
         self._path, self._chosen, self._named = path, chosen, named
         others = [name for name in there if name != chosen]
-        dates = usual_columns("time", others) + counterparts(chosen, _CLOCKS, _DATES, others)
+        dates = usual_columns("time", others) + counterparts(chosen, _DATES, others)
         self._dates = list(dict.fromkeys(dates))
-        self._clocks = [] if named else counterparts(chosen, _DATES, _CLOCKS, others)
+        self._clocks = [] if named else counterparts(chosen, _CLOCKS, others)
+        self._finer = [] if named else list(filter(may_tell_time, others))
 
-    @cached_property
+    @property
     def names(self) -> list[str]:
         """The columns that are read: the date, if it has one of its own, and the time."""
+        return self._found[0]
+
+    @property
+    def perhaps(self) -> list[str] | None:
+        """Columns that may hold the time of day, if only dates are read; else `None`.
+
+        It is `None`, too, if the user named the column.
+        """
+        return self._found[1]
+
+    @cached_property
+    def _found(self) -> tuple[list[str], list[str] | None]:
         own = self._chosen
-        if not self._dates and not self._clocks:
-            return [own]
-        needed = list(dict.fromkeys([own, *self._dates, *self._clocks]))
+        needed = list(dict.fromkeys([own, *self._dates, *self._clocks, *self._finer]))
         rows = [row for _, row in islice(read_rows(self._path, ReadReport(), needed), _FIRST_ROWS)]
 
         def holds(column: str, kind: Callable[[object], bool]) -> bool:
@@ -70,11 +83,21 @@ class TimeColumns:
             return holds(column, _is_clock) and 2 * given >= len(rows)
 
         if holds(own, _is_date):
-            return [own, *[name for name in self._clocks if tells(name)][:1]]
+            if self._named:
+                return [own], None
+            clocks = [name for name in self._clocks if tells(name)]
+            if clocks:
+                return [own, clocks[0]], None
+            finer = finer_columns(rows, own, self._finer)
+            best = best_of(own, finer)
+            if best is not None:
+                return [best], None
+            perhaps = [name for name in self._finer if tells_time(name) and holds(name, _is_figure)]
+            return [own], [name for name in self._finer if name in {*finer, *perhaps}]
         dates = [name for name in self._dates if holds(name, _is_date)][:1]
         if tells(own) or (self._named and holds(own, _is_clock)):
-            return [*dates, own]
-        return dates if dates and not self._named and holds(own, _is_span) else [own]
+            return [*dates, own], None
+        return (dates if dates and not self._named and holds(own, _is_span) else [own]), None
 
     @cached_property
     def _day_first(self) -> bool | None:
@@ -88,6 +111,8 @@ class TimeColumns:
             InputError: The dates of the whole column may be read in two ways.
         """
         day, *clocks = self.names
+        if not clocks and day != self._chosen and not is_given(row.get(day)):
+            raise RowError(f"has no time in {day}; if a date is enough, name it as `time`")
         if clocks and is_given(row.get(day)) and not is_given(row.get(clocks[0])):
             raise RowError(
                 f"has a date and no time of day in {clocks[0]}; if the date is enough, "
@@ -120,6 +145,10 @@ def _is_clock(cell: object) -> bool:
 
 def _is_span(cell: object) -> bool:
     return _is_clock(cell) or (isinstance(cell, str) and _SPAN.fullmatch(cell.strip()) is not None)
+
+
+def _is_figure(cell: object) -> bool:
+    return str(cell).strip()[:1].isdigit()
 
 
 def _is_date(cell: object) -> bool:

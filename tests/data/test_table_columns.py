@@ -1,5 +1,6 @@
 """Which columns of a user's own tables hold what, where their names alone would mislead."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,100 @@ def test_the_id_of_items_alone_tells_them_apart(
         report = ReadReport()
         list(reader.items(report))
         assert f"id = {id_}, title = title" in report.remarks[0]
+
+
+# Dates beside a finer time
+
+
+MOMENTS: list[tuple[str, Any]] = [
+    ("event_date,event_timestamp", lambda second: second * 1_000_000),
+    ("eventDate,eventTimestamp", lambda second: second * 1_000),
+    ("order_date,order_timestamp", lambda second: second),
+    ("order_date,ts_ms", lambda second: second * 1_000),
+    ("date,event_ts", lambda second: second),
+    ("date,unix_timestamp", lambda second: second),
+    ("date,time_ms", lambda second: second * 1_000),
+    ("date,click_ts", lambda second: second),
+    ("date,Event Time", lambda second: f"{datetime.fromtimestamp(second, UTC):%d/%m/%Y %H:%M:%S}"),
+    ("date,created_at", lambda second: datetime.fromtimestamp(second, UTC).isoformat()),
+    ("date,event_time", lambda second: f"{datetime.fromtimestamp(second, UTC):%H:%M:%S}"),
+    ("event_date,server_time", lambda second: f"{datetime.fromtimestamp(second, UTC):%H:%M:%S}"),
+]
+
+
+def dated(folder: Path, names: str, moment: Any, day: Any = None, more: Any = None) -> Path:
+    """Write a log whose rows are not in time order: a, b, c and d were chosen in turn."""
+    rows = []
+    for user, item in [(user, item) for item in "cadb" for user in ("ann", "bob")]:
+        second = START + 3_600 * "abcd".index(item)
+        date = (day or "{:%Y-%m-%d}").format(datetime.fromtimestamp(second, UTC))
+        more_cells = [str(more(second))] if more else []
+        rows.append(",".join([user, item, date, str(moment(second)), *more_cells]))
+    return table(folder / "log.csv", f"user,item,{names}", *rows)
+
+
+@pytest.mark.parametrize("day", ["{:%Y-%m-%d}", "{:%Y%m%d}", "{:%d/%m/%Y}", "{:%Y-%m-%d} 00:00"])
+@pytest.mark.parametrize(("names", "moment"), MOMENTS)
+def test_a_finer_time_than_the_date_is_taken(
+    tmp_path: Path, names: str, moment: Any, day: str
+) -> None:
+    date, finer = names.split(",")
+    log = dated(tmp_path, names, moment, day)
+    _, sessions, report = loaded(log)
+    assert sessions == [Session(("a", "b", "c"), "d")] * 2
+    clock = str(moment(START)).startswith("12:")
+    assert f"time = {f'{date} and {finer}' if clock else finer};" in report.remarks[0]
+    assert "order of the rows" not in report.remarks[0]
+    _, sessions, report = loaded(log, time=date)
+    assert sessions == [Session(("c", "a", "d"), "b")] * 2
+    assert f"time = {date};" in report.remarks[0]
+    assert "order of the rows" not in report.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "moment", "more", "told"),
+    [
+        ("eventdate,timeframe", lambda s: s % 7_200 * 10, None, "timeframe"),  # of a session
+        ("order_date,delivery_ts", lambda s: s + 7_200, None, "delivery_ts"),
+        ("date,hour", lambda s: s // 3_600 % 24, None, "hour"),
+        ("date,view_ts,ship_ts", lambda s: s, lambda s: s + 60, "one of view_ts, ship_ts"),
+        ("date,signup_ts", lambda _: START - 9_000_000, None, None),
+        ("date,load_ts", lambda _: START, None, None),  # of the whole batch
+        ("date,seats", lambda s: s % 7, None, None),
+        ("date,timezone", lambda _: "UTC", None, None),
+    ],
+)
+def test_a_date_without_a_time_of_day_is_told(
+    tmp_path: Path, names: str, moment: Any, more: Any, told: str | None
+) -> None:
+    _, sessions, report = loaded(dated(tmp_path, names, moment, more=more))
+    assert sessions == [Session(("c", "a", "d"), "b")] * 2
+    date = names.split(",", maxsplit=1)[0]
+    hint = f" (if {told} is the time, name it as `time`)" if told else ""
+    assert (
+        f"time = {date}; {date} holds no time of day, so the order of the rows counts within a day"
+        f"{hint};" in report.remarks[0]
+    )
+
+
+def test_the_time_that_fits_the_name_of_the_date_is_taken(tmp_path: Path) -> None:
+    names = "order_date,delivery_ts,order_ts"
+    log = dated(tmp_path, names, lambda s: 2 * START + 7_200 - s, more=lambda s: s)
+    assert "time = order_ts;" in loaded(log)[2].remarks[0]
+
+
+def test_a_row_without_the_finer_time_is_told(tmp_path: Path) -> None:
+    names, moments = "date,event_ts", {START: ""}
+    _, sessions, report = loaded(dated(tmp_path, names, lambda s: moments.get(s, s)), by_user=True)
+    assert sessions == [Session(("b", "c"), "d")] * 2
+    assert report.malformed == 2
+    assert "no time in event_ts; if a date is enough, name it as `time`" in (
+        report.first_malformed[0].reason
+    )
+    moments |= {START + 3_600 * n: "" for n in range(3)}  # it is told of few rows
+    _, _, report = loaded(dated(tmp_path, names, lambda s: moments.get(s, s)))
+    assert report.malformed == 0
+    assert "time = date;" in report.remarks[0]
 
 
 # Titles in the log
