@@ -75,6 +75,8 @@ async def measure(
 
     Raises:
         InputError: There is no such domain, or it has no training sessions.
+        ModelDownError: The model answered about no session.
+        BudgetSpentError: The budget was spent before it did.
     """
     fused = replace(context, fuse="learned")
     _, options, budget = await budgeted(
@@ -100,11 +102,15 @@ async def measure(
     outages = OutageGuard(options, options.settings.concurrency, reflects=False)
     stopped = await outages.work_through(keys, ask)
     states = [asked[key] for key in keys if key in asked]  # whichever was answered first
-    none = np.zeros(len(states), dtype=np.int64)
-    learned = (await learn_fusions(states, [], {"none": none}, options)).get("none")
+    learned = None
+    if states:
+        none = np.zeros(len(states), dtype=np.int64)
+        learned = (await learn_fusions(states, [], {"none": none}, options)).get("none")
     if learned is None:
-        raise stopped or InputError(
-            "model", f"{options.model} answered nothing.", "Try `re2llm doctor`."
+        raise (
+            stopped
+            or outages.last
+            or InputError("model", f"{options.model} answered nothing.", "Try `re2llm doctor`.")
         )
     fusion = learned.as_dict()
     return Measured(

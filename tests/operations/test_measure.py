@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.errors import InputError
+from re2llm.errors import InputError, ModelDownError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.serving_state import ServingQuery, serving_state
 from re2llm.operations.first_stage.fit import fit_first_stage
@@ -82,6 +82,17 @@ async def test_a_budget_ends_it_and_what_was_paid_counts(domain: str, script: Sc
     assert found.llm_calls == 40
     assert found.fusion["sessions"] == 40
     assert found.stopped
+
+
+async def test_a_model_that_answers_nothing_ends_it_with_the_reason(
+    domain: str, script: Script
+) -> None:
+    def silent(_: list[BaseMessage]) -> str:
+        raise TimeoutError
+
+    name, _ = script(silent)
+    with pytest.raises(ModelDownError, match="did not answer in time"):
+        await measure(Context(domain=domain, model=name), sessions=2)
 
 
 async def test_without_sessions_it_says_what_to_load(services: Services, script: Script) -> None:
