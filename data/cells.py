@@ -22,6 +22,8 @@ In a format that has gaps of its own, `NA` may be a fact, too, such as Namibia o
 """
 _LONGEST_LITERAL = 10_000
 """Characters of a list of Python that is read: its parser takes a hundred times the memory."""
+_FIGURES = frozenset("0123456789+-.eE, \t\r\n")
+_QUOTES = ("'", '"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
@@ -47,6 +49,29 @@ def cell_value(text: str, nothing: Collection[str] = NO_FACT) -> object:
     if text.startswith("[") and text.endswith("]"):
         return _listed(text)
     return [part.strip() for part in text.split("|")] if "|" in text else text
+
+
+def is_list(cell: object) -> bool:
+    """Return whether a cell is a list, or a text in which brackets enclose values.
+
+    JSON, Python, numpy and databases write lists so.
+    Brackets around what may be one id make no list: `[Rec]`, or a UUID in braces.
+    """
+    if not isinstance(cell, str):
+        return isinstance(cell, list)
+    text = cell.strip()
+    inner = text[1:-1].strip()
+    figures = any(map(str.isdigit, inner)) and _FIGURES.issuperset(inner)
+    quoted = inner[:1] in _QUOTES and inner[-1:] in _QUOTES
+    match text[:1] + text[-1:] if len(text) > 1 else "":
+        case "[]":
+            return not inner or figures or quoted or "," in inner
+        case "()":
+            return "," in inner and (figures or quoted)
+        case "{}":
+            return "," in inner or ":" in inner or quoted
+        case _:
+            return False
 
 
 def plain_number(text: str) -> str | None:

@@ -22,7 +22,7 @@ from .day_sessions import (
 from .files import total_bytes
 from .id_columns import matching_columns
 from .item_rows import item_of, key_of
-from .log_items import items_of_log, title_column
+from .log_items import items_of_log, mark_between, title_column
 from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
 from .row_order import RowOrder
 from .spelling import Spelling
@@ -123,6 +123,12 @@ class TableReader:
             found = title_column(self._interactions, self._roles["user"], item, usual)
             title = self._item_columns.get("title", found)
             report.remarks.append(f"{self._taken()}; {_called(title, usual)}")
+            mark = mark_between(self._interactions, item)
+            if mark is not None:
+                report.remarks.append(
+                    f"{self._interactions}: most ids in {item} hold {mark!r}. If it stands between "
+                    "several items, write one row for each of them."
+                )
             yield from items_of_log(self._interactions, item, title, report)
             return
         columns = self._matched[1]

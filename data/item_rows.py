@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..records import Item
 from .attributes import read_attributes
-from .cells import NO_FACT, NOTHING, cell_value
+from .cells import NO_FACT, NOTHING, cell_value, is_list
 from .columns import plain_name, words_of
 from .json_rows import as_id, as_text
 from .malformed import RowError, shown
@@ -69,6 +69,8 @@ def key_of(value: object, name: str, nothing: Collection[str] = NOTHING) -> str:
     """
     if isinstance(value, str) and value.strip() in nothing:
         raise RowError(f"{name} {shown(value)} stands for no value")
+    if is_list(value):
+        raise RowError(f"{name} {shown(value)} is a list; write one row for each of its entries")
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         value = int(value)
     return as_id(value, name).strip()

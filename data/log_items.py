@@ -17,6 +17,9 @@ _FIRST_ROWS = 10_000
 """Of a log; they tell whose title a column holds."""
 _MOSTLY = 0.9
 """Of the rows of an item that came before: shops change a word now and then."""
+_MARKS = "|;, "
+_PLACES = ((0, 1), (1, None))
+_DIGIT = re.compile(r"\d")
 _FLOAT = re.compile(r"[0-9]{1,18}\.0{1,12}")
 
 
@@ -82,6 +85,33 @@ def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -
     report.bytes_read = scanned.bytes_read
     if title is not None:
         yield from map(_item, titles, titles.values())
+
+
+def mark_between(path: Path, item: str) -> str | None:
+    """Return the mark between several ids in most cells of a log; `None` if they hold one each.
+
+    Of one id in two parts, such as shop and number, the parts keep their places.
+
+    Args:
+        path: The log.
+        item: Its column of the item.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    rows = islice(read_rows(path, ReadReport(), [item]), _FIRST_ROWS)
+    keys = list(filter(None, (key_in(row, item) for _, row in rows)))
+    return next((mark for mark in _MARKS if _separates(mark, keys)), None)
+
+
+def _separates(mark: str, keys: Sequence[str]) -> bool:
+    lists = [key.split(mark) for key in keys if mark in key]
+    if 2 * len(lists) <= len(keys) or not all(part.strip() for parts in lists for part in parts):
+        return False
+    if mark == " " and not all(_DIGIT.search(part) for parts in lists for part in parts):
+        return False  # such as titles
+    first, later = ({part.strip() for parts in lists for part in parts[a:b]} for a, b in _PLACES)
+    return len(set(map(len, lists))) > 1 or not first.isdisjoint(later)
 
 
 class _Steadiness:

@@ -1,5 +1,6 @@
 """What the cells of a user's own tables say: nothing, parts of a moment, and types of programs."""
 
+import csv
 import importlib
 import json
 from datetime import date, datetime, time
@@ -189,6 +190,80 @@ def test_a_row_without_the_time_of_day_that_others_have_is_told(
     assert "no time of day in time; if the date is enough, name date as `time`" in (
         report.first_malformed[0].reason
     )
+
+
+# Several items in one cell
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("[0, 1, 2]", "[7]", "[]", "[0 1 2]", "[0 1 ... 8 9]", "['a', 'b']", "['a b' 'c']"),
+        *('["a"]', "[a, b]", "(0, 1)", "('a', 'b')", "{a,b}", "{1, 2}", '{"id": 7}', " [1,2] "),
+    ],
+)
+@pytest.mark.parametrize("end", ["csv", "jsonl"])
+def test_a_list_is_no_id(tmp_path: Path, cell: str, end: str) -> None:
+    log = tmp_path / f"log.{end}"
+    rows = [{"user_id": "ann", "item_id": item} for item in ("a", "b", cell)]
+    rows.append({"user_id": cell, "item_id": "a"})
+    if end == "csv":
+        with log.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found, sessions, report = loaded(log)
+    assert [item.id for item in found] == ["a", "b"]
+    assert sessions == [Session(("a",), "b")]
+    told = [note.reason for note in report.first_malformed]
+    assert [one.partition(" ")[0] for one in told] == ["item", "user"]
+    assert all(one.endswith("is a list; write one row for each of its entries") for one in told)
+
+
+def test_a_list_in_json_and_in_a_table_of_items_is_no_id(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({"user": "ann", "item": ["a", "b"]}) + "\n")
+    assert "is a list; write" in loaded(log)[2].first_malformed[0].reason
+    found, _, report = loaded(table(tmp_path / "items.csv", "id,title", "a,A", '"[1, 2]","[1, 2]"'))
+    assert (found, report.malformed) == ([Item("a", "A")], 1)
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        *("[Rec]", "[Rec] 2", "(Untitled)", "(500) Days", "{0d5c7f8e-3e0f-4b51-9f6a-2f0f2a3c9b11}"),
+        *("(Hello, World)", "[", "]", "a, b", "[a] b, [c]d", "{7}"),
+    ],
+)
+def test_an_id_may_hold_brackets(tmp_path: Path, id_: str) -> None:
+    log = table(tmp_path / "log.csv", "user,item", f'ann,"{id_}"', "ann,b")
+    found, sessions, report = loaded(log)
+    assert sessions == [Session((id_,), "b")]
+    assert ([item.id for item in found], report.malformed) == ([id_, "b"], 0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "mark"),
+    [
+        (["P0|P1|P2", "P1|P3", "P4"], "|"),
+        (["P0;P1", "P1;P2", "P2;P0"], ";"),
+        (["P0, P1", "P2, P3, P4", "P1, P2"], ","),
+        (["P0 P1", "P2 P3 P4", "P1 P2"], " "),
+        (["shop1|7", "shop1|8", "shop2|7"], None),
+        (["Toy Story 2", "Heat", "The Story of 2 Men"], None),
+        (["a|b", "c", "d"], None),
+        (["a|", "|b", "a|b|"], None),
+    ],
+)
+def test_a_mark_between_items_is_told(tmp_path: Path, cells: list[str], mark: str | None) -> None:
+    rows = [f"u{n}\t{cell}" for n, cell in enumerate(cells * 2)]
+    found, _, report = loaded(table(tmp_path / "log.tsv", "session_id\tproduct_id", *rows))
+    assert [item.id for item in found] == cells
+    told = [remark for remark in report.remarks if "write one row for each" in remark]
+    assert len(told) == (mark is not None)
+    assert all(f"most ids in product_id hold {mark!r}" in remark for remark in told)
 
 
 # Types of Parquet
