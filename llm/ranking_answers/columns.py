@@ -9,7 +9,14 @@ from ...records import is_number
 from ..text.json_values import is_list, is_object
 from .candidates import Column
 from .entries import EntryReader
-from .measures import increases, names_place, names_score, place_in, score_in
+from .measures import (
+    are_their_own,
+    increases,
+    names_place,
+    names_score,
+    place_in,
+    score_in,
+)
 from .names import names_no_ranking
 from .numbers import bare_number, counts_up, only_number
 from .titled_columns import read_copied, read_titled
@@ -60,7 +67,7 @@ def _read_singles(
     numeric = all(map(is_number, values))
     if None in map(only_number, merged) and (numeric or not any(map(is_number, values))):
         found = reader.read_titles(list(merged))
-        falls = not numeric or increases(values[::-1])
+        falls = not numeric or (increases(values[::-1]) and not _counts(values))
         return found if found and 0 not in found and falls else None
     return read_mapping(merged, reader, depth)
 
@@ -98,11 +105,12 @@ def _read_keys(value: Mapping[str, Any], reader: EntryReader, depth: int) -> Seq
     places = len(values) == len(entries) and _counts(values)
     titled = 0 not in (reader.read_titles(list(value)) or [0])
     if None in keys or titled:  # titles and their places
-        return _sorted_by(values, reader.read_texts(list(value))) if places else None
+        found = reader.read_texts(list(value)) if places else None
+        return _by_places(values, found) if found else None
     numbers: Column = [key for key in keys if key is not None]
     named = all(map(reader.names_candidate, value))
     if places and (named or (counts_up(values) and not counts_up(numbers))):
-        return _sorted_by(values, numbers)
+        return _by_places(values, numbers)
     if len(values) < len(entries) and all(isinstance(entry, int | float) for entry in entries):
         return _sorted_by([-score for score in entries], numbers)
     # Keys in no order may be candidates as well as places, if the values may, too.
@@ -112,7 +120,9 @@ def _read_keys(value: Mapping[str, Any], reader: EntryReader, depth: int) -> Seq
     if found is None or (values and not reader.holds(found)):
         return None
     bare = values and all(map(str.isdecimal, value))
-    return None if bare and reader.may_be_scores(found) else found
+    at_places = dict(zip(sorted(numbers), found, strict=len(found) == len(numbers)))
+    own = are_their_own(numbers, [at_places.get(number, 0) for number in numbers])
+    return None if own or (bare and reader.may_be_scores(found)) else found
 
 
 def has_columns(value: Mapping[str, Any]) -> bool:
@@ -160,8 +170,9 @@ def _read_rows(
     chosen = _candidates(numbers, titled, reader, alone=not places, named=named)
     if chosen is None:
         return None
-    if places:
-        return _by_places(places[0], chosen)
+    if places:  # beside a column that repeats the candidates' numbers, another counts
+        own = [None not in column and are_their_own(column, chosen) for column in places]
+        return _by_places(places[own.index(False) if False in own else 0], chosen)
     if scores:
         return _by_scores(scores, chosen)
     # In the order of their numbers, with something measured beside each, they are in no order.
@@ -182,7 +193,9 @@ def _placed(column: Sequence[Any]) -> Sequence[Any]:
 def _by_places(places: Sequence[Any], chosen: Sequence[int]) -> Sequence[int] | None:
     if None in places:
         return None if increases(chosen) else chosen
-    return _sorted_by(places, chosen) if len(set(places)) == len(places) else None
+    if are_their_own(places, chosen) or len(set(places)) < len(places):
+        return None
+    return _sorted_by(places, chosen) if _counts(places) or increases(places) else None
 
 
 def _by_scores(scores: Sequence[Sequence[Any]], chosen: Sequence[int]) -> Sequence[int] | None:
@@ -195,7 +208,7 @@ def _by_scores(scores: Sequence[Sequence[Any]], chosen: Sequence[int]) -> Sequen
     falls = [sorted(best, reverse=True) == list(best), *(None in column for column in others)]
     if not increases(chosen):
         return chosen if any(falls) else None
-    distinct = len(set(best)) == len(best) and not others
+    distinct = len(set(best)) == len(best) and not others and list(best) != list(chosen)
     return _sorted_by([-one for one in best], chosen) if distinct else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .candidates import MOST, Candidates, Column
-from .measures import PLACED, increases, rated
+from .measures import PLACED, are_their_own, increases, rated
 from .numbers import (
     LONGEST,
     MAPPED,
@@ -101,7 +101,8 @@ class EntryReader(Candidates):
         return in_order(found, [self.title_in(head) for head in heads], tails, counted=counted)
 
     def _by_places(self, numbers: Sequence[int], places: Sequence[int]) -> Sequence[int]:
-        if not counts_up(sorted(places)) or not self.holds(numbers):
+        own = are_their_own(places, numbers)
+        if own or not counts_up(sorted(places)) or not self.holds(numbers):
             return ()
         return [number for _, number in sorted(zip(places, numbers, strict=True))]
 

@@ -90,5 +90,17 @@ def increases(column: Sequence[Any]) -> bool:
     return all(one < other for one, other in pairwise(column))
 
 
+def are_their_own(places: Sequence[Any], candidates: Sequence[int]) -> bool:
+    """Whether what should be places are the candidates' own numbers, in an order of their own.
+
+    Then either may be meant: the order of the entries, or that of the numbers.
+
+    Args:
+        candidates: Beside each; 0 where none is known.
+    """
+    same = all(one in {0, place} for place, one in zip(places, candidates, strict=True))
+    return same and any(candidates) and not increases(places)
+
+
 def _words(key: str) -> str:
     return _BOUND.sub(" ", key[:_LONGEST]).lower()

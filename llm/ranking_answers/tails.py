@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from .measures import names_place, names_score
+from .measures import are_their_own, names_place, names_score
 from .numbers import CANDIDATE, LONGEST, counts_up
 
 _TAIL = re.compile(
@@ -100,7 +100,8 @@ def in_order(
         return ()
     if kinds == {Kind.PLACE} and len(told) == len(found):
         places = sorted(tail.number for _, tail in told)
-        if all(map(float.is_integer, places)) and counts_up([*map(int, places)]):
+        own = are_their_own([tail.number for _, tail in told], found)
+        if not own and all(map(float.is_integer, places)) and counts_up([*map(int, places)]):
             return [one for one, _ in sorted(told, key=lambda pair: pair[1].number)]
     if counted:
         return found

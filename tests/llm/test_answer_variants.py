@@ -200,6 +200,48 @@ def test_what_can_be_read_in_two_ways_is_asked_for_again(answer: Any) -> None:
     assert right == sorted(right, key=ORDER.index)
 
 
+FORMS = [
+    lambda rows: json.dumps({"ranking": [{"rank": p, "title": t} for p, t in rows]}),
+    lambda rows: json.dumps([{"title": t, "position": p} for p, t in rows]),
+    lambda rows: json.dumps({"place": [p for p, _ in rows], "title": [t for _, t in rows]}),
+    lambda rows: json.dumps({"ranking": {t: p for p, t in rows}}),
+    lambda rows: json.dumps({"ranking": {f"rank_{p}": t for p, t in rows}}),
+    lambda rows: json.dumps([{f"rank {p}": t} for p, t in rows]),
+    lambda rows: "| Rank | Title |\n|---|---|\n" + "\n".join(f"| {p} | {t} |" for p, t in rows),
+    lambda rows: "order,title\n" + "\n".join(f"{p},{t}" for p, t in rows),
+    lambda rows: "\n".join(f"- rank: {p}\n  title: {t}" for p, t in rows),
+    lambda rows: "\n".join(f"{t} (rank {p})" for p, t in rows),
+    lambda rows: "\n".join(f"{t}: {p}" for p, t in rows),
+    lambda rows: "\n".join(f"rank {p}: {t}" for p, t in rows),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_places_that_are_the_candidates_own_numbers_sort_nothing(form: Any) -> None:
+    titles = ["Ark", "Heat", "Kong", "Ran", "Up", "Alien"]
+    items = [Item(str(number), title) for number, title in enumerate(titles, start=1)]
+    for order in (ORDER, ORDER[:4], ORDER[::-1]):
+        own = form([(number, titles[number - 1]) for number in order])
+        assert read_ranking(own, 6, items).numbers in {(), order}
+        for rows in ([*enumerate(order, 1)], sorted(enumerate(order, 1), key=lambda row: row[1])):
+            placed = form([(place, titles[number - 1]) for place, number in rows])
+            assert read_ranking(placed, 6, items).numbers in {(), order}
+
+
+def test_places_beside_candidates_count_or_keep_the_order() -> None:
+    def ranked(places: list[int], **beside: list[int]) -> tuple[int, ...]:
+        rows = zip(ORDER, places, *beside.values(), strict=False)
+        keys = ("id", "rank", *beside)
+        return read({"ranking": [dict(zip(keys, row, strict=True)) for row in rows]})
+
+    assert ranked([9, 4, 12, 7, 2]) == ranked([2, 2, 3, 4, 5]) == ()
+    assert ranked([2, 4, 7, 9, 12]) == ORDER[:5]
+    assert ranked([5, 4, 3, 2, 1]) == ORDER[4::-1]
+    assert ranked(list(ORDER)) == ()
+    rows = [{"position": n, "rank": p, "title": TITLES[n - 1]} for p, n in PLACED]
+    assert read({"ranking": rows}) == ORDER
+
+
 REASONS = [
     "I moved the last candidate to the top.",
     "At least similar to the first one.",
