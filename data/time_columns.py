@@ -12,10 +12,11 @@ from pathlib import Path
 from .cells import is_given
 from .columns import counterparts, usual_columns
 from .day_order import day_first_in, in_order
+from .day_sessions import SECONDS_A_DAY
 from .finer_times import best_of, finer_columns, may_tell_time, tells_time
 from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
-from .times import timestamp
+from .times import seconds, timestamp
 
 _FIRST_ROWS = 1_000
 _CLOCK = re.compile(
@@ -24,7 +25,7 @@ _CLOCK = re.compile(
 )
 _SPAN = re.compile(r"\d{1,4}(?::\d\d){1,2}(?:[.,]\d{1,9})?")
 """Hours, minutes and seconds, of a day or of how long something took."""
-_MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?$")
+_MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?(?:Z|\+00:?00| UTC)?$")
 """As programs write a date that they hold as a moment."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
 _DATE_DIGITS = 8
@@ -82,11 +83,11 @@ class TimeColumns:
             given = sum(is_given(row.get(column)) for row in rows)
             return holds(column, _is_clock) and 2 * given >= len(rows)
 
-        if holds(own, _is_date):
+        if holds(own, _is_day):
             if self._named:
                 return [own], None
             clocks = [name for name in self._clocks if tells(name)]
-            if clocks:
+            if clocks and holds(own, _is_date):
                 return [own, clocks[0]], None
             finer = finer_columns(rows, own, self._finer)
             best = best_of(own, finer)
@@ -148,7 +149,15 @@ def _is_span(cell: object) -> bool:
 
 
 def _is_figure(cell: object) -> bool:
-    return str(cell).strip()[:1].isdigit()
+    return str(cell).strip()[:1].isdigit() and not _is_day(cell)
+
+
+def _is_day(cell: object) -> bool:
+    """Return whether a moment is a date, or midnight in any notation."""
+    try:
+        return _is_date(cell) or seconds(cell, "") % SECONDS_A_DAY == 0
+    except RowError:
+        return False
 
 
 def _is_date(cell: object) -> bool:

@@ -122,7 +122,13 @@ def dated(folder: Path, names: str, moment: Any, day: Any = None, more: Any = No
     return table(folder / "log.csv", f"user,item,{names}", *rows)
 
 
-@pytest.mark.parametrize("day", ["{:%Y-%m-%d}", "{:%Y%m%d}", "{:%d/%m/%Y}", "{:%Y-%m-%d} 00:00"])
+DAYS = [
+    *("{:%Y-%m-%d}", "{:%Y%m%d}", "{:%d/%m/%Y}", "{:%Y-%m-%d} 00:00", "{:%Y-%m-%dT00:00:00.000Z}"),
+    *("{:%Y-%m-%d} 00:00:00+00:00", "{:%Y-%m-%d} 00:00:00 UTC"),
+]
+
+
+@pytest.mark.parametrize("day", DAYS)
 @pytest.mark.parametrize(("names", "moment"), MOMENTS)
 def test_a_finer_time_than_the_date_is_taken(
     tmp_path: Path, names: str, moment: Any, day: str
@@ -163,6 +169,17 @@ def test_a_date_without_a_time_of_day_is_told(
     assert (
         f"time = {date}; {date} holds no time of day, so the order of the rows counts within a day"
         f"{hint};" in report.remarks[0]
+    )
+
+
+def test_a_number_of_midnight_is_a_date(tmp_path: Path) -> None:
+    midnight = str(START - START % 86_400)
+    log = dated(tmp_path, "date,event_ts", lambda s: s, midnight)
+    assert loaded(log)[1] == [Session(("a", "b", "c"), "d")] * 2
+    log = dated(tmp_path, "unixReviewTime,reviewTime", lambda _: '"09 13, 2020"', midnight)
+    assert (
+        "unixReviewTime holds no time of day, so the order of the rows counts within a day;"
+        in (loaded(log)[2].remarks[0])
     )
 
 
