@@ -85,7 +85,11 @@ def _entry(value: object) -> AttributeValue | None:
 
 
 def _says_something(value: object) -> bool:
-    if isinstance(value, list):
-        listed = cast("list[object]", value)
-        return any(_says_something(entry) or isinstance(entry, bool) for entry in listed)
-    return value is not None and value != {} and not (isinstance(value, str) and not value.strip())
+    left = [value]
+    while left:  # in no call of its own: lists may be nested as deeply as JSON is
+        one = left.pop()
+        if isinstance(one, list):
+            left += cast("list[object]", one)
+        elif one is not None and one != {} and not (isinstance(one, str) and not one.strip()):
+            return True
+    return False

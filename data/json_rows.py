@@ -23,6 +23,12 @@ _EXACT = 2**53
 """Below it, a float tells all whole numbers apart."""
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON escapes a half of a surrogate pair."""
+_PAIRS_AND_HALVES = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape of any kind, so that one behind an escaped backslash is text."""
 
 
 def read_json_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, object]]:
@@ -88,7 +94,7 @@ def parse_json(text: str) -> object:
         text = text.rstrip()[:-1]
     try:
         value: object = json.loads(
-            text,
+            _PAIRS_AND_HALVES.sub(_without_half, text) if _HALVES.search(text) else text,
             object_pairs_hook=_unique,
             parse_constant=_refuse,
             parse_float=_finite,
@@ -99,17 +105,6 @@ def parse_json(text: str) -> object:
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large or too deep"
         raise RowError(f"is not JSON ({reason}): {shown(text)}") from error
-    return _whole(value) if _HALVES.search(text) else value
-
-
-def _whole(value: object) -> object:
-    if isinstance(value, str):
-        return without_surrogates(value)
-    if isinstance(value, list):
-        return [_whole(entry) for entry in cast("list[object]", value)]
-    if isinstance(value, dict):
-        entries = cast("dict[str, object]", value).items()
-        return {without_surrogates(key): _whole(entry) for key, entry in entries}
     return value
 
 
@@ -149,6 +144,10 @@ def as_text(value: object, name: str) -> str:
 def as_object(value: object) -> dict[str, object] | None:
     """Return a JSON object, or `None` for any other value."""
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def _without_half(escape: re.Match[str]) -> str:
+    return escape[0] if escape["half"] is None else r"\ufffd"
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

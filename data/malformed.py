@@ -171,5 +171,8 @@ def check_known(item: str, known: Container[str] | None) -> None:
 
 def shown(value: object) -> str:
     """Return a value from a file for use in a message: quoted, escaped and short."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # JSON was read that is nested almost as deeply as can be
+        text = "…"
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

@@ -433,6 +433,32 @@ def test_nested_attributes_are_flattened_or_left_out(
         assert note.endswith(f"x.jsonl:1: ignored '{name}' (and in 2 more rows)")
 
 
+DEEP = {"a number": "1", "a flag": "false", "half an emoji": r'"\ud83d"', "an object": '{"a": 1}'}
+
+
+def deep_rows(depth: int, inmost: str) -> list[str]:
+    nested = f"{'[' * depth}{inmost}{']' * depth}"
+    return [f'{{"id": 1, "title": "T", "a": {nested}}}', f'{{"id": {nested}, "title": "T"}}']
+
+
+@pytest.mark.parametrize("depth", [300, 400, 900])
+@pytest.mark.parametrize("inmost", DEEP.values(), ids=DEEP)
+def test_deeply_nested_attributes_are_left_out(tmp_path: Path, depth: int, inmost: str) -> None:
+    found, report = jsonl(tmp_path / "x.jsonl", *deep_rows(depth, inmost))
+    assert found == [Item("1", "T", {})]
+    assert (report.malformed, report.warnings) == (1, 1)
+    found, report = jsonl(tmp_path / "x.jsonl", deep_rows(depth, "")[0])
+    assert (len(found), report.warnings) == (1, 0)  # it says nothing
+
+
+@pytest.mark.parametrize("inmost", DEEP.values(), ids=DEEP)
+def test_no_depth_ends_a_reader(tmp_path: Path, inmost: str) -> None:
+    """Where Python just reads it, and what follows calls a bit more deeply."""
+    for depth in range(900, 1_010):
+        found, report = jsonl(tmp_path / "x.jsonl", *deep_rows(depth, inmost))
+        assert len(found) + report.malformed == 2, depth
+
+
 @pytest.mark.parametrize(
     ("cut", "text"),
     [

@@ -184,6 +184,8 @@ MALFORMED = {
     r'["a\u0000b", 1]': "cannot be stored",
     "[1, NaN]": "NaN",
     "[" * 100_000: "too deep",
+    f'{{"history": [1, {"[" * 900}"half"{"]" * 900}]}}': "neither text nor a whole number",
+    rf'{{"history": [1, {"[" * 900}"\ud83d"{"]" * 900}]}}': "neither text nor a whole number",
     "[" + "1" * 5000 + ", 2]": "too large",
     '{"target": 1}': "no history",
     '{"history": [], "target": 1}': "history is empty",

@@ -370,6 +370,8 @@ def test_half_an_emoji_in_a_nested_fact_of_a_reviewed_item_is_replaced(tmp_path)
         ({"genres": [], "note": " ", "details": {}}, set()),
         (None, set()),
         ({"tags": ["a", None, 3]}, {"tags"}),
+        *(({"deep": json.loads("[" * depth + "]" * depth)}, set()) for depth in (300, 900)),
+        *(({"deep": json.loads("[" * depth + "0" + "]" * depth)}, set()) for depth in (400, 900)),
     ],
 )
 def test_a_request_may_hold_null_and_nested_attributes(attributes, kept):
