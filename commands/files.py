@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,19 @@ def read_text(file: Path) -> str:
     if str(file) == "-":
         return sys.stdin.read().removeprefix("\ufeff")
     return file.read_text(encoding="utf-8-sig")
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON document from a file, or from standard input if the name is `-`.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not UTF-8 or not JSON, or it is nested too deeply.
+    """
+    try:
+        return json.loads(read_text(file))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_json(field: str, file: Path, value: Any) -> None:

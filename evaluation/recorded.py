@@ -69,7 +69,7 @@ def read_answers(file: Path) -> list[Recorded]:
 def _from_json(line: str, place: str) -> Recorded:
     try:
         value: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     answer: Any = value.get("answer") if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     if not isinstance(answer, str):

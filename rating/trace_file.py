@@ -49,7 +49,7 @@ def read_with_cut(path: Path) -> tuple[list[dict[str, Any]], bytes]:
             try:
                 row = json.loads(line)
                 rows.append({name: row[name] for name in _KEYS} | row)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise InputError(
                     f"{path}:{number}", "is not a trace.", "Name a file that `rater traces` wrote."
                 ) from error
@@ -89,6 +89,8 @@ def _is_cut(line: bytes) -> bool:
         return False
     try:
         json.loads(line)
+    except RecursionError:
+        return False
     except ValueError:
         return True
     return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -11,7 +10,7 @@ import typer
 
 from ...errors import InputError, reason_of
 from ..console import out, print_json, run
-from ..files import read_text
+from ..files import read_json
 from ..options import DomainOption, JsonOption
 from .verify import print_verified, verified
 
@@ -45,7 +44,7 @@ def _listed(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        value: Any = json.loads(read_text(file))
+        value: Any = read_json(file)
     except (OSError, ValueError) as error:
         raise InputError(
             "--file",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from ...errors import InputError, reason_of
 from ...records import counted
 from ..completion import complete_domain
 from ..console import err, out, print_json, run
-from ..files import read_text, write_json
+from ..files import read_json, write_json
 from ..options import DomainOption, JsonOption
 
 
@@ -96,7 +95,7 @@ async def _import(
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(read_text(file))
+        return read_json(file)
     except (OSError, ValueError) as error:
         problem = f"{file} cannot be read ({reason_of(error)})."
         raise InputError("FILE", problem, "Name a file from `re2llm hints export`.") from error

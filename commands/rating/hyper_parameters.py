@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import InputError, reason_of
-from ..files import read_text
+from ..files import read_json
 
 
 def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
@@ -23,7 +22,7 @@ def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, ob
     values: dict[str, object] = {}
     if file is not None:
         try:
-            values |= json.loads(read_text(file))
+            values |= read_json(file)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 "--config",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from ...errors import InputError, reason_of
 from ..console import out, print_json, run
-from ..files import read_text
+from ..files import read_json
 from ..recommend import print_flags
 from .options import SAMPLE, ReviewsOption, ScaleOption, SkipOption, review_source
 
@@ -80,7 +79,7 @@ def rate(
 
 def _read(name: str) -> dict[str, Any]:
     try:
-        value = json.loads(read_text(Path(name)))
+        value = read_json(Path(name))
     except (OSError, ValueError) as error:
         raise InputError(
             "--request",

@@ -19,6 +19,8 @@ _CALL_BLOCKS = THOUGHT_BLOCKS | {"function_call", "tool_call", "tool_use"}
 """What some providers have to see again beside a tool call before they take its answer."""
 _NOT_OF_CALLS = frozenset({"audio", "function_call"})
 """Fields that are no part of a tool call."""
+_DEEPEST = 20
+"""Values within values in the arguments of a call; those of ours have three."""
 
 
 def with_calls_answered(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -95,11 +97,13 @@ def _inert_block(block: object, kept: AbstractSet[str]) -> list[dict[str, Any]]:
     return [{"type": "text", "text": inert(text)}] if isinstance(text, str) else []
 
 
-def _inert_value(value: object) -> object:
+def _inert_value(value: object, depth: int = 0) -> object:
+    if depth > _DEEPEST:
+        return None
     if is_object(value):
-        return {key: _inert_value(inner) for key, inner in value.items()}
+        return {key: _inert_value(inner, depth + 1) for key, inner in value.items()}
     if is_list(value):
-        return [_inert_value(inner) for inner in value]
+        return [_inert_value(inner, depth + 1) for inner in value]
     return inert(value) if isinstance(value, str) else value
 
 

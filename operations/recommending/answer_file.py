@@ -187,7 +187,7 @@ def _answer(line: bytes) -> Mapping[str, Any] | None:
         return None
     try:
         answer: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(answer, dict):
         return None

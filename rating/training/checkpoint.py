@@ -102,7 +102,7 @@ def read_description(note: Path) -> dict[str, Any]:
         described = json.loads(note.read_text(encoding="utf-8"))
         given: dict[str, Any] = dict(described.get("prompt", {}))
         config = RaterConfig().model_dump() | described.get("config", {})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             str(note), f"cannot be read ({reason_of(error)}).", "Train again into another folder."
         ) from error

@@ -153,3 +153,17 @@ def test_all_that_is_sent_counts_as_tokens(message: BaseMessage) -> None:
     usage = usage_or_estimate([message], AIMessage("Hello"))
     assert expected <= usage.tokens_in <= expected + 100
     assert usage.estimated
+
+
+@pytest.mark.parametrize("depth", [300, 500, 900, 5_000])
+def test_arguments_that_are_nested_without_end_are_cut(depth: int) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    call = {"name": "rate", "args": {"title": "Heat", "more": nested}, "id": "1"}
+    message = AIMessage("", tool_calls=[call])
+    (made,) = with_inert_text([message])
+    assert isinstance(made, AIMessage)
+    args = made.tool_calls[0]["args"]
+    assert args["title"] == "Heat"
+    assert json.dumps(args).count("[") < 50
