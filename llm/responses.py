@@ -10,7 +10,7 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
-from .called_tools import arguments_in
+from .called_tools import arguments_in, asked_for
 from .errors.error_words import error_body
 from .errors.finish_reasons import is_failure, is_limit, is_refusal
 from .structured import AnswerFormat
@@ -28,35 +28,45 @@ LONGEST_ANSWER = 100_000
 """Characters of an answer that are read."""
 
 
-def answer_text(message: BaseMessage) -> str:
+def answer_text(message: BaseMessage, tool: str = "") -> str:
     """Return an answer as text, wherever the model has put it; at most 100,000 characters.
 
     What a reasoning model thinks before it answers is left out, where its server does not.
+
+    Args:
+        tool: The name of the tool that the model was to call; models invent others beside it.
     """
-    calls: list[Any] = getattr(message, "tool_calls", None) or []
-    broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
     former: Any = message.additional_kwargs.get("function_call")  # OpenAI's, before tools
-    called: Any = next((call["args"] for call in calls if call["args"]), None)
-    unread: Any = next((call["args"] for call in broken if call.get("args")), None)
-    if called:
-        text = json.dumps(called, ensure_ascii=False)
-    elif unread:
-        text = str(unread)
-    else:
-        text = _said(message)
+    text = _called(message, tool) or _said(message, tool)
     if not text.strip() and is_object(former):
         text = str(former.get("arguments") or "")
     # No database holds NUL, or halves of surrogate pairs.
     return text[:LONGEST_ANSWER].replace("\0", " ").encode(errors="replace").decode()
 
 
-def _said(message: BaseMessage) -> str:
+def _called(message: BaseMessage, tool: str) -> str:
+    """Return the arguments of the calls of a tool; of those that are no JSON if there are none."""
+    calls: list[Any] = getattr(message, "tool_calls", None) or []
+    broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
+    whole = [
+        (str(call["name"]), json.dumps(call["args"], ensure_ascii=False))
+        for call in calls
+        if call["args"]
+    ]
+    cut = [(str(call.get("name")), str(call["args"])) for call in broken if call.get("args")]
+    asked = any(name == tool for name, _ in whole) or not any(name == tool for name, _ in cut)
+    return asked_for(whole if whole and asked else cut, tool)
+
+
+def _said(message: BaseMessage, tool: str) -> str:
     written = str(message.text)
     said = without_thoughts(written)
-    return said if said.strip() else arguments_in(written) or _misplaced(message) or said
+    if said.strip():
+        return said
+    return arguments_in(written, tool) or _misplaced(message, tool) or said
 
 
-def _misplaced(message: BaseMessage) -> str:
+def _misplaced(message: BaseMessage, tool: str) -> str:
     """Return the answer that a server's reasoning parser took for thoughts, or for a part of them.
 
     It is one if it is all of them, or stands behind a mark that ends them.
@@ -67,7 +77,7 @@ def _misplaced(message: BaseMessage) -> str:
     thoughts = thoughts[:LONGEST_ANSWER]
     behind = without_thoughts(thoughts)
     if behind != thoughts:
-        return behind.strip() or arguments_in(thoughts)
+        return behind.strip() or arguments_in(thoughts, tool)
     bare = thoughts.strip()
     if bare.startswith(_FIRST_STEP) and bare.endswith(_LAST_STEP):
         return thoughts
@@ -76,7 +86,7 @@ def _misplaced(message: BaseMessage) -> str:
     try:
         value: Any = json.loads(bare)
     except (ValueError, RecursionError):
-        return arguments_in(thoughts)
+        return arguments_in(thoughts, tool)
     return thoughts if is_object(value) else ""
 
 

@@ -47,6 +47,8 @@ def read_answer(
     if failed(message):
         raise ModelFailedError(Failure.SERVER_ERROR, usage=read_usage(message))
     in_letters = answer_format is not None and answer_format.letters
-    text = letters_answer(message) if in_letters else answer_text(message)
+    schema = answer_format.schema if answer_format else None
+    tool = str(schema.get("title", "")) if schema else ""
+    text = letters_answer(message) if in_letters else answer_text(message, tool)
     fits = answer_format is None or answer_format.fits(text)
     return Answered(text, fits, method, read_usage(message), cut_short(message))

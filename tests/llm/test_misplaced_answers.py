@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
+from re2llm.llm.client.answer import read_answer
 from re2llm.llm.ranking_answers.answers import is_ranking, read_ranking
 from re2llm.llm.ratings.answers import read_rating
 from re2llm.llm.responses import answer_text
+from re2llm.llm.structured import AnswerFormat
 from re2llm.records import RatingScale
 
 ORDER = (4, 2, 5, 1, 3)
@@ -112,6 +114,51 @@ def test_an_empty_call_before_the_answer_is_passed_over() -> None:
     nothing: Any = {**broken, "args": ""}
     assert numbers("", invalid_tool_calls=[nothing, broken]) == ORDER
     assert numbers(ANSWER, tool_calls=[empty]) == ORDER
+
+
+def call(name: str, **args: Any) -> Any:
+    return {"name": name, "args": args, "id": name}
+
+
+OTHER_CALLS = [
+    call("think", thought="They like war."),
+    call("plan", order=[1, 2, 3, 4, 5]),
+    call("draft", ranking=[1, 2, 3, 4, 5]),
+]
+
+
+@pytest.mark.parametrize("other", OTHER_CALLS, ids=lambda call: call["name"])
+def test_of_several_calls_the_tool_that_was_asked_for_counts(other: Any) -> None:
+    right = call("ranking", ranking=list(ORDER))
+    schema = AnswerFormat({"title": "ranking"}, is_ranking)
+    for calls in ([other, right], [right, other], [other, right, other]):
+        answered = read_answer(AIMessage("", tool_calls=calls), "function_calling", schema)
+        assert answered.fits
+        assert read_ranking(answered.text, 5).flags == []
+        assert read_ranking(answered.text, 5).numbers == ORDER
+    cut: Any = {"name": "ranking", "args": ANSWER[:-1], "id": "3", "error": "cut"}
+    text = answer_text(AIMessage("", tool_calls=[other], invalid_tool_calls=[cut]), "ranking")
+    assert read_ranking(text, 5).numbers == ORDER
+    written = [CALLS[0].replace("ranking", one["name"], 1) for one in (other, right)]
+    said = [
+        form.replace("{}", json.dumps(one["args"]))
+        for form, one in zip(written, (other, right), strict=True)
+    ]
+    for texts in (said, said[::-1]):
+        assert read_ranking(answer_text(AIMessage("".join(texts)), "ranking"), 5).numbers == ORDER
+
+
+def test_calls_of_one_tool_are_read_as_lines_of_a_text() -> None:
+    first, last = json.loads(DRAFT)["ranking"], list(ORDER)
+    calls = [call("ranking", ranking=first), call("ranking", ranking=last)]
+    read = read_ranking(answer_text(AIMessage("", tool_calls=calls), "ranking"), 5)
+    assert (read.numbers, read.flags) == (ORDER, ["wrong_format"])
+    parted = [call("ranking", ranking=last[:3]), call("ranking", ranking=last[3:])]
+    assert numbers("", tool_calls=parted) == ()
+    twice = [calls[1], calls[1]]
+    read = read_ranking(answer_text(AIMessage("", tool_calls=twice), "ranking"), 5)
+    assert (read.numbers, read.flags) == (ORDER, [])
+    assert numbers("", tool_calls=[OTHER_CALLS[0], call("rank_films", ranking=last)]) == ORDER
 
 
 @pytest.mark.timeout(10)
