@@ -65,7 +65,7 @@ format: $(VENV)/.lint ## Format the code and fix what ruff can
 	@$(BIN)/ruff format .
 
 docs-graph: $(VENV)/.core ## Redraw the graphs in README.md and docs/
-	@$(BIN)/python -m re2llm.graph.draw README.md docs/how-it-works.md docs/rating.md
+	@$(BIN)/python docs/hooks/draw.py README.md docs/how-it-works.md docs/rating.md
 
 docs: $(VENV)/.docs ## Build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
-from re2llm.graph.draw import GRAPHS, mermaid, redraw
-from re2llm.graph.picture import on_page_markdown
+from re2llm.docs.hooks.draw import GRAPHS, mermaid, redraw
+from re2llm.docs.hooks.picture import on_page_markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_pictures_are_up_to_date():
 
 
 def test_the_makefile_redraws_every_picture():
-    command = re.search(r"re2llm\.graph\.draw (.*)", (ROOT / "Makefile").read_text())
+    command = re.search(r"docs/hooks/draw\.py (.*)", (ROOT / "Makefile").read_text())
     assert command
     assert set(command[1].split()) == set(DRAWN.values())
 
@@ -55,7 +55,9 @@ def test_pictures_show_every_node():
 
 
 def test_the_site_shows_the_pictures_without_a_script():
-    assert yaml.safe_load((ROOT / "mkdocs.yml").read_text())["hooks"] == ["graph/picture.py"]
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    assert site["hooks"] == ["docs/hooks/picture.py"]
+    assert site["exclude_docs"] == "hooks/"  # code, and no page
     for name, graph in GRAPHS.items():
         shown = on_page_markdown(PAGES[name], page=None, config=None, files=None)
         assert "```mermaid" not in shown

@@ -1,4 +1,4 @@
-"""Draws the compiled graphs into a Markdown file: `python -m re2llm.graph.draw README.md`."""
+"""Draws the compiled graphs into a Markdown file: `python docs/hooks/draw.py README.md`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import learn, rate, recommend
+from re2llm.graph import learn, rate, recommend
 
 GRAPHS: Mapping[str, Any] = {
     "recommend": recommend.graph,

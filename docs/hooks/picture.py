@@ -31,7 +31,7 @@ def svg(chart: str) -> str:
     """Draw a chart, its nodes below each other in their order.
 
     Args:
-        chart: As `re2llm.graph.draw` writes it. What may be passed over has dotted edges.
+        chart: As `draw.py` writes it. What may be passed over has dotted edges.
 
     Returns:
         One line, in the colour of the text around it.
