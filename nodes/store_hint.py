@@ -117,6 +117,7 @@ async def _write(
     options: RunOptions,
 ) -> None:
     session = state.get("training_session")
+    tried = any(proposal["outcome"] != "leak" for proposal in proposals)
     reflection = await store_reflection(
         connection,
         state["domain_id"],
@@ -127,7 +128,7 @@ async def _write(
             rank=state["rank"],
             diagnosis=state["reflection"]["diagnosis"],
             messages=state["reflection"]["messages"],
-            declined_by=options.reflect_model if state["reflection"].get("declined") else "",
+            hintless_of="" if tried else options.reflect_model,
             batch={miss["session"]: miss["rank"] for miss in state.get("batch") or ()},
         ),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...operations.learning.learn import learn, learn_session
+from ...operations.learning.learn import advice, learn, learn_session
 from ...operations.learning.learner import Learner
 from ...operations.learning.observe_picks import settle_picks
 from ...operations.learning.sessions import sessions_to_learn_from
@@ -59,7 +59,10 @@ class Learn:
         document = learned.as_dict()
         for name, count in work.counts.items():
             document[name] += count
-        document["sessions_before"] = max(0, learned.sessions_before - work.counts["sessions"])
+        before = max(0, learned.sessions_before - work.counts["sessions"])
+        document["sessions_before"] = before
+        known = before + document["sessions"] + document["sessions_left"]
+        document["advice"] = advice(document, known, before, hints=learned.hints)
         return Finished(document, learned.stopped)
 
 

@@ -32,7 +32,8 @@ class Reflection:
         diagnosis: Why it was missed, in the model's words.
         messages: Role and content of each message, in order.
         batch: Further misses that it is about: where the target stood, by the session's key.
-        declined_by: Name of the reflecting model, if it declined to answer; else empty.
+        hintless_of: Name of the reflecting model, if it declined to answer, or gave no hint that
+            could be tried: another one may. Else empty.
     """
 
     session_id: int
@@ -42,7 +43,7 @@ class Reflection:
     diagnosis: str
     messages: Sequence[Mapping[str, str]]
     batch: Mapping[int, int] = field(default_factory=dict[int, int])
-    declined_by: str = ""
+    hintless_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ async def store_reflection(
         Its key, or `None` if another worker has reflected on this miss already.
     """
     version = reflection.prompt_version
-    if reflection.declined_by:
-        version = _declined(version, reflection.declined_by)
+    if reflection.hintless_of:
+        version = _hintless(version, reflection.hintless_of)
     stored = await connection.scalar(
         upsert(ReflectionRow)
         .values(
@@ -142,7 +143,7 @@ async def settled_sessions(
     Args:
         retrieved: How many candidates a session without its own is given.
         asked: About how many of the first stage's best the model is asked; `None` for all.
-        reflects: Name of the reflecting model; what it declined is settled for no other one.
+        reflects: Name of the reflecting model; where it gave no hint, that settles for no other.
         among: Look at this session alone.
     """
     ranked = _plain(domain_id, model, ranking_version).where(
@@ -205,8 +206,8 @@ def _teaches(domain_id: int, retrieved: int, asked: int | None) -> ColumnElement
     return and_(missed, answered, true() if asked is None else TrialRow.rank <= asked)
 
 
-def _declined(version: str, reflects: str) -> str:
-    """Return the prompt version of what a model declined: another one may still answer it."""
+def _hintless(version: str, reflects: str) -> str:
+    """Return the prompt version of what a model gave no hint about: another one may still."""
     return f"{version} declined by {reflects}"
 
 
@@ -215,7 +216,7 @@ def _reflected(domain_id: int, model: str, version: str, reflects: str) -> list[
     about = (
         ReflectionRow.domain_id == domain_id,
         ReflectionRow.model == model,
-        ReflectionRow.prompt_version.in_([version, _declined(version, reflects)]),
+        ReflectionRow.prompt_version.in_([version, _hintless(version, reflects)]),
     )
     alone = select(ReflectionRow.session_id).where(*about)
     others = select(BatchedMissRow.session_id).join(ReflectionRow).where(*about)

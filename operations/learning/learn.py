@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import HintsFullError
@@ -15,7 +15,7 @@ from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent, spent_so_far
 from ..hints.summed_up import summed_up
 from ..hints.tidy import tidy_hints
-from ..sessions.enough import NOTHING_HELPED, NOTHING_MISSED, session_advice
+from ..sessions.enough import NOTHING_HELPED, NOTHING_MISSED, NOTHING_WRITTEN, session_advice
 from .learner import Learner
 from .results import Learned
 from .sessions import sessions_at_once, sessions_to_learn_from
@@ -101,7 +101,7 @@ async def learn(
         **forgotten.paid(),
         tokens=budget.tokens,
         hints=hints,
-        advice="" if hints else _advice(learner, len(keys), before),
+        advice=advice(learner.counts, len(keys), before, hints=hints),
         full=full,
         stopped=None if full else stopped,
     )
@@ -152,10 +152,21 @@ async def learn_session(context: Context, key: int) -> dict[str, int]:
     return dict(learner.counts)
 
 
-def _advice(learner: Learner, sessions: int, before: int) -> str:
-    """Say why there is no hint."""
-    if learner.counts["sessions"] + before == sessions and not before + learner.counts["missed"]:
+def advice(counts: Mapping[str, int], sessions: int, before: int, *, hints: int) -> str:
+    """Say why no hint came of a run, or why there is none; else empty.
+
+    Args:
+        counts: As in `Learned`.
+        sessions: All that could be learned from.
+        before: Of those, how many earlier runs have settled.
+        hints: Active and pending hints in the domain now.
+    """
+    if counts["missed"] > counts["declined"] and counts["proposed"] == counts["leak"]:
+        return NOTHING_WRITTEN
+    if hints:
+        return ""
+    done = counts["sessions"] + before == sessions
+    if done and not before + counts["missed"]:
         return NOTHING_MISSED
     few = session_advice(sessions)
-    done = learner.counts["sessions"] + before == sessions
-    return few or (NOTHING_HELPED if done and learner.counts["proposed"] else "")
+    return few or (NOTHING_HELPED if done and counts["proposed"] else "")

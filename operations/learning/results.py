@@ -37,7 +37,7 @@ class Learned:
         tokens: In and out.
         cost: By `RE2LLM_PRICES`.
         hints: Active and pending hints in the domain now.
-        advice: What to do if there is too little to learn from; else empty.
+        advice: What to do if there is too little to learn from, or no hint was written; else empty.
         full: Whether it stopped early because there were as many hints as are allowed. Tidying may
             have retired some since.
         trials_forgotten: Paid rankings of what a former first stage had chosen, which a new one has
@@ -73,11 +73,11 @@ class Learned:
     weights_forgotten: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON primitives, without `stopped`."""
-        names = [field.name for field in fields(self) if field.name != "stopped"]
-        document = {name: getattr(self, name) for name in names}
+        """Return the outcome as JSON primitives; `stopped` is an error's document, or `None`."""
+        document = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             **document,
+            "stopped": None if self.stopped is None else self.stopped.as_dict(),
             "retired_hints": [hint.model_dump() for hint in self.retired_hints],
             "tidied": [hint.model_dump() for hint in self.tidied],
         }

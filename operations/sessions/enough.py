@@ -22,6 +22,11 @@ NOTHING_MISSED = (
     "Load more sessions; hints are only learned from misses."
 )
 
+NOTHING_WRITTEN = (
+    "The reflecting model wrote no hint that could be tried about these misses. "
+    "Another RE2LLM_REFLECT_MODEL is asked about them again."
+)
+
 NOTHING_HELPED = (
     "No hint helped measurably, so none was kept. `re2llm measure` tells whether the model adds "
     "anything to what past sessions show; another model, or more sessions, may."

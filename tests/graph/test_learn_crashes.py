@@ -166,6 +166,7 @@ async def test_a_learner_that_is_struck_at_random_points_ends_up_knowing_the_sam
     for table in expected:
         assert learnt[table] == expected[table], table
     assert done["sessions_left"] == 0
+    assert done["stopped"] is None
     assert await sessions_left(learners.domain) == []
 
 

@@ -17,12 +17,13 @@ from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hints, set_status
-from re2llm.knowledge.hint_store.stats import BEYOND_DOUBT, ENOUGH, loses, refresh_stats
+from re2llm.knowledge.hint_store.stats import ENOUGH, loses, refresh_stats
 from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.hints.manage import approve_hints, retire_hints, show_hint
 from re2llm.operations.learning.learn import learn as learn_all
+from re2llm.rank_metrics import BEYOND_DOUBT
 from re2llm.ranking.hints import verification
 from re2llm.records import Session
 from re2llm.runtime.context import Context
@@ -32,6 +33,8 @@ from sqlalchemy import text
 
 FILMS = {film.id: film for film in load_films()}
 OFFLINE = OfflineRanker()
+LEAKING = '{"hints": ["Rank Alien above all others."]}'
+"""An answer whose only hint names an item, so that it is not tried."""
 SESSIONS = simulate_sessions(14, seed=3)
 FAR = 20
 """A rank that is a miss."""
@@ -288,28 +291,37 @@ async def test_no_session_is_taken_again_for_ever(
     assert len(model.asked) == asked
 
 
-async def test_what_one_reflecting_model_declines_another_is_asked(
-    adjust: Change, script: Script, domain: str, keys: list[int]
+@pytest.mark.parametrize("said", [None, "I would watch more films.", LEAKING])
+async def test_where_one_reflecting_model_gives_no_hint_another_is_asked(
+    adjust: Change, script: Script, domain: str, keys: list[int], said: str | None
 ) -> None:
+    """Be it that it declines, writes nothing that can be read, or names what may not be named."""
     adjust(verify_random=0, verify_near=0)
     teacher = Teacher(["Prefer silent films."], lambda hint, history: FAR)
     name, _ = script(teacher)
 
-    def decline(messages: Sequence[BaseMessage]) -> str:
-        raise DeclinedError("Content Exists Risk")
+    def hintless(messages: Sequence[BaseMessage]) -> str:
+        if said is None:
+            raise DeclinedError("Content Exists Risk")
+        return said
 
-    strict, declining = script(decline)
+    strict, asked = script(hintless)
     lenient, _ = script(teacher)
     counts: list[tuple[int, int, int, int]] = []
+    advised: list[bool] = []
     for reflects in (strict, strict, lenient, strict):
         context = Context(domain=domain, model=name, reflect_model=reflects)
         found = await learn_all(context, tidy=False)
         assert (found.failed, found.sessions_left, found.stopped) == (0, 0, None)
-        counts.append((found.sessions, found.missed, found.declined, found.proposed))
+        tried = found.proposed - found.leak
+        counts.append((found.sessions, found.missed, found.declined, tried))
+        advised.append("RE2LLM_REFLECT_MODEL" in found.advice)
     count = len(keys)
     nothing = (0, 0, 0, 0)
-    assert counts == [(count, count, count, 0), nothing, (count, count, 0, count), nothing]
-    assert len(declining.asked) == count
+    declined = count if said is None else 0
+    assert counts == [(count, count, declined, 0), nothing, (count, count, 0, count), nothing]
+    assert len(asked.asked) == (count if said is None else 3 * count)
+    assert advised == [said is not None, False, False, False]
 
 
 async def test_nothing_gives_the_target_away_before_the_reveal(

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, settled
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError, InputError, ModelDownError
-from re2llm.operations.learning.learn import Learned, _advice, learn
+from re2llm.operations.learning.learn import Learned, advice, learn
 from re2llm.operations.learning.sessions import sessions_at_once
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
@@ -68,6 +67,7 @@ async def test_a_fresh_database_learns_the_same(
     assert learnt == reference
     assert_whole(learnt)
     assert outcome.stopped is None
+    assert outcome.as_dict()["stopped"] is None
     assert not outcome.full
     assert settled(learnt) == set(range(1, len(SESSIONS) + 1))
     assert (outcome.sessions, outcome.sessions_before) == (len(SESSIONS), 0)
@@ -94,6 +94,7 @@ async def test_the_calls_never_exceed_the_budget_and_a_later_run_goes_on(
     for allowed in (1, 2, 7, 30):
         outcome = await learned(domain, max_llm_calls=allowed, concurrency=concurrency)
         assert isinstance(outcome.stopped, BudgetSpentError)
+        assert outcome.as_dict()["stopped"]["kind"] == "budget"
         assert outcome.llm_calls == allowed
         calls += allowed
         learnt = knowledge(url, domain)
@@ -229,6 +230,7 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
     assert isinstance(outcome.stopped, ModelDownError)
     assert outcome.sessions == 0
     assert outcome.failed == 4  # one at a time, and three probes
+    assert outcome.as_dict()["stopped"] == outcome.stopped.as_dict()
     assert knowledge(url, domain)["trials"] == []
 
 
@@ -239,13 +241,16 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
         ({"sessions": 120, "missed": 20, "proposed": 30}, 200, ""),  # it was stopped
         ({"sessions": 200}, 200, "There was nothing to learn"),
         ({"sessions": 20, "missed": 9, "proposed": 9}, 20, "Training sessions are few: 20"),
+        ({"sessions": 20, "missed": 9}, 20, "The reflecting model wrote no hint"),
+        ({"sessions": 20, "missed": 9, "proposed": 4, "leak": 4}, 200, "The reflecting model wro"),
+        ({"sessions": 20, "missed": 9, "declined": 9}, 200, ""),  # which is said in itself
     ],
 )
 def test_a_run_without_a_hint_says_why(counts: dict[str, int], sessions: int, said: str) -> None:
-    learner: Any = SimpleNamespace(counts=Counter(counts))
-    advice = _advice(learner, sessions, 0)
-    assert advice.startswith(said)
-    assert bool(advice) is bool(said)
+    found = advice(Counter(counts), sessions, 0, hints=0)
+    assert found.startswith(said)
+    assert bool(found) is bool(said)
+    assert bool(advice(Counter(counts), sessions, 0, hints=2)) is ("reflecting" in said)
 
 
 @pytest.mark.parametrize(
