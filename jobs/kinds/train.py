@@ -10,7 +10,7 @@ from ...operations.sessions.selection import selected_sessions
 from ...operations.training.few_cells import panel_size, pays_for_every_cell
 from ...operations.training.panel import try_on_session
 from ...operations.training.train import train
-from ...operations.training.training_set import draw_training_set
+from ...operations.training.training_set import draw_training_set, require_enough_to_train
 from ...policies.recipes import check_recipe
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
@@ -24,13 +24,15 @@ class Train:
     reflects = False
 
     async def prepare(self, options: RunOptions, arguments: Arguments) -> dict[str, Any]:
-        """Name the sessions of the files by their keys."""
+        """Name the sessions of the files by their keys, and check that there is enough."""
         recipe = arguments.get("recipe") or "content"
         check_recipe(recipe)
         options.require_model()
-        files = arguments.get("files")
+        files, keys = arguments.get("files"), arguments.get("keys")
+        selected = await selected_sessions(options, files or (), keys)
+        await require_enough_to_train(options, selected)
         return {
-            "keys": await selected_sessions(options, files) if files else arguments.get("keys"),
+            "keys": selected if files else keys,
             "activate": arguments.get("activate", True),
             "recipe": recipe,
             "force": bool(arguments.get("force")),

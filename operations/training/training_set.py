@@ -64,6 +64,22 @@ async def draw_training_set(
     return TrainingSet(domain_id, keys, chosen, forgotten)
 
 
+async def require_enough_to_train(options: RunOptions, sessions: Sequence[int]) -> None:
+    """Check that a training would have what `draw_training_set` needs, before it is planned.
+
+    Args:
+        sessions: Keys to draw from.
+
+    Raises:
+        InputError: There are too few sessions or active hints.
+    """
+    count = min(len(sessions), options.settings.train_sessions)
+    async with in_domain(options, None) as (connection, domain):
+        hints = await best_hints(connection, domain.id, count=options.settings.shortlist)
+    if not hints or count < FEWEST_TO_TRAIN:
+        raise too_little_to_train(options.domain, len(hints), count)
+
+
 async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
     """Return a domain's key and its hints with the most promise, by all trials so far."""
     async with in_domain(options, None, write=True) as (connection, domain):

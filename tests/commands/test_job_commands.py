@@ -117,6 +117,7 @@ async def test_what_a_job_has_not_is_refused_before_it_is_submitted(
     assert "--report" in await refused(*evaluate, "--report", tmp_path / "x.html")
     assert "no history" in await refused(*evaluate)
     assert "recipe" in await refused("train", *at, "--recipe", "secret", "--detach")
+    assert "0 active hints" in await refused("train", *at, "--detach")
     adjust(model="openai:without-a-price")
     assert "price" in await refused("learn", *at, "--max-cost", 1, "--detach")
     assert json.loads(await good("jobs", "list", *at, "--json")) == []

@@ -74,6 +74,24 @@ async def test_a_job_that_cannot_be_is_refused(
     problem(await http.post("/v1/jobs", json=body), 422)
 
 
+@pytest.mark.parametrize(
+    ("kind", "sessions", "said"),
+    [
+        ("learn", 0, "no training sessions"),
+        ("train", 0, "0 active hints and 0 training sessions"),
+        ("train", 9, "0 active hints and 9 training sessions"),
+    ],
+)
+async def test_a_job_that_has_too_little_to_work_on_is_refused_as_its_operation_is(
+    http: httpx.AsyncClient, load: Any, domain: str, kind: str, sessions: int, said: str
+) -> None:
+    items = [Item(str(number), f"Thing {number}", {}) for number in range(5)]
+    await load(domain, items, [Session(("0",), str(1 + n % 4)) for n in range(sessions)])
+    refused = problem(await http.post("/v1/jobs", json={"kind": kind, "domain": domain}), 422)
+    assert said in refused["detail"]
+    assert (await http.get("/v1/jobs", params={"domain": domain})).json() == {"jobs": []}
+
+
 async def test_a_key_starts_jobs_only_where_its_spending_is_counted(
     http: httpx.AsyncClient, films: str, make_key: Any
 ) -> None:
