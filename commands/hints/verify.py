@@ -87,7 +87,12 @@ def print_verified(found: VerifiedHints) -> None:
         out.print(f"  {hint.gain} {_OUTCOMES[hint.outcome]} and {hint.decision}.")
     shown = {hint.id for hint in found.hints}
     print_retired([hint for hint in found.retired if hint.id not in shown])
-    if not found.hints and not found.left:
+    if not found.kept and not found.hints:
+        out.print(
+            f"{found.domain} has no active or pending hints: `re2llm learn` finds some, and "
+            "`re2llm hints add` adds yours."
+        )
+    elif not found.hints and not found.left:
         out.print(
             f"{found.domain}: every active and pending hint was tried on {found.model} already.",
         )

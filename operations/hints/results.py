@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from ...knowledge.hint_store.hints import Hint
 from ...knowledge.hint_store.pages import HintOnPage
-from ...knowledge.hint_store.stats import BEYOND_DOUBT, harm_of
+from ...knowledge.hint_store.stats import harm_of
+from ...rank_metrics import BEYOND_DOUBT
 from ...ranking.hints.verification import Verification
 
 
@@ -125,6 +126,7 @@ class VerifiedHints(BaseModel):
     hints: list[VerifiedHint]
     retired: list[RetiredHint] = Field(description="Also others whose loss is beyond doubt now.")
     left: int = Field(description="Hints that were not tried to the end.")
+    kept: int = Field(description="Active and pending hints of the domain now.")
     llm_calls: int = Field(description="Retries included.")
     cost: float = Field(description="By `RE2LLM_PRICES`.")
     stopped: dict[str, Any] | None = Field(

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from ...knowledge.domains import hold_hints
 from ...knowledge.hint_store.decisions import own_sessions
-from ...knowledge.hint_store.hints import Hint, find_hints, list_hints, set_status
+from ...knowledge.hint_store.hints import Hint, count_kept, find_hints, list_hints, set_status
 from ...knowledge.hint_store.stats import ENOUGH
 from ...ranking.hints.panel_gains import is_finished, panel_gains
 from ...ranking.hints.panels import Panel, random_panel
@@ -79,6 +79,8 @@ async def verify_hints(
         for hint, _ in todo
         if hint.id in stats
     ]
+    async with in_domain(options, None) as (connection, domain):
+        kept = await count_kept(connection, domain.id)
     failed = stopped or guard.last
     return VerifiedHints(
         domain=options.domain,
@@ -86,6 +88,7 @@ async def verify_hints(
         hints=decided,
         retired=retired,
         left=len(todo) - len(decided),
+        kept=kept,
         **spent(budget),
         stopped=None if failed is None else failed.as_dict(),
     )

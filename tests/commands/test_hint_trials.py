@@ -175,6 +175,8 @@ async def test_a_budget_ends_it_and_another_run_goes_on(
 async def test_the_command_prints_gain_interval_and_decision(
     services: Services, classroom: str
 ) -> None:
+    empty = await command("hints", "verify", "--domain", classroom)
+    assert "has no active or pending hints: `re2llm learn`" in empty.stdout
     [number] = await stored(services, classroom, GOOD)
     done = await command("hints", "verify", "--domain", classroom)
     assert done.exit_code == 0, done.stderr
