@@ -9,6 +9,7 @@ from itertools import islice
 from .entries import EntryReader
 from .measures import names_place, names_score
 from .names import names_no_ranking
+from .number_groups import may_mention
 from .numbers import FEW, POINTED, counts_down, counts_up
 
 NUMBER = re.compile(r"(?<![\w.])\d{1,6}(?![\w.]{0,9}\d)")
@@ -44,7 +45,10 @@ def read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
     Args:
         text: Of any kind that is no list.
     """
-    return () if _contradicts(text, reader) else _numbers_in(text, reader)
+    numbers = [*islice(NUMBER.finditer(text), _MOST)]
+    if may_mention(text, numbers) or _contradicts(text, numbers, reader):
+        return ()
+    return _numbers_in(text, reader)
 
 
 def _numbers_in(text: str, reader: EntryReader) -> Sequence[int]:
@@ -75,9 +79,8 @@ def _numbers_in(text: str, reader: EntryReader) -> Sequence[int]:
     return numbers if valid and len(set(valid)) == len(valid) else ()
 
 
-def _contradicts(text: str, reader: EntryReader) -> bool:
+def _contradicts(text: str, numbers: Sequence[re.Match[str]], reader: EntryReader) -> bool:
     """Whether a number stands right before the title of another candidate, as a place does."""
-    numbers = [*islice(NUMBER.finditer(text), _MOST)]
     behind = (_AFTER.match(text, number.end()) for number in numbers)
     named = (reader.title_in(said[1]) if said else 0 for said in behind)
     return any(title not in {0, int(n[0])} for n, title in zip(numbers, named, strict=True))

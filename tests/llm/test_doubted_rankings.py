@@ -168,6 +168,55 @@ HONEST_PROSE = [
 ]
 
 
+GROUPS = [
+    "Genre matches: 1, 4, 6. Ranking: {}",
+    "Excluding 1, 4, 6, 8: {}",
+    "Excluding 4, I rank {}",
+    "Ranking (excluding 1, 4, 6): {}",
+    "First draft: 1, 4, 6. Final: {}",
+    "Bottom: 1, 4, 6, 8. Top: {}",
+    "Low: 1, 4; high: {}",
+    "Without 1, 4 and 6, the ranking is {}",
+    "Without 1, 4 and 6, candidates {}",
+    "Excluding 1 and 4, 9 is the best as it is new, 8 is good, then 7.",
+    "After removing 1, 4, 6 and 8, I rank {}",
+    "Candidates 1, 4 and 6 share a genre, so I rank {}",
+    "1, 4 and 6 do not fit well. {}",
+    "Same director: 1, 4, 6 \u2014 {}",
+    "The user has seen 1, 4, 6; {}",
+    "(1, 4, 6 are out) {}",
+    "Ohne 1, 4, 6: {}",
+    "En excluant 1, 4, 6 : {}",
+    "Sin 1, 4, 6, el orden es {}",
+]
+ONE_GROUP = [
+    "My ranking is {}.",
+    "They like war. So: {}",
+    "Without doubt, {}",
+    "Candidates {} fit best, in this order.",
+    "I'd rank 9, 8 and 7 first, then 5.",
+    "The best are 9, 8 and 7. After that come 5, 3 and 2.",
+    "First 9, second 8, third 7, then 5, 3 and finally 2.",
+    "Number 9 comes first, number 8 second. Then come 7, 5, 3.",
+    "9 (the tone), 8 (the cast), 7, 5, 3",
+    "9 because of its tone, 8 for the cast and 7.",
+    "9 is best for its story, 8 is close, and 7 would do.",
+    "9; 8; 7; 5",
+]
+
+
+@pytest.mark.parametrize("said", GROUPS)
+def test_of_two_groups_of_numbers_one_may_only_be_mentioned(said: str) -> None:
+    for ranked in ("9, 8, 7, 5", "9, 8, 7 and 5", "#9, #8, #7", "9 > 8 > 7 > 5"):
+        assert numbers(said.format(ranked)) in {(), (9, 8, 7, 5)}
+        assert numbers({"ranking": said.format(ranked)}) in {(), (9, 8, 7, 5)}
+
+
+@pytest.mark.parametrize("said", ONE_GROUP)
+def test_what_goes_on_with_a_list_is_no_other_one(said: str) -> None:
+    assert numbers(said.format("9, 8, 7, 5"))[:3] == ORDER
+
+
 @pytest.mark.parametrize("name", HONEST_NAMES)
 def test_other_names_leave_a_list_alone(name: str) -> None:
     assert numbers({name: list(ORDER)}) == ORDER

@@ -1,0 +1,67 @@
+"""Whether a sentence names several groups of numbers, of which one may only be mentioned."""
+
+# ruff: noqa: RUF001  # dashes that models write
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+_MANY = 3
+_ASIDE = re.compile(r"\((?=[^()\d]{0,200}\))[^()\d]{1,200}\)")
+"""What is said of a candidate, in brackets."""
+_SPLIT = re.compile(r":|[.;)]|\s[-–—]|[–—]\s?|(?<!,)\n")
+_WORD = re.compile(r"[^\W\d_]+")
+_ON = (
+    "and or then next after that those these them this by comes come followed follows finally"
+    " lastly last first second third d th st nd rd in at place places spot position lower top"
+    " below behind the candidate candidates item items number numbers no nr id option options"
+    " film films movie movies game games product products und oder dann danach zuletzt"
+    " kandidat kandidaten et ou puis enfin candidat candidats y e o i luego después finalmente"
+    " candidato candidatos poi infine"
+)
+_JOINING = frozenset(_ON.split())
+"""What goes on with a list. Any other word may begin another one."""
+_MENTION = re.compile(
+    r"\b(?:without|excluding|excluded|omitting|omitted|removing|removed|ignoring|ignored|skipping"
+    r"|skipped|dropping|dropped|except|besides|apart from|draft|bottom|worst|seen|watched|bought"
+    r"|ohne|au\u00dfer|sans|excluant|sauf|sin|excepto|excluyendo|senza|sem|escludendo)[*_]{0,2}:?"
+    r"(?:\s(?:for|of|the|all|candidates?|items?|options?|numbers?|films?|movies?|products?"
+    r"|kandidaten|les|los|las|i|os|die)){0,3}[\s\"'#*_(\[]{0,4}\Z",
+    re.IGNORECASE,
+)
+"""What a group of numbers is introduced with that is no ranking."""
+_NEAR = 100
+
+
+def may_mention(text: str, numbers: Sequence[re.Match[str]]) -> bool:
+    """Whether one group of numbers may be the ranking, and another one only be mentioned.
+
+    So it is if the first ones are introduced as something else, or if a list of several follows
+    others, and what is said in between does not just go on with them.
+
+    Args:
+        text: A sentence or several.
+        numbers: All that are found in it.
+    """
+    if not numbers:
+        return False
+    start = numbers[0].start()
+    if _MENTION.search(text[max(0, start - _NEAR) : start]):
+        return True
+    sizes = [1]
+    for one, other in pairwise(numbers):
+        if _breaks(text[one.end() : other.start()]):
+            sizes.append(1)
+        else:
+            sizes[-1] += 1
+    return max(sizes[1:], default=0) >= _MANY
+
+
+def _breaks(between: str) -> bool:
+    """Whether what stands between two numbers begins another list."""
+    said = _ASIDE.sub(" ", between)
+    words = _WORD.findall(said.lower())
+    known = _JOINING.issuperset(words) and ":" not in said
+    return not known or (not words and _SPLIT.search(said) is not None)
