@@ -154,6 +154,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     },
     "knowledge.claims": {"Claims": "AdvisoryLocks"},
     "knowledge.hint_figures": {"refresh_figures": "refresh_stats"},
+    "knowledge.trials": {name: f"rank_metrics.{name}" for name in ("CUTOFF", "hit_ranks", "ndcg")},
     "llm.offline.channels": {"Channel": "Feature", "build_channels": "build_features"},
     "llm.spoken": {"Speech": "StreamedAnswer", "SpokenModel": "AnswerOnlyModel"},
     "nodes.context": {"Call": "RunOptions", "call_with": "resolve_context"},

@@ -106,7 +106,7 @@ async def run_arm(run: Run, folder: Path) -> dict[str, Any]:
 
 
 async def _send(http: httpx.AsyncClient, viewers: Any, numbers: range, played: Played) -> None:
-    from re2llm.knowledge.hint_store.trials import ndcg
+    from re2llm.rank_metrics import ndcg
 
     turns = asyncio.Semaphore(_AT_ONCE)
 

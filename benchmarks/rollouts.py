@@ -24,9 +24,9 @@ _DIFFERENCES = (-0.02, 0.0, 0.02)
 async def observed_rewards() -> list[float]:
     """Return NDCG@10 of what fresh viewers of the sample films pick; 0 if it is not listed."""
     from re2llm.data.sample import sample_items, simulate_sessions
-    from re2llm.knowledge.hint_store.trials import ndcg
     from re2llm.operations.loading.load import load_domain
     from re2llm.operations.recommending.recommend import recommend
+    from re2llm.rank_metrics import ndcg
     from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import close_shared_services, shared_services
 

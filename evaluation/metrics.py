@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Floats, Ints
 from ..errors import InputError
-from ..knowledge.hint_store.trials import discount
+from ..rank_metrics import discount
 
 DEFAULT_METRICS: tuple[str, ...] = ("hr@5", "ndcg@5", "hr@10", "ndcg@10", "mrr")
 """The columns of every report unless others are asked for."""

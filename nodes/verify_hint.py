@@ -10,7 +10,8 @@ from langgraph.config import get_stream_writer
 from ..errors import InputError
 from ..knowledge.hint_store.hints import Hint, clean_hint
 from ..knowledge.hint_store.reflections import Outcome
-from ..knowledge.hint_store.trials import Trial, hit_ranks
+from ..knowledge.hint_store.trials import Trial
+from ..rank_metrics import hit_ranks
 from ..ranking.hints.panel_gains import panel_gains
 from ..ranking.hints.panels import panel
 from ..ranking.hints.repeats import close_hints, embed, repeated_hint

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats
+from ..arrays import Floats, standardised
 from ..knowledge.sessions.evidence import EVIDENCE
 from .session_stats import (
     KIND_NAMES,
@@ -33,7 +33,6 @@ from .session_stats import (
     profile_scores,
     profile_stats,
     ranks,
-    standardised,
     texts_of,
     together_stats,
     value_stats,

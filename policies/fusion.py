@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats
-from ..knowledge.hint_store.trials import CUTOFF, discount
-from .session_stats import standardised
+from ..arrays import Floats, standardised
+from ..rank_metrics import ndcgs
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """What the weight is chosen from, in deviations of the first stage's scores."""
@@ -145,9 +144,9 @@ def learn_fusion(data: Opinions, places: Sequence[float]) -> Fusion:
     if count < FEWEST_SESSIONS:
         return Fusion(UNMEASURED.weight, places)
     table = _ranks(data, places)
-    gains = _gains(held_out_ranks(data, places)) - _gains(table[0])
+    gains = ndcgs(held_out_ranks(data, places)) - ndcgs(table[0])
     mean, error = float(gains.mean()), float(gains.std(ddof=1) / count**0.5)
-    weight = WEIGHTS[_best(_gains(table))] if mean > 0 else 0.0
+    weight = WEIGHTS[_best(ndcgs(table))] if mean > 0 else 0.0
     bounds = mean - _CONFIDENT * error, mean + _CONFIDENT * error
     return Fusion(weight, places, count, mean, *bounds)
 
@@ -161,7 +160,7 @@ def held_out_ranks(data: Opinions, places: Sequence[float]) -> NDArray[np.int64]
     folds = np.arange(count) % FOLDS
     ranks = np.zeros(count, dtype=np.int64)
     for fold in range(min(FOLDS, count)):
-        best = _best(_gains(table[:, folds != fold]))
+        best = _best(ndcgs(table[:, folds != fold]))
         ranks[folds == fold] = table[best, folds == fold]
     return ranks
 
@@ -188,11 +187,6 @@ def _ranks(data: Opinions, places: Sequence[float]) -> NDArray[np.int64]:
             for weight in WEIGHTS
         ]
     )
-
-
-def _gains(ranks: NDArray[np.int64]) -> Floats:
-    """Return NDCG@10 of ranks, in their shape."""
-    return np.where(ranks <= CUTOFF, discount(ranks), 0.0)
 
 
 def _calibrated(opinion: Floats, places: Sequence[float]) -> Floats:

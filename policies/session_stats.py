@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Floats, standardised
 from ..records import textual_values
 
 Attributes = Sequence[Mapping[str, Any]]
@@ -182,16 +182,6 @@ def correlations(rows: Floats) -> Floats:
     centred = rows - rows.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1)
     return (centred @ centred.T) / np.maximum(np.outer(lengths, lengths), 1e-9)
-
-
-def standardised(column: Floats) -> Floats:
-    """Return a column `[N]` with mean 0 and deviation 1; a constant one becomes 0."""
-    if not len(column):
-        return column
-    centred = column - column.mean()
-    # As `std` computes it, which would take the mean once more.
-    deviation = math.sqrt((centred * centred).sum() / len(column))
-    return centred / (deviation or 1.0)
 
 
 def _share_entropy(weights: Floats) -> float:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats
+from ..arrays import Floats, standardised
 from ..knowledge.domains import Domain
 from ..knowledge.first_stages import fetch_first_stage
 from ..policies.first_stage.features import FirstStageTask, evidence_sum, nearness
 from ..policies.first_stage.model import FirstStage
-from ..policies.session_stats import standardised
 from ..records import Item
 from ..runtime.options import RunOptions
 

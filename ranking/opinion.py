@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Floats
-from ..knowledge.hint_store.trials import discount
 from ..knowledge.releases import RELEASE
 from ..llm.ranking_answers.answers import RankingAnswer
 from ..policies.fusion import LEADING, REFERENCE, UNMEASURED, Fusion, fused_order
+from ..rank_metrics import discount
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .serving_state import serving_state_of

@@ -8,9 +8,10 @@ from langchain_core.messages import BaseMessage
 
 from ..errors import Failure, failure_among
 from ..knowledge.hint_store.hints import hint_key, set_key
-from ..knowledge.hint_store.trials import Trial, hit_ranks, store_trial
+from ..knowledge.hint_store.trials import Trial, store_trial
 from ..llm.ranking_answers.answers import WANTED, RankingAnswer
 from ..llm.ranking_prompts.recipes import Repair
+from ..rank_metrics import hit_ranks
 from ..records import Flag
 from ..runtime.model_call import ask
 from ..runtime.node import Update

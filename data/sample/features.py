@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Floats, standardised
 from .catalogue import Film
 
 _YEARS_APART = 8.0
@@ -63,8 +63,8 @@ def film_features(films: Sequence[Film]) -> FilmFeatures:
         genres=_unit_rows(genres),
         directors=_unit_rows(directors),
         countries=_unit_rows(countries),
-        era=_standardised(years),
-        popularity=_standardised(popularity),
+        era=standardised(years),
+        popularity=standardised(popularity),
         genre_overlap=common / (sizes[:, None] + sizes[None, :] - common),
         same_director=np.minimum(directors @ directors.T, 1.0),
         place_and_time=(np.minimum(countries @ countries.T, 1.0) + near) / 2,
@@ -80,10 +80,6 @@ def _membership(labels: Sequence[Sequence[str]]) -> Floats:
 
 def _unit_rows(matrix: Floats) -> Floats:
     return matrix / np.sqrt((matrix**2).sum(axis=1, keepdims=True))
-
-
-def _standardised(values: Floats) -> Floats:
-    return (values - values.mean()) / values.std()
 
 
 def _franchises(films: Sequence[Film]) -> tuple[NDArray[np.int64], Floats]:

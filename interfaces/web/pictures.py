@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...rank_metrics import BEYOND_DOUBT
 from .rendering import signed
 
-_NINETY = 1.645
-"""Standard errors on either side of a mean that make its 90 % interval."""
 _LEAST = 0.01
 """The largest gain of a picture whose gains are all smaller."""
 WIDTH = 100
@@ -44,7 +43,7 @@ def gain_picture(mean: float, error: float, trials: int, most: float) -> GainPic
     """
     if trials == 0:
         return None
-    low, high = mean - _NINETY * error, mean + _NINETY * error
+    low, high = mean - BEYOND_DOUBT * error, mean + BEYOND_DOUBT * error
     words = f"Gain {signed(mean)}, 90 % interval {signed(low)} to {signed(high)}"
     return interval_picture(mean, low, high, most, words)
 
@@ -61,7 +60,7 @@ def largest(gains: Sequence[tuple[float, float]]) -> float:
     Args:
         gains: Means and standard errors.
     """
-    return max([_LEAST, *(abs(mean) + _NINETY * error for mean, error in gains)])
+    return max([_LEAST, *(abs(mean) + BEYOND_DOUBT * error for mean, error in gains)])
 
 
 def _place(value: float, most: float) -> float:

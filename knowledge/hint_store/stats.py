@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ...rank_metrics import BEYOND_DOUBT
 from ...records import counted
 from ..domains import hold_hints
 from ..schema.tables import SHRINKAGE, HintRow, HintStatsRow
@@ -19,8 +20,6 @@ ENOUGH = 30
 """Trials below which harm may still be bad luck."""
 UNSEEN = 0.5
 """A large gain that a hint is given, because a rare one may not have come yet."""
-BEYOND_DOUBT = 1.645
-"""Standard errors to the end of a two-sided 90 % interval, or of a one-sided one of 95 %."""
 
 _CLEARED = """
     DELETE FROM re2llm.hint_stats

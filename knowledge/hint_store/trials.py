@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ...rank_metrics import CUTOFF, HIT_SHARE, ndcg
 from ..membership import is_among
 from ..schema.tables import TrialRow
 from .hints import NO_HINT
-
-CUTOFF = 10
-"""A target below this rank counts nothing, and is a miss however many candidates there are."""
-_HIT_SHARE = 5
-"""A hit is among the best fifth of the candidates."""
-
 
 # Written once: they are asked so often that to put them together takes longer than the answer.
 _CELL = select(TrialRow.rank, TrialRow.answer, TrialRow.flags, TrialRow.tokens).where(
@@ -64,38 +56,9 @@ class Trial:
         return ndcg(self.rank)
 
 
-def ndcg(rank: int) -> float:
-    """Return NDCG@10 of the one relevant item.
-
-    Args:
-        rank: 1 is best.
-    """
-    return float(discount(rank)) if rank <= CUTOFF else 0.0
-
-
-def discount(rank: ArrayLike) -> NDArray[np.float64]:
-    """Return what a place in a ranking is worth (DCG): 1 for the first, less for later ones.
-
-    Args:
-        rank: 1 is best; of any shape.
-
-    Returns:
-        In that shape, within (0, 1].
-    """
-    return 1 / np.log2(np.asarray(rank, np.float64) + 1)
-
-
-def hit_ranks(candidates: int) -> int:
-    """Return how many ranks count as a hit: the best fifth, at least 1 and at most `CUTOFF`.
-
-    Of 20 candidates, rank 10 is what chance would give, so there is something to learn from it.
-    """
-    return min(CUTOFF, max(1, math.ceil(candidates / _HIT_SHARE)))
-
-
 def hit_ranks_of(candidates: ColumnElement[int]) -> ColumnElement[int]:
-    """Return `hit_ranks` as SQL."""
-    return func.least(CUTOFF, func.greatest(1, (candidates + (_HIT_SHARE - 1)) // _HIT_SHARE))
+    """Return `rank_metrics.hit_ranks` as SQL."""
+    return func.least(CUTOFF, func.greatest(1, (candidates + (HIT_SHARE - 1)) // HIT_SHARE))
 
 
 async def find_trial(

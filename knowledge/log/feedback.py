@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
+from ...rank_metrics import hit_ranks, ndcg
 from ..bounded_rows import bounded_rows
 from ..domains import Domain
-from ..hint_store.trials import hit_ranks, ndcg
 from ..releases import RELEASE
 from ..rollouts.exposures import note_reward
 from ..schema.log import FeedbackRow, RecommendationRow

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...knowledge.first_stages import Forgotten
-from ...knowledge.hint_store.trials import hit_ranks
 from ...knowledge.sessions.training_sessions import fewest_candidates
 from ...llm.prices import call_cost
+from ...rank_metrics import hit_ranks
 from ...runtime.budget import Budget
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent

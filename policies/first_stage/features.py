@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Floats, standardised
 from ...knowledge.sessions.evidence import EVIDENCE
 from ...records import Item
 from ...title_words import series_scores
@@ -21,7 +21,6 @@ from ..session_stats import (
     main_number,
     numeric_values,
     profile_scores,
-    standardised,
 )
 from .item_factors import FACTOR_NAMES
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
-from ...knowledge.hint_store.trials import ndcg
+from ...arrays import Floats, standardised
+from ...rank_metrics import ndcgs
 from ...records import Session
-from ..session_stats import standardised
 from .features import FirstStageTask, candidate_features, evidence_sum
 from .fitting import EPOCHS, MEMBERS, Lists, fit
 from .folds import FOLDS, folds_of
@@ -171,6 +170,6 @@ def mean_ndcg(scores: Sequence[Floats], chosen: Sequence[int]) -> float:
     """Return the mean NDCG@10, of equal scores in any order as likely as any other."""
     gains: list[float] = []
     for row, place in zip(scores, chosen, strict=True):
-        better, tied = (row > row[place]).sum(), (row == row[place]).sum()
-        gains.append(sum(ndcg(better + 1 + at) for at in range(tied)) / tied)
+        better, tied = int((row > row[place]).sum()), int((row == row[place]).sum())
+        gains.append(sum(ndcgs(better + 1 + np.arange(tied)).tolist()) / tied)
     return float(np.mean(gains)) if gains else 0.0

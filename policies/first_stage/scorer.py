@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
-from ..session_stats import standardised
+from ...arrays import Floats, standardised
 
 Weights = NDArray[np.float32]
 

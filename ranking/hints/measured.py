@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...knowledge.hint_store.stats import BEYOND_DOUBT, ENOUGH, loses
+from ...knowledge.hint_store.stats import ENOUGH, loses
 from ...knowledge.schema.tables import SHRINKAGE
+from ...rank_metrics import BEYOND_DOUBT
 from .proof import (
     EARLY,
     FIRST_LOOK,

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
-from ...knowledge.hint_store.trials import hit_ranks
+from ...arrays import Floats, standardised
 from ...llm.hints.reflection_prompt import Figure, ShownMiss
 from ...policies.descriptors import session_descriptors
 from ...policies.session_stats import (
@@ -23,9 +22,9 @@ from ...policies.session_stats import (
     main_number,
     numeric_values,
     profile_scores,
-    standardised,
     texts_of,
 )
+from ...rank_metrics import hit_ranks
 from ...runtime.options import RunOptions
 from ..item_views import item_of
 from ..prompt import candidates, recipe_of

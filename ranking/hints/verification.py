@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...knowledge.hint_store.stats import BEYOND_DOUBT, ENOUGH, loses
+from ...knowledge.hint_store.stats import ENOUGH, loses
+from ...rank_metrics import BEYOND_DOUBT
 from ...records import counted
 
 CLEAR_HARM_AFTER = 12

@@ -16,7 +16,6 @@ from re2llm.evaluation.off_policy import OffPolicyReport, report, reward_model
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import add_hint, best_hints, clean_hint
-from re2llm.knowledge.hint_store.trials import ndcg
 from re2llm.knowledge.log.feedback import Decision, store_feedback
 from re2llm.knowledge.log.recommendations import Recommendation, log_recommendations
 from re2llm.knowledge.releases import Release, activate_release, fetch_release, store_release
@@ -28,6 +27,7 @@ from re2llm.operations.releases.off_policy import evaluate_release
 from re2llm.policies.fusion import Fusion
 from re2llm.policies.networks import ContentConfig, ContentPolicy
 from re2llm.policies.weights import dump_policy
+from re2llm.rank_metrics import ndcg
 from re2llm.ranking.gather import gather
 from re2llm.ranking.policy_inputs import session_state
 from re2llm.ranking.served_policy import load_release

@@ -8,6 +8,7 @@ from re2llm.knowledge.hint_store import trials
 from re2llm.knowledge.hint_store.hints import NO_HINT, hint_key, hints_among
 from re2llm.knowledge.hint_store.trials import Trial, store_trial
 from re2llm.knowledge.sessions.training_sessions import observe_session, session_keys
+from re2llm.rank_metrics import ndcg
 from re2llm.records import Item, Session
 from re2llm.runtime.services import Services
 from sqlalchemy import text
@@ -34,9 +35,9 @@ async def test_of_more_values_than_a_statement_has_parameters(
             await store_trial(connection, found.id, Trial(session, key, "m", "v", rank, "answer"))
         of_model = (connection, found.id, "m", "v")
         sessions = [session, *(session + number for number in MANY)]
-        assert await trials.plain_ndcg(*of_model, sessions) == {session: trials.ndcg(3)}
+        assert await trials.plain_ndcg(*of_model, sessions) == {session: ndcg(3)}
         (gain,) = await trials.gains(*of_model, keys, sessions)
-        assert gain.gain == 1 - trials.ndcg(3)
+        assert gain.gain == 1 - ndcg(3)
         assert await trials.answers(*of_model, keys) == {(session, keys[-1]): "answer"}
         assert await hints_among(connection, found.id, list(MANY)) == []
         items = [Item(f"i{number}", "x") for number in MANY]

@@ -13,13 +13,13 @@ from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
 from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.access.keys import create_key
-from re2llm.knowledge.hint_store.trials import ndcg
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.hints.manage import list_hints
 from re2llm.operations.learning.from_feedback import learn_from_feedback
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
+from re2llm.rank_metrics import ndcg
 from re2llm.runtime.background import Background
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.caller import Caller

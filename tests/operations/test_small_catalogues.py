@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from re2llm.cli import app
-from re2llm.knowledge.hint_store.trials import hit_ranks
+from re2llm.rank_metrics import hit_ranks
 from re2llm.ranking.hints.panels import sessions_to_learn
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context

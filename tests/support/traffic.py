@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from re2llm.benchmarks.rollout_simulation.rewards import reward_model
 from re2llm.data.sample import simulate_sessions
-from re2llm.knowledge.hint_store.trials import ndcg
+from re2llm.rank_metrics import ndcg
 
 _RANKS = 10
 
