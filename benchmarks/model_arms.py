@@ -181,9 +181,9 @@ async def arms(
     """
     async with in_domain(options, None) as (connection, domain):
         active = await list_hints(connection, domain.id, status="active")
-        version = options.model, options.prompt_version
+        prompted_model = options.prompted_model
         try:
-            serves = await served_policy(options.services, connection, domain.id, *version)
+            serves = await served_policy(options.services, connection, domain.id, prompted_model)
         except ReleaseMisfitError:
             serves = None
     promising = sorted(active, key=lambda hint: -hint.promise)[:best]

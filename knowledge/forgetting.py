@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from .domains import Domain
 from .membership import is_among
+from .prompted_model import PromptedModel
 from .schema.log import FeedbackRow, RecommendationRow
 from .schema.reflections import BatchedMissRow, ReflectionRow
 from .schema.tables import HintRow, SessionRow, TrialRow
@@ -25,15 +26,13 @@ class TriedHint:
         id: Of the hint.
         status: `active`, `pending` or `retired`.
         verified: Whether it had to be verified; a person's hint need not be.
-        model: Name of the ranking model.
-        prompt_version: Version of the ranking prompt.
+        prompted_model: With which it was tried.
     """
 
     id: int
     status: str
     verified: bool
-    model: str
-    prompt_version: str
+    prompted_model: PromptedModel
 
 
 async def sessions_of(connection: AsyncConnection, domain: Domain, source: str) -> list[int]:
@@ -84,7 +83,7 @@ async def hints_tried_on(
         .where(HintRow.domain_id == domain.id, is_among(TrialRow.session_id, sessions))
         .order_by(HintRow.id, TrialRow.model, TrialRow.prompt_version)
     )
-    return [TriedHint(*row) for row in rows]
+    return [TriedHint(*row[:3], PromptedModel(*row[3:])) for row in rows]
 
 
 async def delete_sessions(

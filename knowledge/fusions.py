@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Integer, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .prompted_model import PromptedModel, of_model
 from .schema.fusions import FusionRow
 from .schema.tables import ReleaseRow
 
@@ -17,8 +18,7 @@ from .schema.tables import ReleaseRow
 async def store_fusions(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     fusions: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Store what was learned, in place of what was known before.
@@ -36,8 +36,7 @@ async def store_fusions(
     for policy, learned in fusions.items():
         row = {
             "domain_id": domain_id,
-            "model": model,
-            "prompt_version": prompt_version,
+            **prompted_model.columns,
             "policy": policy,
             "learned": dict(learned),
         }
@@ -49,8 +48,7 @@ async def store_fusions(
 async def weighed_since(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     policy: str | None,
 ) -> dt.datetime | None:
     """Return since when what has no weight of its own is ranked with its present one.
@@ -64,8 +62,7 @@ async def weighed_since(
     """
     learned = select(FusionRow.created_at).where(
         FusionRow.domain_id == domain_id,
-        FusionRow.model == model,
-        FusionRow.prompt_version == prompt_version,
+        of_model(FusionRow, prompted_model),
         FusionRow.policy == policy,
     )
     active = select(ReleaseRow.activated_at).where(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, NotThereError
 from .domains import hold_hints
+from .prompted_model import PromptedModel
 from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
 
@@ -47,6 +48,11 @@ class Release:
     hint_ids: Sequence[int]
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
+
+    @property
+    def prompted_model(self) -> PromptedModel:
+        """What it was trained for."""
+        return PromptedModel(self.model, self.prompt_version)
 
 
 async def store_release(connection: AsyncConnection, domain_id: int, release: Release) -> int:
@@ -222,8 +228,8 @@ async def activate_release(
     )
 
 
-def _asks(release: Release) -> tuple[str, str, str]:
-    return release.model, release.prompt_version, release.encoder
+def _asks(release: Release) -> tuple[PromptedModel, str]:
+    return release.prompted_model, release.encoder
 
 
 async def rollback_release(

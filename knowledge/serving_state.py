@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .domains import DOMAIN, Domain, find_domain
 from .hint_store.hints import Hint
 from .hint_store.stats import MOST_PROMISING
+from .prompted_model import PromptedModel, of_model
 from .rollouts.rollouts import IS_LIVE, ROLLOUT, Rollout
 from .schema.fusions import FusionRow
 from .schema.rollouts import RolloutRow
@@ -36,11 +37,7 @@ _BEST = (
 )
 _FUSIONS = (
     select(func.jsonb_object_agg(FusionRow.policy, FusionRow.learned, type_=JSONB))
-    .where(
-        FusionRow.domain_id == DomainRow.id,
-        FusionRow.model == bindparam("model"),
-        FusionRow.prompt_version == bindparam("version"),
-    )
+    .where(FusionRow.domain_id == DomainRow.id, of_model(FusionRow))
     .scalar_subquery()
 )
 _SERVING = (
@@ -59,14 +56,12 @@ class ServingQuery:
 
     Attributes:
         name: Of the domain; empty for the only one there is.
-        model: The ranking model.
-        version: Of the ranking prompt.
+        prompted_model: What ranks.
         best: Whether the best hint is wanted even where a release is active.
     """
 
     name: str
-    model: str
-    version: str
+    prompted_model: PromptedModel
     best: bool
 
 
@@ -110,12 +105,7 @@ async def serving_state(
         domain = await find_domain(connection, "", among=among)
         query = replace(query, name=domain.name)
     hidden = among is not None and query.name not in among
-    wanted = {
-        "name": query.name,
-        "model": query.model,
-        "version": query.version,
-        "best": query.best,
-    }
+    wanted = {"name": query.name, "best": query.best, **query.prompted_model.columns}
     askable = storable(query.name) and not hidden
     found = await connection.execute(_SERVING, wanted) if askable else None
     row = found.one_or_none() if found else None

@@ -147,9 +147,9 @@ async def _write(
                 state["domain_id"],
                 proposal["text"],
                 vectors[proposal["text"]],
+                options.prompted_model,
                 provenance={"source": "reflection", "reflection": reflection, "session": session},
                 status=status,
-                about=(options.model, options.prompt_version),
             )
             proposal["outcome"], proposal["hint_id"] = "stored", hint_id
         became[proposal["text"]] = proposal["hint_id"]

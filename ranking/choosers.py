@@ -69,12 +69,12 @@ async def _static(state: RecommendState, options: RunOptions) -> Chosen:
 
 
 async def _beyond_doubt(state: RecommendState, options: RunOptions) -> Hint | None:
-    domain, version = state["domain_id"], (options.model, options.prompt_version)
+    domain, prompted_model = state["domain_id"], options.prompted_model
 
     async def read(connection: AsyncConnection) -> Hint | None:
-        return await best_measured(connection, domain, *version, beyond_doubt=True)
+        return await best_measured(connection, domain, prompted_model, beyond_doubt=True)
 
-    return await options.services.read_once(("best hint", domain, *version), read)
+    return await options.services.read_once(("best hint", domain, prompted_model), read)
 
 
 async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
@@ -122,10 +122,11 @@ async def _by_release(
     """
     if number is None:
         return replace(await _static(state, options), policy="static")
-    domain, version = state["domain_id"], (options.model, options.prompt_version)
-    services = options.services
+    domain, services = state["domain_id"], options.services
     async with services.autocommit.connect() as connection:
-        served = await loaded_release(services, connection, domain, number, *version, slot=slot)
+        served = await loaded_release(
+            services, connection, domain, number, options.prompted_model, slot=slot
+        )
         hints = await release_hints(served, state, options, connection, shortlisted=shortlisted)
     most = options.settings.max_hints
     chosen, picked = served.pick(state, hints, most=most, explore_seed=seed)

@@ -184,4 +184,4 @@ async def paid_trial(state: RecommendState, options: RunOptions) -> Trial | None
         return None
     key = set_key(given_texts(state))
     async with options.services.autocommit.connect() as connection:
-        return await find_trial(connection, session, key, options.model, options.prompt_version)
+        return await find_trial(connection, session, key, options.prompted_model)

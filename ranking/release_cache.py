@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import ReleaseMisfitError
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.hint_store.shortlist import fetch_embeddings
+from ..knowledge.prompted_model import PromptedModel
 from ..knowledge.releases import active_release_number, fetch_release
 from ..runtime.services import Services
 from .served_policy import ServedPolicy, load_release
@@ -19,14 +20,12 @@ async def served_policy(
     services: Services,
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
 ) -> ServedPolicy | None:
     """Return a domain's active policy release, loaded once; `None` if it has none.
 
     Args:
-        model: The ranking model that gets the hints.
-        prompt_version: Of the prompt that holds them.
+        prompted_model: What gets the hints.
 
     Raises:
         ReleaseMisfitError: The release was trained for another encoder, prompt or model.
@@ -34,7 +33,7 @@ async def served_policy(
     number = await active_release_number(connection, domain_id)
     if number is None:
         return None
-    return await loaded_release(services, connection, domain_id, number, model, prompt_version)
+    return await loaded_release(services, connection, domain_id, number, prompted_model)
 
 
 async def loaded_release(
@@ -42,8 +41,7 @@ async def loaded_release(
     connection: AsyncConnection,
     domain_id: int,
     number: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     *,
     slot: str = "policy",
 ) -> ServedPolicy:
@@ -51,8 +49,7 @@ async def loaded_release(
 
     Args:
         number: Of the release.
-        model: The ranking model that gets the hints.
-        prompt_version: Of the prompt that holds them.
+        prompted_model: What gets the hints.
         slot: Where it is kept; each slot of a domain keeps one release.
 
     Raises:
@@ -63,12 +60,12 @@ async def loaded_release(
     async def build() -> ServedPolicy | ReleaseMisfitError:
         release = await fetch_release(connection, domain_id, number)
         try:
-            return load_release(number, release, model, prompt_version)
+            return load_release(number, release, prompted_model)
         except ReleaseMisfitError as misfit:
             return misfit
 
-    key = (domain_id, model, prompt_version)
-    found = await services.caches.versions.get(slot, key, number, build)
+    kept = services.caches.versions
+    found = await kept.get(slot, (domain_id, prompted_model), number, build)
     if isinstance(found, ReleaseMisfitError):
         raise copy(found)  # each with a traceback of its own
     return found

@@ -29,13 +29,13 @@ async def release_hints(
         shortlisted: The session's shortlist, filled in by the first release that needs it.
     """
     release, domain_id = served.release, state["domain_id"]
-    version = (release.model, release.prompt_version)
+    trained_for = release.prompted_model
     if release.recipe == "paper":
-        listed = await active_among(connection, domain_id, release.hint_ids, *version)
+        listed = await active_among(connection, domain_id, release.hint_ids, trained_for)
     else:
         listed = [] if shortlisted is None else shortlisted
         if not listed:
             embedding = np.array(state["session_embedding"], dtype=np.float32)
             count = options.settings.shortlist
-            listed += await shortlist(connection, domain_id, embedding, *version, count=count)
+            listed += await shortlist(connection, domain_id, embedding, trained_for, count=count)
     return await with_embeddings(options.services, connection, domain_id, listed)

@@ -106,7 +106,7 @@ async def misfit_words(
     """Return why no request of a run belongs to a rollout; `None` if it may."""
     number = rollout.release
     release = await fetch_release(connection, rollout.domain_id, number)
-    misfit = misfit_of(number, release, options.model, options.prompt_version)
+    misfit = misfit_of(number, release, options.prompted_model)
     if misfit is None:
         return None
     return f"{misfit.problem} Requests as they are set here now do not belong to its rollout."

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ReleaseMisfitError
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.log.feedback import HintChosen
+from ..knowledge.prompted_model import PromptedModel
 from ..knowledge.releases import Release
 from ..llm.embedding.encoder import ENCODER_ID
 from ..policies.actors import HintActor
@@ -142,36 +143,36 @@ class ServedPolicy:
         return acting, paper_features(self.release, active)
 
 
-def load_release(number: int, release: Release, model: str, prompt_version: str) -> ServedPolicy:
+def load_release(number: int, release: Release, prompted_model: PromptedModel) -> ServedPolicy:
     """Rebuild a release's network. Blocks for milliseconds.
 
     Args:
-        model: The ranking model that gets the hints.
-        prompt_version: Of the prompt that holds them.
+        prompted_model: What gets the hints.
 
     Raises:
         ReleaseMisfitError: It was trained for another encoder, prompt or model.
     """
-    misfit = misfit_of(number, release, model, prompt_version)
+    misfit = misfit_of(number, release, prompted_model)
     if misfit is not None:
         raise misfit
     return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
 
 
 def misfit_of(
-    number: int, release: Release, model: str, prompt_version: str
+    number: int, release: Release, prompted_model: PromptedModel
 ) -> ReleaseMisfitError | None:
     """Return why a release cannot serve, if it cannot; the arguments are as for `load_release`."""
     again = "Train again with `re2llm train`, or activate a release that fits."
     for field, trained, present in (
         ("encoder", release.encoder, ENCODER_ID),
-        ("model", release.model, model),
+        ("model", release.model, prompted_model.model),
     ):
         if trained != present:
             problem = f"Release {number} was trained for the {field} {trained!r}, not {present!r}."
             return ReleaseMisfitError("release", problem, again)
-    if release.prompt_version != prompt_version:
-        return _other_prompt(number, release.prompt_version, prompt_version, again)
+    version = prompted_model.prompt_version
+    if release.prompt_version != version:
+        return _other_prompt(number, release.prompt_version, version, again)
     return None
 
 

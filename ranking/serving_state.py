@@ -16,9 +16,7 @@ async def serving_state_of(options: RunOptions, name: str) -> ServingState:
     Raises:
         InputError: There is no domain of that name that the run may know of.
     """
-    query = ServingQuery(
-        name, options.model, options.prompt_version, best=options.policy == "static"
-    )
+    query = ServingQuery(name, options.prompted_model, best=options.policy == "static")
     if options.serving_state is not None and options.serving_state.query == query:
         return options.serving_state
 

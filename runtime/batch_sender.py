@@ -66,9 +66,7 @@ class BatchSender:
         here, everywhere = options.services.one_at_a_time(alone), options.services.locks
         async with here, everywhere.prompt(alone, _PATIENCE):
             async with options.services.engine.connect() as connection:
-                batches = await open_batches(
-                    connection, options.model, server, options.prompt_version
-                )
+                batches = await open_batches(connection, options.prompted_model, server)
             self._under_way = {key for batch in batches for key in batch.keys}
             at_once = options.settings.concurrency
             for done in range(0, len(pieces), at_once):

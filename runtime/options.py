@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from ..errors import InputError
 from ..knowledge.hint_store.hints import clean_hint
+from ..knowledge.prompted_model import PromptedModel
 from ..knowledge.serving_state import ServingState
 from ..knowledge.sessions.sources import LOCAL
 from ..llm.ranking_prompts.letters import LETTERS
@@ -157,6 +158,11 @@ class RunOptions:
     def prompt_version(self) -> str:
         """What trials and releases are marked with: all that changes what the model is asked."""
         return self.version_of(self.prompt)
+
+    @property
+    def prompted_model(self) -> PromptedModel:
+        """The ranking model and its prompt, by which all is stored that is learned of hints."""
+        return PromptedModel(self.model, self.prompt_version)
 
     def version_of(self, recipe: Recipe) -> str:
         """Return the prompt version of what was asked by a recipe."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prompted_model import PromptedModel, of_model
 from ..schema.decisions import HintDecisionRow
 from ..schema.tables import HintRow, TrialRow
 
 
 async def standing_by_approval(
-    connection: AsyncConnection, domain_id: int, *, model: str, prompt_version: str
+    connection: AsyncConnection, domain_id: int, prompted_model: PromptedModel
 ) -> frozenset[int]:
     """Return the hints that somebody has put back to use, and of which nothing new is known.
 
@@ -25,8 +26,7 @@ async def standing_by_approval(
     tried_since = exists().where(
         TrialRow.domain_id == domain_id,
         TrialRow.hint_key == HintRow.key,
-        TrialRow.model == model,
-        TrialRow.prompt_version == prompt_version,
+        of_model(TrialRow, prompted_model),
         TrialRow.created_at > HintRow.status_since,
     )
     back = await connection.scalars(
@@ -43,8 +43,7 @@ async def standing_by_approval(
             HintRow.status != "retired",
             HintDecisionRow.id.in_(newest),
             HintDecisionRow.after == "retired",
-            HintDecisionRow.model == model,
-            HintDecisionRow.prompt_version == prompt_version,
+            of_model(HintDecisionRow, prompted_model),
             ~tried_since,
         )
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prompted_model import PromptedModel
 from ..releases import RELEASE
 from ..schema.decisions import HintDecisionRow
 from ..schema.log import RecommendationRow
@@ -159,15 +160,13 @@ async def apply_change(
     connection: AsyncConnection,
     domain_id: int,
     change: StatusChange,
-    *,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
 ) -> bool:
     """Change a hint's status as decided, and keep the decision; both or neither.
 
     Args:
         connection: In a transaction that holds the domain's hints.
-        model: Of whose trials it was decided by; likewise the version of the prompt.
+        prompted_model: Of whose trials it was decided by.
 
     Returns:
         Whether it was changed; not, if somebody else has changed its status meanwhile.
@@ -197,8 +196,7 @@ async def apply_change(
             after=change.after,
             reason=change.reason,
             figures=dict(change.figures),
-            model=model,
-            prompt_version=prompt_version,
+            **prompted_model.columns,
         )
     )
     return True

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prompted_model import PromptedModel
 from ..schema.tables import HintRow
 from .bringing_back import retired_elsewhere
 from .hints import Hint, hint_of, select_hints
@@ -35,13 +36,12 @@ async def nearest_known(
     connection: AsyncConnection,
     domain_id: int,
     embedding: NDArray[np.float32],
+    prompted_model: PromptedModel,
     *,
     count: int,
-    model: str,
-    prompt_version: str,
 ) -> list[tuple[Hint, float]]:
     """Return likewise hints of any status, but those that a model and prompt may learn again."""
-    known = ~retired_elsewhere(model, prompt_version)
+    known = ~retired_elsewhere(prompted_model)
     return await _nearest(connection, domain_id, embedding, count, known)
 
 

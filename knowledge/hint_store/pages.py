@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prompted_model import PromptedModel
 from ..schema.summaries import HintUseRow
 from ..schema.tables import HintRow, HintStatsRow
 from ..texts import storable
@@ -49,8 +50,7 @@ class HintOnPage:
 async def page_of_hints(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     *,
     status: str | None,
     words: str,
@@ -88,7 +88,7 @@ async def page_of_hints(
     # First the ids, by indexes that do not hold the embeddings.
     chosen = select(HintRow.id, uses.label("uses")).where(*_filters(domain_id, status, words))
     if sort in {"gain", "trials"}:
-        chosen = chosen.outerjoin(HintStatsRow, stats_for(model, prompt_version))
+        chosen = chosen.outerjoin(HintStatsRow, stats_for(prompted_model))
     if latest is not None:
         chosen = chosen.outerjoin(HintUseRow, use_of_hint())
         chosen = chosen.outerjoin(latest, latest.c.hint_id == HintRow.id)
@@ -99,7 +99,7 @@ async def page_of_hints(
     ids = (await connection.execute(chosen.order_by(first, *order).offset(skip).limit(count))).all()
     statement = (
         select(*_COLUMNS)
-        .outerjoin(HintStatsRow, stats_for(model, prompt_version))
+        .outerjoin(HintStatsRow, stats_for(prompted_model))
         .where(HintRow.domain_id == domain_id, HintRow.id.in_([row.id for row in ids]))
     )
     found = {row[0]: row for row in await connection.execute(statement)}
@@ -125,7 +125,7 @@ async def count_by_status(
 
 
 async def hint_on_page(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str, number: int
+    connection: AsyncConnection, domain_id: int, prompted_model: PromptedModel, number: int
 ) -> HintOnPage:
     """Return one hint with its stats for one model and prompt.
 
@@ -135,7 +135,7 @@ async def hint_on_page(
     row: Any = (
         await connection.execute(
             select(*_COLUMNS)
-            .outerjoin(HintStatsRow, stats_for(model, prompt_version))
+            .outerjoin(HintStatsRow, stats_for(prompted_model))
             .where(HintRow.domain_id == domain_id, HintRow.id == number)
         )
     ).one_or_none()

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...records import Flag
+from ..prompted_model import PromptedModel, of_model
 from ..schema.reflections import BatchedMissRow, ProposalRow, ReflectionRow
 from ..schema.tables import ItemRow, SessionRow, TrialRow
 from .hints import NO_HINT
@@ -124,32 +125,37 @@ async def store_proposal(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissQuery:
+    """What is a miss to learn from, and who reflects on it.
+
+    Attributes:
+        prompted_model: What ranks.
+        retrieved: How many candidates a session without its own is given.
+        asked_about: About how many of the first stage's best the model is asked; `None` for all.
+        reflect_model: What reflects; where it gave no hint, that settles nothing for another one.
+        reflect_version: Version of the reflection prompts.
+    """
+
+    prompted_model: PromptedModel
+    retrieved: int
+    asked_about: int | None
+    reflect_model: str
+    reflect_version: str
+
+
 async def settled_sessions(
-    connection: AsyncConnection,
-    domain_id: int,
-    model: str,
-    ranking_version: str,
-    reflecting_version: str,
-    *,
-    retrieved: int,
-    asked: int | None = None,
-    reflects: str = "",
-    among: int | None = None,
+    connection: AsyncConnection, domain_id: int, query: MissQuery, *, among: int | None = None
 ) -> set[int]:
     """Return the training sessions that need no more learning.
 
     Those are misses reflected on, and all that were ranked and can teach nothing.
 
     Args:
-        retrieved: How many candidates a session without its own is given.
-        asked: About how many of the first stage's best the model is asked; `None` for all.
-        reflects: Name of the reflecting model; where it gave no hint, that settles for no other.
         among: Look at this session alone.
     """
-    ranked = _plain(domain_id, model, ranking_version).where(
-        not_(_teaches(domain_id, retrieved, asked))
-    )
-    reflected = _reflected(domain_id, model, reflecting_version, reflects)
+    ranked = _plain(domain_id, query).where(not_(_teaches(domain_id, query)))
+    reflected = _reflected(domain_id, query)
     if among is not None:
         ranked = ranked.where(TrialRow.session_id == among)
         columns = (ReflectionRow.session_id, BatchedMissRow.session_id)
@@ -163,28 +169,16 @@ async def settled_sessions(
 
 
 async def waiting_misses(
-    connection: AsyncConnection,
-    domain_id: int,
-    model: str,
-    ranking_version: str,
-    reflecting_version: str,
-    *,
-    retrieved: int,
-    asked: int | None = None,
-    reflects: str = "",
+    connection: AsyncConnection, domain_id: int, query: MissQuery
 ) -> list[int]:
-    """Return the training sessions that are known to be missed, and were not reflected on.
-
-    Args:
-        retrieved: As for `settled_sessions`; likewise the others.
-    """
-    missed = _plain(domain_id, model, ranking_version).where(_teaches(domain_id, retrieved, asked))
-    for reflected in _reflected(domain_id, model, reflecting_version, reflects):
+    """Return the training sessions that are known to be missed, and were not reflected on."""
+    missed = _plain(domain_id, query).where(_teaches(domain_id, query))
+    for reflected in _reflected(domain_id, query):
         missed = missed.where(TrialRow.session_id.not_in(reflected))
     return list(await connection.scalars(missed.order_by(TrialRow.session_id)))
 
 
-def _plain(domain_id: int, model: str, version: str) -> Select[int]:
+def _plain(domain_id: int, query: MissQuery) -> Select[int]:
     """Select the sessions that were ranked without a hint."""
     return (
         select(TrialRow.session_id)
@@ -192,31 +186,32 @@ def _plain(domain_id: int, model: str, version: str) -> Select[int]:
         .where(
             TrialRow.domain_id == domain_id,
             TrialRow.hint_key == NO_HINT,
-            TrialRow.model == model,
-            TrialRow.prompt_version == version,
+            of_model(TrialRow, query.prompted_model),
         )
     )
 
 
-def _teaches(domain_id: int, retrieved: int, asked: int | None) -> ColumnElement[bool]:
+def _teaches(domain_id: int, query: MissQuery) -> ColumnElement[bool]:
     """Return whether a trial is a miss to learn from: the model saw the target, and answered."""
-    missed = TrialRow.rank > hit_ranks_of(_candidates(domain_id, retrieved))
+    missed = TrialRow.rank > hit_ranks_of(_candidates(domain_id, query.retrieved))
     # A trial is kept without an answer where the model declines the prompt, as it will again.
     answered = not_(TrialRow.flags.contains([Flag.MODEL_FAILED.value]))
+    asked = query.asked_about
     return and_(missed, answered, true() if asked is None else TrialRow.rank <= asked)
 
 
-def _hintless(version: str, reflects: str) -> str:
+def _hintless(version: str, reflect_model: str) -> str:
     """Return the prompt version of what a model gave no hint about: another one may still."""
-    return f"{version} declined by {reflects}"
+    return f"{version} declined by {reflect_model}"
 
 
-def _reflected(domain_id: int, model: str, version: str, reflects: str) -> list[Select[int]]:
+def _reflected(domain_id: int, query: MissQuery) -> list[Select[int]]:
     """Select the sessions that were reflected on, alone or as the first, and as others."""
+    version = query.reflect_version
     about = (
         ReflectionRow.domain_id == domain_id,
-        ReflectionRow.model == model,
-        ReflectionRow.prompt_version.in_([version, _hintless(version, reflects)]),
+        ReflectionRow.model == query.prompted_model.model,
+        ReflectionRow.prompt_version.in_([version, _hintless(version, query.reflect_model)]),
     )
     alone = select(ReflectionRow.session_id).where(*about)
     others = select(BatchedMissRow.session_id).join(ReflectionRow).where(*about)

@@ -23,11 +23,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..membership import is_among
+from ..prompted_model import PromptedModel
 from ..schema.embedding_column import EMBEDDING_DIM, QueryVector
 from ..schema.tables import HintRow, HintStatsRow
 from ..vector_search import WIDE_SCAN
 from .hints import Hint
-from .stats import MEASURED, OF_MODEL
+from .stats import MEASURED, stats_for
 
 _OF_DOMAIN = and_(HintRow.domain_id == bindparam("domain"), HintRow.status == "active")
 _MEANING = cast(HintRow.embedding, HALFVEC(EMBEDDING_DIM))
@@ -36,7 +37,7 @@ _DISTANCE = _MEANING.cosine_distance(bindparam("embedding", type_=QueryVector())
 
 def _with_stats(few: Subquery, *order: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     named = and_(HintRow.domain_id == bindparam("domain"), HintRow.id == few.c.id)
-    found = select(*MEASURED).join_from(few, HintRow, named).outerjoin(HintStatsRow, OF_MODEL)
+    found = select(*MEASURED).join_from(few, HintRow, named).outerjoin(HintStatsRow, stats_for())
     return found.order_by(*order)
 
 
@@ -59,7 +60,7 @@ _NEAR = (
 _NEAREST = _with_stats(_NEAR, _NEAR.c.place)
 _AMONG = (
     select(*MEASURED)
-    .outerjoin(HintStatsRow, OF_MODEL)
+    .outerjoin(HintStatsRow, stats_for())
     .where(_OF_DOMAIN, HintRow.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
     .order_by(HintRow.id)
 )
@@ -69,8 +70,7 @@ async def shortlist(
     connection: AsyncConnection,
     domain_id: int,
     embedding: NDArray[np.float32],
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     *,
     count: int,
 ) -> list[Hint]:
@@ -87,7 +87,7 @@ async def shortlist(
     Returns:
         The most promising first, then the nearest.
     """
-    wanted = {"domain": domain_id, "model": model, "version": prompt_version}
+    wanted = {"domain": domain_id, **prompted_model.columns}
     best = await _hints(connection, _PROMISING, wanted | {"count": count + 1})
     if len(best) <= count:
         return best
@@ -100,10 +100,10 @@ async def shortlist(
 
 
 async def active_among(
-    connection: AsyncConnection, domain_id: int, ids: Sequence[int], model: str, prompt_version: str
+    connection: AsyncConnection, domain_id: int, ids: Sequence[int], prompted_model: PromptedModel
 ) -> list[Hint]:
     """Return those of some hints that are active, with their stats for one model and prompt."""
-    wanted = {"domain": domain_id, "model": model, "version": prompt_version, "ids": list(ids)}
+    wanted = {"domain": domain_id, **prompted_model.columns, "ids": list(ids)}
     return await _hints(connection, _AMONG, wanted)
 
 

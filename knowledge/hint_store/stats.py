@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, text
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...rank_metrics import BEYOND_DOUBT
 from ...records import counted
 from ..domains import hold_hints
+from ..prompted_model import PromptedModel, of_model
 from ..schema.tables import SHRINKAGE, HintRow, HintStatsRow
 from .approvals import standing_by_approval
 from .decisions import StatusChange, apply_change, own_sessions
@@ -23,7 +24,7 @@ UNSEEN = 0.5
 
 _CLEARED = """
     DELETE FROM re2llm.hint_stats
-    WHERE domain_id = :domain AND model = :model AND prompt_version = :version
+    WHERE domain_id = :domain AND model = :model AND prompt_version = :prompt_version
 """
 _SUMMED = """
     WITH gained AS (
@@ -35,7 +36,7 @@ _SUMMED = """
         JOIN re2llm.hint AS own ON own.domain_id = :domain AND own.key = t.hint_key
         JOIN re2llm.hint AS h ON h.domain_id = :domain AND h.id IN (own.id, own.merged_into)
         WHERE t.domain_id = :domain AND t.hint_key <> ''
-          AND t.model = :model AND t.prompt_version = :version
+          AND t.model = :model AND t.prompt_version = :prompt_version
           AND t.session_id = ANY(:sessions)
           AND (h.id, t.session_id) NOT IN (
               SELECT * FROM unnest(CAST(:flattered AS bigint[]), CAST(:own AS bigint[]))
@@ -44,7 +45,7 @@ _SUMMED = """
     )
     INSERT INTO re2llm.hint_stats (domain_id, hint_id, model, prompt_version,
                                    trials, mean_gain, gain_error, helped, harmed)
-    SELECT :domain, hint_id, :model, :version, count(*), avg(gain),
+    SELECT :domain, hint_id, :model, :prompt_version, count(*), avg(gain),
            coalesce(stddev_samp(gain) / sqrt(count(*)), 0),
            count(*) FILTER (WHERE gain > 0), count(*) FILTER (WHERE gain < 0)
     FROM gained GROUP BY hint_id
@@ -55,7 +56,7 @@ _SHOWN = """
         SELECT DISTINCT ON (hint_id) hint_id, trials, mean_gain, gain_error, helped, harmed
         FROM re2llm.hint_stats
         WHERE domain_id = :domain
-        ORDER BY hint_id, (model = :model AND prompt_version = :version) DESC, trials DESC
+        ORDER BY hint_id, (model = :model AND prompt_version = :prompt_version) DESC, trials DESC
     ), present AS (
         SELECT h.id, coalesce(s.trials, 0) AS trials, coalesce(s.mean_gain, 0) AS mean_gain,
                coalesce(s.gain_error, 0) AS gain_error, coalesce(s.helped, 0) AS helped,
@@ -83,29 +84,24 @@ MEASURED = (
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
 
 
-def stats_for(
-    model: str | BindParameter[str], prompt_version: str | BindParameter[str]
-) -> ColumnElement[bool]:
-    """Join hints with their stats for one model and prompt."""
+def stats_for(prompted_model: PromptedModel | None = None) -> ColumnElement[bool]:
+    """Join hints with their stats for one model and prompt; see `of_model`."""
     return and_(
         HintStatsRow.domain_id == HintRow.domain_id,
         HintStatsRow.hint_id == HintRow.id,
-        HintStatsRow.model == model,
-        HintStatsRow.prompt_version == prompt_version,
+        of_model(HintStatsRow, prompted_model),
     )
 
 
 # Written once: every request asks it.
-OF_MODEL = stats_for(bindparam("model"), bindparam("version"))
-"""Joins hints with their stats for a `model` and a prompt's `version`."""
 MOST_PROMISING = (
     select(*MEASURED)
-    .join(HintStatsRow, OF_MODEL)
+    .join(HintStatsRow, stats_for())
     .where(HintRow.status == "active", _PROMISE > 0)
     .order_by(_PROMISE.desc(), HintRow.id)
     .limit(1)
 )
-"""Selects the active hint that promises most for a `model` and a prompt's `version`."""
+"""Selects the active hint that promises most for a `model` and a `prompt_version`."""
 _BEST = MOST_PROMISING.where(HintRow.domain_id == bindparam("domain"))
 _BEST_BEYOND_DOUBT = _BEST.where(
     HintStatsRow.trials >= ENOUGH,
@@ -116,8 +112,7 @@ _BEST_BEYOND_DOUBT = _BEST.where(
 async def refresh_stats(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     sessions: Sequence[int],
 ) -> None:
     """Write each hint's trials, mean gain, its standard error, helped and harmed sessions.
@@ -129,11 +124,10 @@ async def refresh_stats(
 
     Args:
         connection: In a transaction; a second one waits for its end.
-        model: Name of the ranking model whose trials count.
-        prompt_version: Version of the ranking prompt whose trials count.
+        prompted_model: Whose trials count.
         sessions: Keys of the training sessions that were drawn at random.
     """
-    given = {"domain": domain_id, "model": model, "version": prompt_version}
+    given = {"domain": domain_id, **prompted_model.columns}
     await hold_hints(connection, domain_id)
     await connection.execute(text(_CLEARED), given)
     pairs = [
@@ -149,8 +143,7 @@ async def refresh_stats(
 async def measured_hints(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     *,
     status: str | None = None,
     after: int = 0,
@@ -165,7 +158,7 @@ async def measured_hints(
     """
     statement = (
         select(*MEASURED)
-        .outerjoin(HintStatsRow, stats_for(model, prompt_version))
+        .outerjoin(HintStatsRow, stats_for(prompted_model))
         .where(HintRow.domain_id == domain_id, HintRow.id > after)
         .order_by(HintRow.id)
         .limit(count)
@@ -178,8 +171,7 @@ async def measured_hints(
 async def best_measured(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     *,
     beyond_doubt: bool = False,
 ) -> Hint | None:
@@ -189,13 +181,13 @@ async def best_measured(
         beyond_doubt: Ask for enough trials, and for a gain that cannot be luck.
     """
     statement = _BEST_BEYOND_DOUBT if beyond_doubt else _BEST
-    wanted = {"domain": domain_id, "model": model, "version": prompt_version}
+    wanted = {"domain": domain_id, **prompted_model.columns}
     row = (await connection.execute(statement, wanted)).one_or_none()
     return None if row is None else Hint(*row)
 
 
 async def retire_harmful(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+    connection: AsyncConnection, domain_id: int, prompted_model: PromptedModel
 ) -> list[Hint]:
     """Retire the active hints whose loss with one model and prompt is beyond doubt.
 
@@ -204,13 +196,10 @@ async def retire_harmful(
     Args:
         connection: In a transaction, after `refresh_stats`.
     """
-    version = {"model": model, "prompt_version": prompt_version}
-    approved = await standing_by_approval(connection, domain_id, **version)
+    approved = await standing_by_approval(connection, domain_id, prompted_model)
     harmful = [
         hint
-        for hint in await measured_hints(
-            connection, domain_id, model, prompt_version, status="active"
-        )
+        for hint in await measured_hints(connection, domain_id, prompted_model, status="active")
         if hint.id not in approved
         and hint.trials >= ENOUGH
         and loses(hint.trials, hint.mean_gain, hint.gain_error)
@@ -219,7 +208,7 @@ async def retire_harmful(
         change = StatusChange(
             hint.id, "harms", "active", "retired", harm_of(hint), _figures_of(hint)
         )
-        await apply_change(connection, domain_id, change, **version)
+        await apply_change(connection, domain_id, change, prompted_model)
     return harmful
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...rank_metrics import CUTOFF, HIT_SHARE, ndcg
 from ..membership import is_among
+from ..prompted_model import PromptedModel, of_model
 from ..schema.tables import TrialRow
 from .hints import NO_HINT
 
@@ -18,8 +19,7 @@ from .hints import NO_HINT
 _CELL = select(TrialRow.rank, TrialRow.answer, TrialRow.flags, TrialRow.tokens).where(
     TrialRow.session_id == bindparam("session"),
     TrialRow.hint_key == bindparam("key"),
-    TrialRow.model == bindparam("model"),
-    TrialRow.prompt_version == bindparam("version"),
+    of_model(TrialRow),
 )
 _STORE = insert(TrialRow).on_conflict_do_nothing()
 
@@ -62,12 +62,14 @@ def hit_ranks_of(candidates: ColumnElement[int]) -> ColumnElement[int]:
 
 
 async def find_trial(
-    connection: AsyncConnection, session_id: int, key: bytes, model: str, prompt_version: str
+    connection: AsyncConnection, session_id: int, key: bytes, prompted_model: PromptedModel
 ) -> Trial | None:
     """Return the trial of a cell, if it was paid already."""
-    cell = {"session": session_id, "key": key, "model": model, "version": prompt_version}
+    cell = {"session": session_id, "key": key, **prompted_model.columns}
     row = (await connection.execute(_CELL, cell)).one_or_none()
-    return None if row is None else Trial(session_id, key, model, prompt_version, *row)
+    if row is None:
+        return None
+    return Trial(session_id, key, prompted_model.model, prompted_model.prompt_version, *row)
 
 
 async def store_trial(connection: AsyncConnection, domain_id: int, trial: Trial) -> None:
@@ -103,24 +105,22 @@ class Gain:
     gain: float
 
 
-def _plain(domain_id: int, model: str, prompt_version: str) -> Select[int, float]:
+def _plain(domain_id: int, prompted_model: PromptedModel) -> Select[int, float]:
     return select(TrialRow.session_id, TrialRow.ndcg).where(
         TrialRow.domain_id == domain_id,
         TrialRow.hint_key == NO_HINT,
-        TrialRow.model == model,
-        TrialRow.prompt_version == prompt_version,
+        of_model(TrialRow, prompted_model),
     )
 
 
 async def plain_ndcg(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     sessions: Sequence[int],
 ) -> dict[int, float]:
     """Return NDCG@10 without a hint, of those of some sessions for which that was paid."""
-    statement = _plain(domain_id, model, prompt_version)
+    statement = _plain(domain_id, prompted_model)
     rows = await connection.execute(statement.where(is_among(TrialRow.session_id, sessions)))
     return {session: ndcg for session, ndcg in rows}  # noqa: C416
 
@@ -128,8 +128,7 @@ async def plain_ndcg(
 async def gains(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     keys: Sequence[bytes] | None = None,
     sessions: Sequence[int] | None = None,
 ) -> list[Gain]:
@@ -139,15 +138,14 @@ async def gains(
         keys: Of the hints or sets of hints; `None` takes every single hint.
         sessions: Only on these; `None` for all.
     """
-    without = _plain(domain_id, model, prompt_version).subquery()
+    without = _plain(domain_id, prompted_model).subquery()
     statement = (
         select(TrialRow.session_id, TrialRow.hint_key, TrialRow.ndcg - without.c.ndcg)
         .join(without, without.c.session_id == TrialRow.session_id)
         .where(
             TrialRow.domain_id == domain_id,
             TrialRow.hint_key != NO_HINT,
-            TrialRow.model == model,
-            TrialRow.prompt_version == prompt_version,
+            of_model(TrialRow, prompted_model),
         )
         .order_by(TrialRow.hint_key, TrialRow.session_id)
     )
@@ -161,7 +159,7 @@ async def gains(
 
 
 async def tried_sets(
-    connection: AsyncConnection, domain_id: int, model: str, prompt_version: str
+    connection: AsyncConnection, domain_id: int, prompted_model: PromptedModel
 ) -> dict[bytes, tuple[bytes, ...]]:
     """Return the sets of several hints that were tried: the key of each hint, by the set's key."""
     rows = await connection.execute(
@@ -169,8 +167,7 @@ async def tried_sets(
         .distinct()
         .where(
             TrialRow.domain_id == domain_id,
-            TrialRow.model == model,
-            TrialRow.prompt_version == prompt_version,
+            of_model(TrialRow, prompted_model),
             TrialRow.hint_keys.is_not(None),
         )
     )
@@ -180,8 +177,7 @@ async def tried_sets(
 async def answers(
     connection: AsyncConnection,
     domain_id: int,
-    model: str,
-    prompt_version: str,
+    prompted_model: PromptedModel,
     keys: Sequence[bytes],
 ) -> dict[tuple[int, bytes], str]:
     """Return the model's answers by session and hint key.
@@ -192,8 +188,7 @@ async def answers(
     rows = await connection.execute(
         select(TrialRow.session_id, TrialRow.hint_key, TrialRow.answer).where(
             TrialRow.domain_id == domain_id,
-            TrialRow.model == model,
-            TrialRow.prompt_version == prompt_version,
+            of_model(TrialRow, prompted_model),
             is_among(TrialRow.hint_key, keys),
         )
     )

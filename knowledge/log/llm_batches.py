@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prompted_model import PromptedModel, of_model
 from ..schema.log import LlmBatchRow
 
 
@@ -73,7 +74,7 @@ async def note_status(
 
 
 async def open_batches(
-    connection: AsyncConnection, model: str, server: str, prompt_version: str
+    connection: AsyncConnection, prompted_model: PromptedModel, server: str
 ) -> list[Batch]:
     """Return the batches whose answers are not booked, the oldest first."""
     names = (
@@ -83,9 +84,8 @@ async def open_batches(
     rows = await connection.execute(
         select(*(getattr(LlmBatchRow, name) for name in names))
         .where(
-            LlmBatchRow.model == model,
+            of_model(LlmBatchRow, prompted_model),
             LlmBatchRow.server == server,
-            LlmBatchRow.prompt_version == prompt_version,
             LlmBatchRow.ended_at.is_(None),
         )
         .order_by(LlmBatchRow.id)

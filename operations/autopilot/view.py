@@ -15,6 +15,7 @@ from ...knowledge.autopilot.jobs import last_step, last_training
 from ...knowledge.hint_store.hints import count_kept
 from ...knowledge.jobs.jobs import Job
 from ...knowledge.log.live_picks import count_new, fresh_hints
+from ...knowledge.prompted_model import PromptedModel
 from ...knowledge.releases import list_releases, was_served
 from ...knowledge.rollouts.exposures import seen_within
 from ...knowledge.rollouts.rollouts import Rollout, latest_rollout, rollout_events
@@ -125,4 +126,5 @@ async def _candidate(
 
 def _fits(release: Mapping[str, Any], options: RunOptions) -> bool:
     """Return whether a release is of the present model and prompt, so that it can serve."""
-    return (release["model"], release["prompt_version"]) == (options.model, options.prompt_version)
+    trained_for = PromptedModel(release["model"], release["prompt_version"])
+    return trained_for == options.prompted_model

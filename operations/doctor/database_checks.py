@@ -86,7 +86,7 @@ async def _catalogue_checks(options: RunOptions) -> list[Check]:
         catalogue = Check(name="catalogue", status="ok", found=f"{found.name}: {told}")
         try:
             served = await served_policy(
-                options.services, connection, found.id, options.model, options.prompt_version
+                options.services, connection, found.id, options.prompted_model
             )
         except ReleaseMisfitError as error:
             # Nothing is broken, which a newcomer cannot know.

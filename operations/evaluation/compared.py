@@ -83,11 +83,12 @@ async def default_policies(options: RunOptions) -> Sequence[str]:
 
 async def _serves(connection: AsyncConnection, domain: Domain, options: RunOptions) -> bool:
     """Return whether the domain has an active release that fits the run."""
-    version = (options.model, options.prompt_version)
+    prompted_model = options.prompted_model
     try:
-        return await served_policy(options.services, connection, domain.id, *version) is not None
+        served = await served_policy(options.services, connection, domain.id, prompted_model)
     except ReleaseMisfitError:
         return False
+    return served is not None
 
 
 def why_not_ppo(policies: Sequence[str], options: RunOptions) -> list[str]:

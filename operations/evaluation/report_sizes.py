@@ -54,8 +54,8 @@ async def size_pictures(
         evaluation: With its cells, from `oracle`.
     """
     async with in_domain(options, None) as (connection, domain):
-        of_model = (options.model, options.prompt_version)
-        listed = await active_among(connection, domain.id, list(evaluation.cells), *of_model)
+        tried = list(evaluation.cells)
+        listed = await active_among(connection, domain.id, tried, options.prompted_model)
         hints = await with_embeddings(options.services, connection, domain.id, listed)
     if len(hints) < _LEAST_HINTS:
         return _missing("it needs `oracle` and at least two active hints.")
@@ -119,9 +119,7 @@ async def _training_cells(hints: Sequence[HintAndEmbedding], options: RunOptions
     """Return the training sessions on which every hint was tried, unless they are too few."""
     columns = {hint_key(hint.text): column for column, (hint, _) in enumerate(hints)}
     async with in_domain(options, None) as (connection, domain):
-        paid = await gains(
-            connection, domain.id, options.model, options.prompt_version, list(columns)
-        )
+        paid = await gains(connection, domain.id, options.prompted_model, list(columns))
     tried: dict[int, dict[int, float]] = {}
     for gain in paid:
         tried.setdefault(gain.session_id, {})[columns[gain.hint_key]] = gain.gain

@@ -43,9 +43,8 @@ async def learn_fusions(
     """
     keys = {name: _keys(chosen, hints) for name, chosen in actions.items()}
     wanted = {NO_HINT, *(key for chosen in keys.values() for key in chosen if key is not None)}
-    version = (options.model, options.prompt_version)
     async with in_domain(options, None) as (connection, domain):
-        said = await answers(connection, domain.id, *version, sorted(wanted))
+        said = await answers(connection, domain.id, options.prompted_model, sorted(wanted))
     plain = [_opinion(state, said, NO_HINT, options) for state in states]
     places = mean_places([values for values in plain if values is not None])
     learned: dict[str, Fusion] = {}
@@ -61,7 +60,7 @@ async def learn_fusions(
     stored = {name: one.as_dict() for name, one in learned.items() if name != "ppo"}
     async with in_domain(options, None, write=True) as (connection, domain):
         await hold_running(connection, options.job)
-        await store_fusions(connection, domain.id, *version, stored)
+        await store_fusions(connection, domain.id, options.prompted_model, stored)
     return learned
 
 

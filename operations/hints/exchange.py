@@ -47,8 +47,7 @@ async def export_hints(context: Context) -> dict[str, Any]:
     """
     options = await resolve_context(context)
     async with in_domain(options, None) as (connection, domain):
-        version = (options.model, options.prompt_version)
-        hints = await measured_hints(connection, domain.id, *version)
+        hints = await measured_hints(connection, domain.id, options.prompted_model)
     return {
         "domain": domain.name,
         "model": options.model,

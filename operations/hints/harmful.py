@@ -22,6 +22,5 @@ async def judge_by_trials(options: RunOptions) -> list[RetiredHint]:
     """
     async with in_domain(options, None, write=True) as (connection, domain):
         await update_stats(connection, domain.id, options)
-        version = (options.model, options.prompt_version)
-        gone = await retire_harmful(connection, domain.id, *version)
+        gone = await retire_harmful(connection, domain.id, options.prompted_model)
     return [RetiredHint.of(hint) for hint in gone]

@@ -42,9 +42,8 @@ async def list_hints(
     """
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
-        version = (options.model, options.prompt_version)
         hints = await measured_hints(
-            connection, found.id, *version, status=status, after=after, count=count
+            connection, found.id, options.prompted_model, status=status, after=after, count=count
         )
         untried = [hint.id for hint in hints if hint.trials == 0]
         last = {
@@ -94,14 +93,13 @@ async def show_hint(
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):
         story = await hint_lineage(connection, found, hint, conversation=conversation)
-        model, prompt = options.model, options.prompt_version
-        stats = await hint_on_page(connection, found.id, model, prompt, hint)
+        stats = await hint_on_page(connection, found.id, options.prompted_model, hint)
         (last,) = await stored_hints.find_hints(connection, found.id, [hint])
     elsewhere = MeasuredGain.on(last) if last.trials and not stats.trials else None
     return {
         **story,
         "domain": found.name,
-        "measured": HintGain.on(stats, model=model, prompt_version=prompt).model_dump(mode="json"),
+        "measured": HintGain.on(stats, **options.prompted_model.columns).model_dump(mode="json"),
         "measured_elsewhere": elsewhere and elsewhere.model_dump(mode="json"),
     }
 

@@ -120,8 +120,7 @@ async def hint_page(
         hints = await page_of_hints(
             connection,
             found.id,
-            options.model,
-            options.prompt_version,
+            options.prompted_model,
             status=status,
             words=words,
             sort=sort,
@@ -171,6 +170,5 @@ async def whole_hint(
 async def _measured(
     connection: AsyncConnection, domain: Domain, hint: int, options: RunOptions
 ) -> MeasuredHint:
-    version = (options.model, options.prompt_version)
-    measured = await hint_on_page(connection, domain.id, *version, hint)
+    measured = await hint_on_page(connection, domain.id, options.prompted_model, hint)
     return MeasuredHint(options.model, measured, await versions_of(connection, domain.id, hint))

@@ -108,14 +108,13 @@ class Tidier:
         shown = {(hint.id, hint.status) for hint in self.changed}
         changes = [one for one in judge.changes if (one.hint_id, one.after) not in shown]
         if changes and not self._dry_run:
-            version = {"model": options.model, "prompt_version": options.prompt_version}
             async with in_domain(options, None, write=True) as (connection, domain):
                 await hold_running(connection, options.job)
                 await hold_hints(connection, domain.id)
                 changes = [
                     change
                     for change in changes
-                    if await apply_change(connection, domain.id, change, **version)
+                    if await apply_change(connection, domain.id, change, options.prompted_model)
                 ]
         self.changed += [_shown(change, texts[change.hint_id]) for change in changes]
         gone = {change.hint_id for change in judge.changes if change.after == "retired"}
@@ -176,7 +175,7 @@ class Tidier:
         every = await kept_hints(connection, domain_id)
         hints = [hint for hint in every if hint.hint.id not in gone]
         self._own = await own_sessions(connection, domain_id)
-        version = {"model": self._options.model, "prompt_version": self._options.prompt_version}
+        prompted_model = self._options.prompted_model
         return Store(
             hints=hints,
             gains=np.zeros((0, len(self._sessions))),
@@ -185,7 +184,7 @@ class Tidier:
             tested=await count_tested(connection, domain_id),
             most=settings.hints_max,
             unused=await self._unused(connection, domain_id, hints),
-            approved=await standing_by_approval(connection, domain_id, **version),
+            approved=await standing_by_approval(connection, domain_id, prompted_model),
             waits=settings.approve_hints,
             gives_up=self._give_up,
         )

@@ -81,8 +81,7 @@ async def try_child(
 async def _refused(text: str, options: RunOptions) -> tuple[Outcome, str] | None:
     """Return why a text need not be tried."""
     async with in_domain(options, None) as (connection, domain):
-        about = (options.model, options.prompt_version)
-        known = await known_key(connection, domain.id, hint_key(text), about)
+        known = await known_key(connection, domain.id, hint_key(text), options.prompted_model)
     leak = (await leak_filter_of(options.services, domain)).leak(text)
     if leak is not None:
         return "leak", leak
@@ -135,7 +134,7 @@ async def _stored(text: str, provenance: Mapping[str, Any], options: RunOptions)
             domain.id,
             text,
             embedding,
+            options.prompted_model,
             provenance=provenance,
             status=status,
-            about=(options.model, options.prompt_version),
         )

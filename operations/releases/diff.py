@@ -182,5 +182,4 @@ async def _choices(
 async def _loaded(options: RunOptions, number: int) -> ServedPolicy:
     async with in_domain(options, None) as (connection, domain):
         release = await stored.fetch_release(connection, domain.id, number)
-    model, version = release.model, release.prompt_version
-    return await asyncio.to_thread(load_release, number, release, model, version)
+    return await asyncio.to_thread(load_release, number, release, release.prompted_model)

@@ -70,7 +70,7 @@ async def activate_release(
     async with in_domain(options, domain, write=True) as (connection, found):
         fetched = await stored.fetch_release(connection, found.id, release)
         # Refuses what cannot be served.
-        load_release(release, fetched, options.model, options.prompt_version)
+        load_release(release, fetched, options.prompted_model)
         await stored.activate_release(connection, found.id, release, force=force)
         return await _listed(connection, found, release)
 
@@ -93,7 +93,7 @@ async def rollback_release(
         number = await stored.rollback_release(connection, found.id, active=active)
         before = await stored.fetch_release(connection, found.id, number)
         # Refuses what cannot be served, and so changes nothing.
-        load_release(number, before, options.model, options.prompt_version)
+        load_release(number, before, options.prompted_model)
         return await _listed(connection, found, number)
 
 

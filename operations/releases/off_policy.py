@@ -17,6 +17,7 @@ from ...evaluation.off_policy import (
 )
 from ...knowledge.domains import Domain
 from ...knowledge.log.feedback import Decision, logged_decisions
+from ...knowledge.prompted_model import PromptedModel
 from ...knowledge.releases import fetch_release
 from ...knowledge.sessions.training_sessions import first_keys, picked_session
 from ...ranking.gather import gather
@@ -68,10 +69,10 @@ async def _replayed(
     drawn = options.settings.explore if sampled is None else sampled
     async with in_domain(options, domain) as (connection, found):
         fetched = await fetch_release(connection, found.id, release)
-        served = load_release(release, fetched, options.model, options.prompt_version)
+        served = load_release(release, fetched, options.prompted_model)
         everything = await logged_decisions(connection, found.id)
-        by = (served.release.model, served.release.prompt_version)
-        fitting = [one for one in everything if (one.model, one.prompt_version) == by]
+        by = served.release.prompted_model
+        fitting = [one for one in everything if PromptedModel(one.model, one.prompt_version) == by]
         tried = [one for one in fitting if 0 < one.probability < 1]
         used, weight = await of_same_weight(connection, tried, release, options, found)
         require_log(found.name, everything, fitting, tried)

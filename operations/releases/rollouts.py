@@ -53,7 +53,7 @@ async def start_canary(
     async with in_domain(options, domain, write=True) as (connection, found):
         fetched = await stored.fetch_release(connection, found.id, release)
         # Refuses what cannot be served.
-        load_release(release, fetched, options.model, options.prompt_version)
+        load_release(release, fetched, options.prompted_model)
         active = await stored.active_release_number(connection, found.id)
         if active == release:
             raise InputError(

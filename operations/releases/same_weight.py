@@ -71,8 +71,8 @@ async def of_same_weight(
         if policy.startswith(RELEASE) or options.fuse != "learned":
             return None
         learned = await learned_fusion(domain.name, policy, options, hinted=True)
-        version = (options.model, options.prompt_version)
-        return await weighed_since(connection, domain.id, *version, learned.get("weight_of"))
+        weight_of = learned.get("weight_of")
+        return await weighed_since(connection, domain.id, options.prompted_model, weight_of)
 
     policies = {policy for one in decisions for policy in one.policies}
     start = {policy: await since(policy) for policy in policies if await fits(policy)}

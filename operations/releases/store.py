@@ -92,8 +92,8 @@ async def store_and_activate(
         number = known or await store_release(connection, domain.id, release)
         weight = release.metrics.get("fusion", {}).get("ppo")
         if weight is not None:
-            version = (release.model, release.prompt_version)
-            await store_fusions(connection, domain.id, *version, {f"{RELEASE}{number}": weight})
+            weights = {f"{RELEASE}{number}": weight}
+            await store_fusions(connection, domain.id, release.prompted_model, weights)
     if refusal:
         return number, refusal
     try:

@@ -128,8 +128,8 @@ async def forget_sessions(
     await forgetting.delete_sessions(connection, domain, sessions)
     await refresh_popularity(connection, domain)
     await forgetting.clear_stats(connection, domain, [hint.id for hint in tried])
-    versions = dict.fromkeys((hint.model, hint.prompt_version) for hint in tried)
-    await update_stats(connection, domain.id, options, also=versions)
+    also = dict.fromkeys(hint.prompted_model for hint in tried)
+    await update_stats(connection, domain.id, options, also=also)
     keys = await keys_by_hint(connection, domain.id)
     own = await own_sessions(connection, domain.id)
     pending: list[int] = []
@@ -151,7 +151,7 @@ async def _doubt(
     own: AbstractSet[int],
 ) -> str | None:
     """Return why the trials that are left do not show a gain, or `None` if they do."""
-    paid = await gains(connection, domain.id, hint.model, hint.prompt_version, keys)
+    paid = await gains(connection, domain.id, hint.prompted_model, keys)
     left = verification(
         [gain for session, gain in first_gains(paid, keys).items() if session not in own]
     )

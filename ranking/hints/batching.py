@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 from ...knowledge.domains import find_domain
 from ...knowledge.hint_store.reflections import waiting_misses
-from ...llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
 from ...runtime.options import RunOptions
 from ...runtime.outages import side_by_side
 from ..prompt import candidates
 from ..state import RecommendState
 from .misses import Miss, alike, miss_of
-from .panels import random_panel, random_sessions
+from .panels import miss_query, random_panel, random_sessions
 from .trials import resolve_session, run_trial
 
 _LOOKED_AT = 64
@@ -78,16 +77,7 @@ async def _waiting(domain: str, options: RunOptions) -> list[int]:
     """Return the known misses that were not reflected on."""
     async with options.services.autocommit.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
-        return await waiting_misses(
-            connection,
-            found.id,
-            options.model,
-            options.prompt_version,
-            REFLECTION_PROMPT_VERSION,
-            retrieved=options.settings.candidates,
-            asked=options.asked_about,
-            reflects=options.reflect_model,
-        )
+        return await waiting_misses(connection, found.id, miss_query(options))
 
 
 async def _with_panel(domain: str, enough: int, options: RunOptions) -> list[int]:

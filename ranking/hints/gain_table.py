@@ -39,8 +39,8 @@ class GainTable:
 
     async def read(self, connection: AsyncConnection, domain_id: int) -> None:
         """Read what was paid for before."""
-        options, wanted = self._options, set(self._sessions)
-        for gain in await paid_gains(connection, domain_id, options.model, options.prompt_version):
+        wanted = set(self._sessions)
+        for gain in await paid_gains(connection, domain_id, self._options.prompted_model):
             if gain.session_id in wanted:
                 self._known[gain.hint_key, gain.session_id] = gain.gain
 

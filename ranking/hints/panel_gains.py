@@ -76,7 +76,6 @@ async def _paid(
     async with options.services.autocommit.connect() as connection:
         found = await find_domain(connection, domain, among=options.domains)
         keys = await keys_of(connection, found.id, hint_key(text))
-        version = (options.model, options.prompt_version)
-        paid = await paid_gains(connection, found.id, *version, keys, sessions)
-        without = await plain_ndcg(connection, found.id, *version, sessions)
+        paid = await paid_gains(connection, found.id, options.prompted_model, keys, sessions)
+        without = await plain_ndcg(connection, found.id, options.prompted_model, sessions)
     return first_gains(paid, keys), without

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
-from ...knowledge.hint_store.reflections import settled_sessions
+from ...knowledge.hint_store.reflections import MissQuery, settled_sessions
 from ...knowledge.sessions.evidence import EvidenceIndex
 from ...knowledge.sessions.sources import within_share
 from ...knowledge.sessions.training_sessions import newest_sessions, session_keys
@@ -23,21 +23,23 @@ from ...settings import Settings
 from .proof import FIRST_LOOK
 
 
+def miss_query(options: RunOptions) -> MissQuery:
+    """Return what is a miss to learn from in a run."""
+    return MissQuery(
+        prompted_model=options.prompted_model,
+        retrieved=options.settings.candidates,
+        asked_about=options.asked_about,
+        reflect_model=options.reflect_model,
+        reflect_version=REFLECTION_PROMPT_VERSION,
+    )
+
+
 async def sessions_to_learn(
     connection: AsyncConnection, domain_id: int, keys: Sequence[int], options: RunOptions
 ) -> list[int]:
     """Return the training sessions among `keys` that were not learned from yet, in seeded order."""
-    settled = await settled_sessions(
-        connection,
-        domain_id,
-        options.model,
-        options.prompt_version,
-        REFLECTION_PROMPT_VERSION,
-        retrieved=options.settings.candidates,
-        asked=options.asked_about,
-        reflects=options.reflect_model,
-        among=keys[0] if len(keys) == 1 else None,
-    )
+    among = keys[0] if len(keys) == 1 else None
+    settled = await settled_sessions(connection, domain_id, miss_query(options), among=among)
     order = random.Random(options.seed).sample(keys, len(keys))
     return [key for key in order if key not in settled]
 

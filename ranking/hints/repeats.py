@@ -42,12 +42,7 @@ async def close_hints(
         embedding: Of a text, `[384]`.
     """
     near = await nearest_known(
-        connection,
-        domain_id,
-        embedding,
-        count=COMPARED,
-        model=options.model,
-        prompt_version=options.prompt_version,
+        connection, domain_id, embedding, options.prompted_model, count=COMPARED
     )
     return [hint for hint, cosine in near if cosine >= CLOSE]
 

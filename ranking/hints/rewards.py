@@ -66,15 +66,17 @@ class RewardTable:
         table = cls(states, hints, options)
         rows = {state.get("training_session"): row for row, state in enumerate(states)}
         actions = {hint_key(hint.text): action for action, hint in enumerate(hints, 1)}
-        version = (options.model, options.prompt_version)
+        prompted_model = options.prompted_model
         async with options.services.autocommit.connect() as connection:
             sets = {
                 key: tuple(sorted(actions[one] for one in several))
-                for key, several in (await tried_sets(connection, domain_id, *version)).items()
+                for key, several in (
+                    await tried_sets(connection, domain_id, prompted_model)
+                ).items()
                 if actions.keys() >= set(several)
             }
             known = {**{key: (action,) for key, action in actions.items()}, **sets}
-            paid = await gains(connection, domain_id, *version, list(known))
+            paid = await gains(connection, domain_id, prompted_model, list(known))
         for gain in paid:
             if gain.session_id in rows:
                 table._known[rows[gain.session_id], known[gain.hint_key]] = gain.gain

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge.hint_store.stats import refresh_stats
+from ...knowledge.prompted_model import PromptedModel
 from ...knowledge.sessions.sources import within_share
 from ...knowledge.sessions.training_sessions import session_keys
 from ...runtime.options import RunOptions
@@ -18,18 +19,18 @@ async def update_stats(
     domain_id: int,
     options: RunOptions,
     *,
-    also: Iterable[tuple[str, str]] = (),
+    also: Iterable[PromptedModel] = (),
 ) -> None:
     """Sum up the trials on the sessions that verification and training draw at random.
 
     Args:
         connection: In a transaction.
-        also: Other models and prompt versions than the run's own.
+        also: Others than the run's own.
     """
     settings = options.settings
     every = await session_keys(connection, domain_id)
     keys = await within_share(connection, domain_id, every, settings.source_share) or every
     drawn = random_sessions(keys, unbiased_sessions(settings), settings.seed)
-    own = (options.model, options.prompt_version)
-    for model, version in [*(each for each in also if each != own), own]:
-        await refresh_stats(connection, domain_id, model, version, drawn)
+    own = options.prompted_model
+    for each in [*(other for other in also if other != own), own]:
+        await refresh_stats(connection, domain_id, each, drawn)

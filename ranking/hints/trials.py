@@ -103,7 +103,7 @@ async def run_trial(domain: str, session_id: int, hint: str | None, options: Run
     """
     async with options.services.autocommit.connect() as connection:
         key = hint_key(hint)
-        paid = await find_trial(connection, session_id, key, options.model, options.prompt_version)
+        paid = await find_trial(connection, session_id, key, options.prompted_model)
     if paid is not None:
         return paid
     options.require_model()

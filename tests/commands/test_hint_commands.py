@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, clean_hint, hint_key, list_hints
 from re2llm.knowledge.hint_store.stats import refresh_stats, retire_harmful
 from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.hints import manage as hints
 from re2llm.operations.loading.load import load_domain
@@ -33,6 +35,7 @@ from typer.testing import CliRunner
 SESSIONS = simulate_sessions(20, seed=5)
 HETREC = Path(re2llm.__file__).resolve().parent.parent / "shared" / "data" / "hetrec2011"
 MODEL = "a-model"
+OWN = PromptedModel(MODEL, ALONE_VERSION)
 HINT = "Prefer films by the directors of the most recent films."
 Change = Callable[..., None]
 
@@ -369,7 +372,7 @@ async def figures(
     async with services.engine.begin() as connection:
         keys = await session_keys(connection, domain.id)
         drawn = keys if only is None else [keys[place] for place in only]
-        await refresh_stats(connection, domain.id, MODEL, ALONE_VERSION, drawn)
+        await refresh_stats(connection, domain.id, OWN, drawn)
         return {hint.text: hint for hint in await list_hints(connection, domain.id)}
 
 
@@ -440,8 +443,11 @@ async def test_harm_with_another_model_retires_nothing(services: Services, class
     shown = await figures(services, found)
     assert shown[HINT].mean_gain < 0  # shown for want of others
     async with services.engine.begin() as connection:
-        assert await retire_harmful(connection, found.id, "openai:other", ALONE_VERSION) == []
-        assert await retire_harmful(connection, found.id, MODEL, "rank-4/best-20") == []
+        for other in (
+            replace(OWN, model="openai:other"),
+            replace(OWN, prompt_version="rank-4/best-20"),
+        ):
+            assert await retire_harmful(connection, found.id, other) == []
 
 
 @pytest.mark.parametrize(
@@ -465,8 +471,8 @@ async def test_measured_harm_retires_a_hint(
     found, _ = await plant(services, classroom, ranks)
     await figures(services, found)
     async with services.engine.begin() as connection:
-        gone = await retire_harmful(connection, found.id, MODEL, ALONE_VERSION)
-        again = await retire_harmful(connection, found.id, MODEL, ALONE_VERSION)
+        gone = await retire_harmful(connection, found.id, OWN)
+        again = await retire_harmful(connection, found.id, OWN)
     assert [hint.text for hint in gone] == ([HINT] if retired else [])
     assert again == []
     after = await figures(services, found)

@@ -8,6 +8,7 @@ import pytest
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ReleaseMisfitError
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.releases import Release
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.loading.load import load_domain
@@ -80,7 +81,7 @@ def test_a_release_that_does_not_fit_says_what_to_set(
 ) -> None:
     release = Release("paper", b"", ENCODER_ID, trained, "offline", "", [], {}, {})
     with pytest.raises(ReleaseMisfitError) as refused:
-        load_release(1, release, "offline", present)
+        load_release(1, release, PromptedModel("offline", present))
     assert said in refused.value.problem
     assert fix in str(refused.value)
     assert refused.value.other_mode == (said != "another wording")

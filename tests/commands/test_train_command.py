@@ -256,8 +256,7 @@ async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
     useless = Fusion(0.0, (), 500, -0.001, -0.004, 0.002).as_dict()
     async with services.engine.begin() as connection:
         found = await find_domain(connection, school)
-        version = (options.model, options.prompt_version)
-        await store_fusions(connection, found.id, *version, {"none": useless})
+        await store_fusions(connection, found.id, options.prompted_model, {"none": useless})
     asked = ("recommend", "--domain", school, "Alien", "--policy", "none")
     told = await asyncio.to_thread(command, *asked)
     assert told.exit_code == 0, told.stderr
@@ -266,7 +265,7 @@ async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
     assert f"`re2llm measure --domain {school}`" in line
     # What is measured without hints changes no weight that was learned with them.
     async with services.engine.begin() as connection:
-        await store_fusions(connection, found.id, *version, {"similar": useless})
+        await store_fusions(connection, found.id, options.prompted_model, {"similar": useless})
     told = await asyncio.to_thread(command, *asked[:-1], "similar")
     assert told.exit_code == 0, told.stderr
     [line] = told.stderr.splitlines()

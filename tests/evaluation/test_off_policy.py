@@ -96,9 +96,7 @@ class Log:
         async with self.services.engine.connect() as connection:
             release = await fetch_release(connection, self.domain.id, self.release)
             hints = await best_hints(connection, self.domain.id, count=10)
-        served = load_release(
-            self.release, release, self.options.model, self.options.prompt_version
-        )
+        served = load_release(self.release, release, self.options.prompted_model)
         state = await self.state(number)
         found = served.choice_probabilities(state, hints, most=1, sampled=sampled)
         return [found[hint] for hint in self.hints]
@@ -132,9 +130,8 @@ class Log:
     async def weigh(self, **weights: Fusion) -> None:
         """Give releases, such as `ppo_7`, a weight of the model's opinion."""
         learned = {name.replace("_", ":"): one.as_dict() for name, one in weights.items()}
-        version = (self.options.model, self.options.prompt_version)
         async with self.services.engine.begin() as connection:
-            await store_fusions(connection, self.domain.id, *version, learned)
+            await store_fusions(connection, self.domain.id, self.options.prompted_model, learned)
 
     async def evaluate(self, *, sampled: bool = True) -> OffPolicyReport:
         return await evaluate_release(

@@ -19,6 +19,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.first_stages import describe_first_stage
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import add_hint
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.learning.learn import learn
 from re2llm.operations.loading.load import load_domain
@@ -111,7 +112,7 @@ async def test_a_model_without_measured_use_is_not_asked(
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, warm)
         useless = Fusion(0.0, (), 500, -0.001, -0.004, 0.002).as_dict()
-        await store_fusions(connection, domain.id, name, options.prompt_version, {"none": useless})
+        await store_fusions(connection, domain.id, options.prompted_model, {"none": useless})
     first = await recommend(warm, IDS[:40], fuse="first_stage")
     fused = await recommend(warm, IDS[:40], fuse="learned", model=name)
     assert fused["ranking"] == first["ranking"]
@@ -133,7 +134,7 @@ async def test_a_learned_weight_decides_how_much_the_answer_moves(
         async with services.engine.begin() as connection:
             domain = await find_domain(connection, warm)
             learned = {"none": Fusion(weight, (), 500, 0.01).as_dict()}
-            await store_fusions(connection, domain.id, name, options.prompt_version, learned)
+            await store_fusions(connection, domain.id, options.prompted_model, learned)
         fused = await recommend(warm, IDS[:40], fuse="learned", model=name)
         places.append(fused["ranking"].index(first[19]))
     assert places == sorted(places, reverse=True)
@@ -182,7 +183,7 @@ async def test_trials_of_a_training_session_never_use_a_learned_weight(
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, warm)
         learned = {"none": Fusion(0.0, (), 500).as_dict()}
-        await store_fusions(connection, domain.id, name, options.prompt_version, learned)
+        await store_fusions(connection, domain.id, options.prompted_model, learned)
         session = await connection.scalar(_FIRST_SESSION, {"domain": domain.id})
     state = await resolve_session(warm, session, options)
     trial = await try_hint(state, None, options)
@@ -253,7 +254,7 @@ async def test_a_hint_that_no_model_reads_was_not_given(
         domain = await find_domain(connection, warm)
         await add_hint(connection, domain.id, "Prefer silent films.", vector, provenance={})
         useless = {"random": Fusion(0.0, (), 500).as_dict()}
-        await store_fusions(connection, domain.id, name, options.prompt_version, useless)
+        await store_fusions(connection, domain.id, options.prompted_model, useless)
     request = {"domain": warm, "history": HISTORY, "candidates": IDS[:20]}
     for fuse in ("first_stage", "sum", "learned"):
         context = Context(policy="random", model=name, fuse=fuse, record=False)
@@ -285,12 +286,11 @@ async def test_nothing_is_learned_where_no_model_is_asked(
 
 async def test_each_release_has_a_weight_of_its_own(services: Services, warm: str) -> None:
     options = await resolve_context(Context(domain=warm, fuse="learned", model="offline:own"))
-    version = (options.model, options.prompt_version)
     async with services.engine.begin() as connection:
         domain = await find_domain(connection, warm)
         weights = {"none": 0.0, "ppo:1": 0.5, "ppo:2": 0.0}
         learned = {name: Fusion(weight, (), 300).as_dict() for name, weight in weights.items()}
-        await store_fusions(connection, domain.id, *version, learned)
+        await store_fusions(connection, domain.id, options.prompted_model, learned)
 
     async def weight(chose: str, *, hinted: bool) -> float | None:
         found = (await learned_fusion(warm, chose, options, hinted=hinted))["fusion"]
@@ -311,7 +311,6 @@ async def test_a_new_measurement_reaches_a_release_whose_weight_is_gone(
     """New sessions fit the first stage anew, which forgets the weights; `measure` finds `none`."""
     await load(domain, sample_items())
     options = await resolve_context(Context(domain=domain, fuse="learned", model="offline:own"))
-    version = (options.model, options.prompt_version)
 
     async def weight(chose: str, *, hinted: bool) -> Any:
         found = await learned_fusion(domain, chose, options, hinted=hinted)
@@ -321,12 +320,12 @@ async def test_a_new_measurement_reaches_a_release_whose_weight_is_gone(
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
         learned = {"none": Fusion(0.0, (), 300).as_dict()}
-        await store_fusions(connection, found.id, *version, learned)
+        await store_fusions(connection, found.id, options.prompted_model, learned)
     assert await weight("ppo:3", hinted=False) == (0.0, "none")
     assert await weight("ppo:3", hinted=True) == (None, None)
     async with services.engine.begin() as connection:
         learned = {name: Fusion(0.3, (), 300).as_dict() for name in ("ppo", "static")}
-        await store_fusions(connection, found.id, *version, learned)
+        await store_fusions(connection, found.id, options.prompted_model, learned)
     assert await weight("ppo:3", hinted=True) == (0.3, "ppo")
     assert await weight("ppo:3", hinted=False) == (0.3, "ppo")
     assert await weight("static", hinted=False) == (0.3, "static")
@@ -339,7 +338,7 @@ async def test_too_few_sessions_overwrite_no_measured_weight(services: Services,
 
         async def store(weight: float, sessions: int) -> float:
             made = {"none": Fusion(weight, (), sessions).as_dict()}
-            await store_fusions(connection, domain.id, "m", "v", made)
+            await store_fusions(connection, domain.id, PromptedModel("m", "v"), made)
             query = text("SELECT learned FROM re2llm.fusion WHERE domain_id = :id AND model = 'm'")
             return (await connection.scalar(query, {"id": domain.id}))["weight"]
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.hint_store.stats import ENOUGH, loses, refresh_stats
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.first_stage.fit import fit_first_stage
@@ -665,7 +667,7 @@ async def test_a_pending_or_retired_hint_is_never_chosen(
     assert hint.status == "pending"
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_stats(connection, found.id, name, ALONE_VERSION, keys)
+        await refresh_stats(connection, found.id, PromptedModel(name, ALONE_VERSION), keys)
 
     async def chosen() -> int | None:
         request: Any = {"domain": domain, "history": list(SESSIONS[1].history)}
@@ -702,7 +704,7 @@ async def test_a_repeat_is_tried_as_the_hint_that_it_repeats(
     assert tried == set(keys[:3])
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        await refresh_stats(connection, found.id, name, ALONE_VERSION, keys)
+        await refresh_stats(connection, found.id, PromptedModel(name, ALONE_VERSION), keys)
     [hint] = await hints(services, domain)
     # Sessions on which it was proposed flatter it: the stats do not count them.
     assert (hint.id, hint.trials, hint.helped) == (known, 0, 0)
@@ -736,14 +738,14 @@ async def test_a_retired_hint_is_not_learnt_again(
     assert [hint.status for hint in await hints(services, domain)] == ["retired"]
 
 
-async def retire_by_trials(services: Services, domain: str, hint: int, **about: str) -> None:
+async def retire_by_trials(services: Services, domain: str, hint: int, **other: str) -> None:
     """Retire a hint as `hints tidy` does, by the trials of some model and prompt."""
     options = await resolve_context(Context(domain=domain))
-    by = {"model": options.model, "prompt_version": options.prompt_version, **about}
+    by = replace(options.prompted_model, **other)
     change = StatusChange(hint, "harms", "active", "retired", "It harms.")
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
-        assert await apply_change(connection, found.id, change, **by)
+        assert await apply_change(connection, found.id, change, by)
 
 
 @pytest.mark.parametrize("approve", [False, True])

@@ -16,12 +16,12 @@ from re2llm.knowledge.forgetting import delete_sessions
 from re2llm.knowledge.hint_store.decisions import own_sessions
 from re2llm.knowledge.hint_store.reflections import waiting_misses
 from re2llm.knowledge.sessions.training_sessions import training_sessions
-from re2llm.llm.hints.reflection_prompt import REFLECTION_PROMPT_VERSION
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.learning.learn import learn, learn_session
 from re2llm.operations.learning.learner import Learner
 from re2llm.ranking.hints import batching, misses
 from re2llm.ranking.hints.misses import miss_of
+from re2llm.ranking.hints.panels import miss_query
 from re2llm.ranking.hints.trials import resolve_session, run_trial
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
@@ -301,14 +301,8 @@ async def test_a_deleted_session_takes_the_reflections_along_that_tell_of_it(
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
         await delete_sessions(connection, found, [gone])
-        left = await waiting_misses(
-            connection,
-            found.id,
-            name,
-            (await resolve_context(Context(model=name))).prompt_version,
-            REFLECTION_PROMPT_VERSION,
-            retrieved=50,
-        )
+        query = miss_query(await resolve_context(Context(model=name)))
+        left = await waiting_misses(connection, found.id, query)
     # What was learned with it can be learned again from the others.
     assert {keys[0], result["batch"][1]["session"]} <= set(left)
 

@@ -39,6 +39,7 @@ from re2llm.knowledge.hint_store.trials import Trial, store_trial
 from re2llm.knowledge.hint_store.uses import count_up, count_uses
 from re2llm.knowledge.log.recommendations import Recommendation, log_recommendations
 from re2llm.knowledge.migrate import upgrade
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.retention import Scope, delete_log, hold_domains
 from re2llm.knowledge.sessions.training_sessions import observe_session, session_keys
 from re2llm.records import Session
@@ -136,8 +137,8 @@ class Shop:
 
     async def stats(self, connection: AsyncConnection) -> None:
         for model in MODELS:
-            version = (self.domain.id, model, "v", self.sessions)
-            await hint_stats.refresh_stats(connection, *version)
+            prompted = PromptedModel(model, "v")
+            await hint_stats.refresh_stats(connection, self.domain.id, prompted, self.sessions)
 
     async def proposal(self, connection: AsyncConnection) -> None:
         first, other = self._rng.sample(self.sessions, 2)
@@ -173,7 +174,7 @@ class Shop:
         self, connection: AsyncConnection, hint: int, verdict: str, stays: int | None = None
     ) -> None:
         change = StatusChange(hint, verdict, "active", "retired", self.name, {}, stays)
-        await apply_change(connection, self.domain.id, change, model="m", prompt_version="v")
+        await apply_change(connection, self.domain.id, change, PromptedModel("m", "v"))
 
     async def version(self, connection: AsyncConnection) -> None:
         origin = {"version_of": self._rng.randint(1, HINTS), "sessions": self.sessions[:2]}
@@ -199,7 +200,8 @@ class Shop:
 async def everything(
     connection: AsyncConnection, domain: Domain, sessions: list[int]
 ) -> dict[str, Any]:
-    id_, version = domain.id, ("m", "v")
+    id_, prompted = domain.id, PromptedModel("m", "v")
+    models = [PromptedModel(model, "v") for model in MODELS]
     hints = await list_hints(connection, id_)
     numbers = [hint.id for hint in hints]
     sorts: tuple[hint_pages.HintSort, ...] = ("age", "gain", "uses", "trials")
@@ -208,13 +210,13 @@ async def everything(
     since = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     found: dict[str, Any] = {
         "hints": hints,
-        "measured": [await hint_stats.measured_hints(connection, id_, m, "v") for m in MODELS],
-        "best": [await hint_stats.best_measured(connection, id_, m, "v") for m in MODELS],
+        "measured": [await hint_stats.measured_hints(connection, id_, m) for m in models],
+        "best": [await hint_stats.best_measured(connection, id_, m) for m in models],
         "pages": [
-            await hint_pages.page_of_hints(connection, id_, *version, sort=sort, **how)
+            await hint_pages.page_of_hints(connection, id_, prompted, sort=sort, **how)
             for sort in sorts
         ],
-        "ones": [await hint_pages.hint_on_page(connection, id_, *version, n) for n in numbers],
+        "ones": [await hint_pages.hint_on_page(connection, id_, prompted, n) for n in numbers],
         "versions": [await hint_pages.versions_of(connection, id_, n) for n in numbers],
         "stories": [await lineage.hint_lineage(connection, domain, n) for n in numbers],
         "trials": [
@@ -231,8 +233,8 @@ async def everything(
         "uses": await count_uses(connection, id_, numbers),
         "given": await hint_uses(connection, id_, since),
         "tried": await hints_tried_on(connection, domain, sessions),
-        "shortlist": await shortlist.shortlist(connection, id_, vector, *version, count=3),
-        "active": await shortlist.active_among(connection, id_, numbers, *version),
+        "shortlist": await shortlist.shortlist(connection, id_, vector, prompted, count=3),
+        "active": await shortlist.active_among(connection, id_, numbers, prompted),
         "embeddings": {
             n: vector.tolist()
             for n, vector in (await shortlist.fetch_embeddings(connection, id_, numbers)).items()

@@ -17,11 +17,13 @@ from re2llm.knowledge.hint_store.reflections import (
 )
 from re2llm.knowledge.hint_store.stats import best_measured, measured_hints, refresh_stats
 from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.schema.tables import HintRow
 from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.runtime.services import Services
 from sqlalchemy import update
 
+MODEL, MODEL_A, MODEL_B = (PromptedModel(name, "1") for name in ("m", "model-a", "model-b"))
 HINTS = {
     "Prefer recent films.": 2,  # the rank that it brings; without a hint it is 8
     "Prefer films of one director.": 1,
@@ -30,8 +32,8 @@ HINTS = {
 }
 
 
-async def best_verified(connection: Any, *version: Any) -> Any:
-    return await best_measured(connection, *version, beyond_doubt=True)
+async def best_verified(connection: Any, domain_id: int, prompted_model: PromptedModel) -> Any:
+    return await best_measured(connection, domain_id, prompted_model, beyond_doubt=True)
 
 
 async def test_the_best_hint_is_the_one_verified_on_that_model(
@@ -53,26 +55,26 @@ async def test_the_best_hint_is_the_one_verified_on_that_model(
         await store_trial(
             connection, found.id, Trial(sessions[0], hint_key(None), "model-b", "1", 9, "")
         )
-        for model in ("model-a", "model-b"):
-            await refresh_stats(connection, found.id, model, "1", sessions)
+        for model in (MODEL_A, MODEL_B):
+            await refresh_stats(connection, found.id, model, sessions)
         director, recent = ids["Prefer films of one director."], ids["Prefer recent films."]
-        best = await best_verified(connection, found.id, "model-a", "1")
+        best = await best_verified(connection, found.id, MODEL_A)
         assert best is not None
         assert best.id == director
         await set_status(connection, found.id, director, "retired", "test")
-        best = await best_verified(connection, found.id, "model-a", "1")
+        best = await best_verified(connection, found.id, MODEL_A)
         assert best is not None
         assert best.id == recent
-        assert await best_verified(connection, found.id, "model-a", "2") is None
-        assert await best_verified(connection, found.id, "model-b", "1") is None  # one session
-        assert await best_verified(connection, found.id, "offline", "1") is None
-        promising = await best_measured(connection, found.id, "model-b", "1")
+        assert await best_verified(connection, found.id, PromptedModel("model-a", "2")) is None
+        assert await best_verified(connection, found.id, MODEL_B) is None  # one session
+        assert await best_verified(connection, found.id, PromptedModel("offline", "1")) is None
+        promising = await best_measured(connection, found.id, MODEL_B)
         assert promising is not None
         assert (promising.id, promising.trials) == (recent, 1)
-        measured = await measured_hints(connection, found.id, "model-b", "1")
+        measured = await measured_hints(connection, found.id, MODEL_B)
         assert [hint.trials for hint in measured] == [1, 0, 0, 0]
         await set_status(connection, found.id, recent, "retired", "test")
-        assert await best_verified(connection, found.id, "model-a", "1") is None
+        assert await best_verified(connection, found.id, MODEL_A) is None
 
 
 async def test_the_sessions_that_a_hint_comes_from_do_not_count(
@@ -99,16 +101,16 @@ async def test_the_sessions_that_a_hint_comes_from_do_not_count(
                 rank = 8 if text is None or row > 2 else 1  # it helps only those
                 trial = Trial(session, hint_key(text), "m", "1", rank, "")
                 await store_trial(connection, found.id, trial)
-        await refresh_stats(connection, found.id, "m", "1", sessions)
-        [first, _] = await measured_hints(connection, found.id, "m", "1")
+        await refresh_stats(connection, found.id, MODEL, sessions)
+        [first, _] = await measured_hints(connection, found.id, MODEL)
         assert (first.trials, first.helped) == (8, 1)
         await connection.execute(
             update(HintRow)
             .where(HintRow.domain_id == found.id, HintRow.id == ids[1])
             .values(merged_into=ids[0])
         )
-        await refresh_stats(connection, found.id, "m", "1", sessions)
-        [first, _] = await measured_hints(connection, found.id, "m", "1")
+        await refresh_stats(connection, found.id, MODEL, sessions)
+        [first, _] = await measured_hints(connection, found.id, MODEL)
         assert (first.trials, first.helped, first.mean_gain) == (7, 0, 0.0)
 
 
@@ -129,17 +131,17 @@ async def test_figures_go_with_the_trials_that_they_rest_on(
                 await store_trial(connection, found.id, trial)
         shown: list[tuple[int, float]] = []
         for model, sessions in (("a", [session]), ("b", [session]), ("b", []), ("a", [])):
-            await refresh_stats(connection, found.id, model, "1", sessions)
+            await refresh_stats(connection, found.id, PromptedModel(model, "1"), sessions)
             [one] = await list_hints(connection, found.id)
             shown.append((one.trials, one.mean_gain))
         [of_a, of_b, again_a, none] = shown
         assert of_a == again_a > of_b > none == (0, 0.0)
         told = Reflection(session, "a", "1", 8, "", [], {})
         reflection = await store_reflection(connection, found.id, told)
-        await refresh_stats(connection, found.id, "a", "1", [session])
+        await refresh_stats(connection, found.id, PromptedModel("a", "1"), [session])
         proposal = Proposal(text, "duplicate", "", hint)
         await store_proposal(connection, found.id, reflection, proposal)
-        await refresh_stats(connection, found.id, "a", "1", [session])
+        await refresh_stats(connection, found.id, PromptedModel("a", "1"), [session])
         [one] = await list_hints(connection, found.id)
         assert (one.trials, one.mean_gain) == (0, 0.0)
 
@@ -160,10 +162,10 @@ async def test_two_learners_may_sum_up_at_the_same_time(
 
     async def sum_up() -> None:
         async with services.engine.begin() as connection:
-            await refresh_stats(connection, found.id, "model-a", "1", sessions)
+            await refresh_stats(connection, found.id, MODEL_A, sessions)
             await asyncio.sleep(0.05)  # the others begin before this one is done
 
     await asyncio.gather(*(sum_up() for _ in range(4)))
     async with services.engine.connect() as connection:
-        measured = await measured_hints(connection, found.id, "model-a", "1")
+        measured = await measured_hints(connection, found.id, MODEL_A)
     assert [hint.trials for hint in measured] == [len(sessions)] * len(HINTS)

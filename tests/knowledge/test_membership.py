@@ -7,6 +7,7 @@ from re2llm.knowledge.domains import claim_domain
 from re2llm.knowledge.hint_store import trials
 from re2llm.knowledge.hint_store.hints import NO_HINT, hint_key, hints_among
 from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.sessions.training_sessions import observe_session, session_keys
 from re2llm.rank_metrics import ndcg
 from re2llm.records import Item, Session
@@ -33,7 +34,7 @@ async def test_of_more_values_than_a_statement_has_parameters(
         keys = [hint_key(f"Prefer {number}.") for number in MANY]
         for key, rank in ((NO_HINT, 3), (keys[-1], 1)):
             await store_trial(connection, found.id, Trial(session, key, "m", "v", rank, "answer"))
-        of_model = (connection, found.id, "m", "v")
+        of_model = (connection, found.id, PromptedModel("m", "v"))
         sessions = [session, *(session + number for number in MANY)]
         assert await trials.plain_ndcg(*of_model, sessions) == {session: ndcg(3)}
         (gain,) = await trials.gains(*of_model, keys, sessions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from re2llm.knowledge import domains
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.stats import best_measured
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts.rollouts import latest_rollout
 from re2llm.knowledge.schema.tables import DomainRow, HintStatsRow, ReleaseRow
@@ -27,7 +29,7 @@ from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, TwoReleases, two_releases
 from sqlalchemy import event, insert, update
 
-MODEL, VERSION = "model-a", "1"
+MODEL = PromptedModel("model-a", "1")
 FUSIONS = {"none": {"weight": 0.5}, "ppo": {"weight": [1, None]}}
 
 
@@ -38,19 +40,19 @@ async def there(services: Services, domain: str) -> AsyncIterator[TwoReleases]:
     await load_domain(services, domain, sample_items(), [lambda _: sessions])
     made = await two_releases(services, domain)
     stats = {"trials": 40, "gain_error": 0.01, "helped": 9, "harmed": 1}
-    stats |= {"domain_id": made.domain_id, "model": MODEL, "prompt_version": VERSION}
+    stats |= {"domain_id": made.domain_id, **MODEL.columns}
     rows = [
         {"hint_id": hint, "mean_gain": gain, **stats}
         for hint, gain in zip(made.hints, (0.1, 0.2), strict=True)
     ]
     async with services.engine.begin() as connection:
         await connection.execute(insert(HintStatsRow), rows)
-        await store_fusions(connection, made.domain_id, MODEL, VERSION, FUSIONS)
+        await store_fusions(connection, made.domain_id, MODEL, FUSIONS)
     yield made
 
 
 async def read(services: Services, domain: str, **asked: Any) -> ServingState:
-    wanted = {"model": MODEL, "version": VERSION, "best": False, **asked}
+    wanted = {"prompted_model": MODEL, "best": False, **asked}
     async with services.engine.connect() as connection:
         return await serving_state(connection, ServingQuery(domain, **wanted))
 
@@ -62,12 +64,14 @@ async def test_it_is_what_each_part_says_by_itself(services: Services, there: Tw
         assert found.domain == await find_domain(connection, there.domain)
         assert found.release == await active_release_number(connection, there.domain_id) == 1
         assert found.rollout == await latest_rollout(connection, there.domain_id) is not None
-        best = await best_measured(connection, there.domain_id, MODEL, VERSION)
+        best = await best_measured(connection, there.domain_id, MODEL)
     assert found.best == best is not None
     assert best is not None
     assert best.id == there.hints[1]
     assert found.fusions == FUSIONS
-    other = await read(services, there.domain, best=True, version="2")
+    other = await read(
+        services, there.domain, best=True, prompted_model=replace(MODEL, prompt_version="2")
+    )
     assert (other.best, other.fusions, other.release) == (None, {}, 1)
 
 
@@ -90,7 +94,7 @@ async def test_the_best_hint_is_looked_for_where_it_is_needed(
 async def test_a_domain_that_the_caller_may_not_know_of_does_not_exist(
     services: Services, there: TwoReleases
 ) -> None:
-    query = ServingQuery(there.domain, MODEL, VERSION, best=False)
+    query = ServingQuery(there.domain, MODEL, best=False)
     async with services.engine.connect() as connection:
         for names in (frozenset[str](), frozenset({there.domain[:-1]})):
             with pytest.raises(InputError, match="There is no domain"):
@@ -98,7 +102,7 @@ async def test_a_domain_that_the_caller_may_not_know_of_does_not_exist(
         assert (await serving_state(connection, query, among={there.domain})).release == 1
         for name in (" ", "a\0b", "\ud800"):
             with pytest.raises(InputError, match="There is no domain"):
-                await serving_state(connection, ServingQuery(name, MODEL, VERSION, best=False))
+                await serving_state(connection, ServingQuery(name, MODEL, best=False))
 
 
 async def test_a_request_reads_it_once_and_sees_what_changed_before(

@@ -20,6 +20,7 @@ from re2llm.knowledge.log.cost_sums import (
     sum_calls,
     sum_calls_by_each,
 )
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.retention import Scope, delete_log
 from re2llm.operations import counted_uses
 from re2llm.operations.hints.manage import add_hint
@@ -264,7 +265,7 @@ async def test_answers_that_are_counted_up_meanwhile_count_once(
         page = await hint_pages.page_of_hints(
             connection,
             found.id,
-            *("offline", "v"),
+            PromptedModel("offline", "v"),
             status=None,
             words="",
             sort="uses",

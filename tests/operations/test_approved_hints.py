@@ -10,6 +10,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.bringing_back import add_or_bring_back
 from re2llm.knowledge.hint_store.stats import retire_harmful
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.operations.hints.manage import approve_hints, list_hints, show_hint
 from re2llm.operations.hints.tidy import tidy_hints
 from re2llm.operations.hints.tidy_results import TidiedHints
@@ -132,8 +133,8 @@ async def test_harm_is_decided_once_with_its_figures(services: Services, room: s
         async with services.engine.begin() as connection:
             found = await find_domain(connection, room)
             await update_stats(connection, found.id, options)
-            version = (options.model, options.prompt_version)
-            return [gone.id for gone in await retire_harmful(connection, found.id, *version)]
+            gone = await retire_harmful(connection, found.id, options.prompted_model)
+            return [hint.id for hint in gone]
 
     assert await retired() == [hint]
     [decision] = (await show_hint(Context(domain=room), hint))["decisions"]
@@ -174,9 +175,9 @@ async def test_nobody_has_approved_what_another_model_has_learned(
             found.id,
             HINT,
             services.embedder.encode([HINT])[0],
+            PromptedModel("other", "-"),
             provenance={"source": "reflection"},
             status="active",
-            about=("other", "-"),
         )
     assert (back, await status_of(room, hint)) == (hint, "active")
     assert [one.verdict for one in (await tidied(room)).changed] == ["harms"]

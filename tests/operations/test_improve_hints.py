@@ -14,6 +14,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change, own_sessions
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.operations.hints.improve import improve_hints
 from re2llm.operations.hints.manage import list_hints, show_hint
 from re2llm.operations.loading.load import load_domain
@@ -176,7 +177,7 @@ async def test_a_child_that_another_model_has_retired_comes_back(
     change = StatusChange(number, "harms", "active", "retired", "It harms.")
     async with services.engine.begin() as connection:
         found = await find_domain(connection, room)
-        assert await apply_change(connection, found.id, change, model="other", prompt_version="-")
+        assert await apply_change(connection, found.id, change, PromptedModel("other", "-"))
     [child] = (await improve_hints(Context(domain=room), attempts=1)).tried
     assert (child.outcome, child.hint_id) == ("better", number)
     assert (await show_hint(Context(domain=room), number))["status"] == "active"

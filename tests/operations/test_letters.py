@@ -11,6 +11,7 @@ import pytest_asyncio
 from re2llm.data.sample import sample_items
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.serving_state import ServingQuery, serving_state
 from re2llm.llm.ranking_prompts.letters import read_letters
 from re2llm.operations.first_stage.measure import measure
@@ -84,7 +85,7 @@ async def test_measure_learns_from_scores_and_serves_them(domain: str, services:
     again = learn_fusion(Opinions(first, opinions, chosen), mean_places(opinions))
     assert again.as_dict() == found.fusion
     async with services.engine.connect() as connection:
-        query = ServingQuery(domain, "offline", VERSION, best=False)
+        query = ServingQuery(domain, PromptedModel("offline", VERSION), best=False)
         known = (await serving_state(connection, query)).fusions
     assert known["none"] == found.fusion
     assert Fusion.of(known["none"]) == Fusion.of(found.fusion)

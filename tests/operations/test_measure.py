@@ -37,7 +37,7 @@ async def domain(services: Services, film_sessions: list[Session]) -> str:
 async def _stored(services: Services, domain: str, model: str) -> dict[str, Any]:
     options = await resolve_context(Context(domain=domain, model=model, fuse="learned"))
     async with services.engine.connect() as connection:
-        query = ServingQuery(domain, model, options.prompt_version, best=False)
+        query = ServingQuery(domain, options.prompted_model, best=False)
         return dict((await serving_state(connection, query)).fusions)
 
 

@@ -23,6 +23,7 @@ from re2llm.knowledge.first_stages import Forgotten, describe_first_stage, store
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import NO_HINT, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.hint_store.trials import Trial, store_trial
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.schema.fusions import FirstStageRow, FusionRow
 from re2llm.knowledge.schema.tables import HintRow, TrialRow
 from re2llm.knowledge.sessions.evidence import EvidenceIndex
@@ -362,7 +363,9 @@ async def measured(services: Services, domain: str, weights: Sequence[str] = ("n
         await store_trial(connection, found.id, trial)
         useless = {"weight": 0.0, "sessions": 60}
         stored = dict.fromkeys(weights, useless)
-        await store_fusions(connection, found.id, "offline", "rank-4/best-20", stored)
+        await store_fusions(
+            connection, found.id, PromptedModel("offline", "rank-4/best-20"), stored
+        )
 
 
 async def kept(services: Services, domain: str) -> tuple[int | None, int, int]:

@@ -180,9 +180,8 @@ async def test_a_set_is_paid_for_once_whatever_the_order(
     assert not known._known
     fresh = await RewardTable.of(school.id, states, hints, options)
     assert fresh._known.keys() == {(0, (1, 2)), (0, (1,)), (1, (3,)), (1, (1, 2, 3))}
-    version = (options.model, options.prompt_version)
     async with services.engine.connect() as connection:
-        alone = await gains(connection, school.id, *version)
+        alone = await gains(connection, school.id, options.prompted_model)
     assert {gain.hint_key for gain in alone} == {members[0], hint_key(TEXTS[2])}
 
 

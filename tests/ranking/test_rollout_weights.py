@@ -47,8 +47,7 @@ async def weigh(services: Services, there: TwoReleases, control: Fusion, canary:
     options = await resolve_context(Context(domain=there.domain, fuse="learned"))
     learned = {"ppo:1": control.as_dict(), "ppo:2": canary.as_dict()}
     async with services.engine.begin() as connection:
-        version = (options.model, options.prompt_version)
-        await store_fusions(connection, there.domain_id, *version, learned)
+        await store_fusions(connection, there.domain_id, options.prompted_model, learned)
 
 
 async def same_policy(services: Services, there: TwoReleases, favourite: int) -> None:
@@ -135,9 +134,8 @@ async def test_whether_a_release_hints_is_its_own(
     options = await resolve_context(Context(domain=there.domain, fuse="learned"))
     learned = {"ppo:1": 0.2, "none": weight}
     async with services.engine.begin() as connection:
-        version = (options.model, options.prompt_version)
         stored = {name: Fusion(one, (), 300).as_dict() for name, one in learned.items()}
-        await store_fusions(connection, there.domain_id, *version, stored)
+        await store_fusions(connection, there.domain_id, options.prompted_model, stored)
     rows = await served(services, there)
     assert {row["both_ask"] for row in rows} == {weight > 0}
     assert {row["differs"] for row in rows} == {True}

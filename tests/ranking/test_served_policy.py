@@ -16,6 +16,7 @@ from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, best_hints, hint_key, set_status
 from re2llm.knowledge.hint_store.shortlist import shortlist
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.releases import (
     Release,
     activate_release,
@@ -193,7 +194,7 @@ async def test_a_release_that_does_not_fit_is_passed_over(
     await measured(services, domain, GAINS, model="openai:other")
     made = replace(release_of(policy_of("content")), **{field: value})
     with pytest.raises(InputError, match=value) as caught:
-        load_release(7, made, "offline", ALONE_VERSION)
+        load_release(7, made, PromptedModel("offline", ALONE_VERSION))
     assert caught.value.field == "release"
     assert "Release 7" in caught.value.problem
     assert field.partition("_")[0] in caught.value.problem
@@ -415,7 +416,9 @@ async def listed(services: Services, domain: str, count: int, *, indexed: bool) 
             for way in ("seqscan", "bitmapscan", "sort"):
                 await connection.execute(text(f"SET LOCAL enable_{way} = off"))
         centre = CENTRE.astype(np.float32)
-        return await shortlist(connection, found.id, centre, "offline", "any", count=count)
+        return await shortlist(
+            connection, found.id, centre, PromptedModel("offline", "any"), count=count
+        )
 
 
 async def test_few_hints_are_all_listed_by_promise(

@@ -12,6 +12,7 @@ from prompts import ALONE_VERSION
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
+from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.releases import Release, activate_release, fetch_release, store_release
 from re2llm.knowledge.rollouts.rollouts import latest_rollout
 from re2llm.llm.embedding.encoder import ENCODER_ID
@@ -51,7 +52,7 @@ async def test_a_merged_hint_says_so_and_what_approving_it_does(
     change = StatusChange(merged, "repeats", "active", "retired", "It says the same.", {}, kept)
     async with services.engine.begin() as connection:
         found = await find_domain(connection, school)
-        assert await apply_change(connection, found.id, change, model="offline", prompt_version="v")
+        assert await apply_change(connection, found.id, change, PromptedModel("offline", "v"))
     page = await browser.get(f"/console/hints/{merged}", domain=school)
     shown = page.one("main").text
     for part in (f"hint {kept}, which says the same", "Approving it undoes the merge"):
