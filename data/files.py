@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from ..errors import InputError
 from .malformed import ReadReport
 
 LONGEST_LINE = 16 * 2**20
-"""Bytes in the longest line that is read; a longer one means that the file has no lines of text."""
+"""The longest line that is read, in bytes: a file with a longer one is no text."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD = 8192
@@ -32,6 +33,21 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WEB = (b"<!doctype html", b"<html")
 _NOT_UTF8 = "is not UTF-8 text (if it is Latin-1: iconv -f latin1 -t utf-8 FILE > NEW)"
 _TEXT_REMEDY = "Give a text file in UTF-8, plain or gzip-compressed."
+_at_each_line = ContextVar[Callable[[], None] | None]("at each line", default=None)
+
+
+@contextmanager
+def at_each_line(call: Callable[[], None]) -> Generator[None]:
+    """Call a function at each line that is read meanwhile, so that it can pause or end a reading.
+
+    Args:
+        call: What it raises ends the reading.
+    """
+    token = _at_each_line.set(call)
+    try:
+        yield
+    finally:
+        _at_each_line.reset(token)
 
 
 def is_endless(path: Path) -> bool:
@@ -89,8 +105,11 @@ def read_lines(
         _refuse_binary(path, stream.peek(_HEAD)[:_HEAD], latin=fallback is not None)
         before = 0
         number = 0
+        called = _at_each_line.get()
         while line := stream.readline(LONGEST_LINE + 1):
             number += 1
+            if called is not None:
+                called()
             if len(line) > LONGEST_LINE:
                 raise InputError(f"{path}:{number}", "is longer than 16 MiB.", _TEXT_REMEDY)
             if compressed:

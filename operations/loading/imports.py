@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import io
 import tempfile
-import zlib
 from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -36,13 +34,14 @@ from ..catalogue.results import Loaded
 from ..database import in_domain
 from .import_results import ImportPreview
 from .load import load
+from .turns import in_turns
+from .unpacking import BY_COMMAND
+from .unpacking import unpacked as _unpacked
 
 LARGEST_UPLOAD = 8 * 2**20
 """Bytes, as sent."""
-_LARGEST_UNPACKED = 64 * 2**20
 _MOST_ITEMS = 200_000
 """Items that a preview compares with the catalogue, in memory."""
-_GZIP = b"\x1f\x8b"
 _FIRST, _SHOWN_IDS = 10, 8
 _BATCH = 1_000
 _NAMES: dict[UploadKind, str] = {
@@ -53,7 +52,6 @@ _NAMES: dict[UploadKind, str] = {
 """What a file is called while it is read, whatever its sender calls it."""
 _COLUMNS = {"user", "item", "time"}
 _NAMED = "Name the columns user, item and time, or use `re2llm load` on the server."
-_BY_COMMAND = "`re2llm load` on the server takes files of any size."
 
 
 async def keep_upload(context: Context, name: str, kind: UploadKind, content: bytes) -> str:
@@ -72,7 +70,7 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
         Re2llmError: It is too large, or there is no such domain.
     """
     if len(content) > LARGEST_UPLOAD:
-        raise InputError("file", f"It is larger than {LARGEST_UPLOAD:,} bytes.", _BY_COMMAND)
+        raise InputError("file", f"It is larger than {LARGEST_UPLOAD:,} bytes.", BY_COMMAND)
     options = await resolve_context(context)
     async with in_domain(options, None, write=True) as (connection, domain):
         key = await store_upload(connection, domain.id, name, kind, content, source=options.source)
@@ -82,7 +80,8 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
 async def preview_upload(context: Context, upload: str) -> ImportPreview:
     """Read a file to its end, and return what would be loaded; nothing changes.
 
-    One that a job is to load is not read.
+    One that a job is to load is not read. All who wait for the same file share a reading: a page
+    that is loaded again leaves its first request behind.
 
     Args:
         context: The run's options.
@@ -92,9 +91,14 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
         Re2llmError: The catalogue has no such file.
     """
     options = await resolve_context(context)
-    # One file of a sender is read at a time: all requests share the threads and the memory.
-    async with options.services.one_at_a_time(f"preview for {options.source}".encode()):
-        return await _preview(options, upload)
+
+    async def read() -> ImportPreview:
+        # One file of a sender is read at a time: all requests share the threads and the memory.
+        async with options.services.one_at_a_time(f"preview for {options.source}".encode()):
+            return await _preview(options, upload)
+
+    key = ("preview", options.source, options.domain, options.domains, upload)
+    return await options.services.reads.get(key, read)
 
 
 async def _preview(options: RunOptions, upload: str) -> ImportPreview:
@@ -116,7 +120,7 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
     try:
         # Without a connection: there are few, and a large file takes a while.
         async with _on_disk(found) as path:
-            items, sessions = await asyncio.to_thread(_read, found.kind, path, report, known)
+            items, sessions = await in_turns(partial(_read, found.kind, path, report, known))
             shown.notes = [_without(path, note) for note in report.notes]
     except InputError as error:
         shown.refused, shown.remedy = f"{error.field} {error.problem}".strip(), error.remedy
@@ -236,7 +240,7 @@ async def _on_disk(upload: Upload) -> AsyncGenerator[Path]:
         path = Path(folder) / _NAMES[upload.kind]
         await asyncio.to_thread(path.write_bytes, content)
         if is_parquet(path):
-            raise InputError("file", "It is a Parquet file.", _BY_COMMAND)
+            raise InputError("file", "It is a Parquet file.", BY_COMMAND)
         try:
             yield path
         except InputError as error:
@@ -246,24 +250,6 @@ async def _on_disk(upload: Upload) -> AsyncGenerator[Path]:
 
 def _without(path: Path, text: str) -> str:
     return text.replace(f"{path.parent}/", "")
-
-
-def _unpacked(content: bytes) -> bytes:
-    """Return what a compressed file holds, however small a bomb it is."""
-    if not content.startswith(_GZIP):
-        return content
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            unpacked = file.read(_LARGEST_UNPACKED + 1)
-    except (EOFError, OSError, zlib.error) as error:
-        problem = "It is a damaged or cut-off gzip file."
-        raise InputError("file", problem, "Compress it again.") from error
-    if len(unpacked) > _LARGEST_UNPACKED:
-        problem = f"Unpacked, it is larger than {_LARGEST_UNPACKED:,} bytes."
-        raise InputError("file", problem, _BY_COMMAND)
-    if unpacked.startswith(_GZIP):  # the readers would unpack it again, to any size
-        raise InputError("file", "It is compressed twice.", "Compress it once.")
-    return unpacked
 
 
 def _read(
@@ -284,7 +270,7 @@ def _read(
 def _few(items: Iterator[Item]) -> list[Item]:
     found = list(islice(items, _MOST_ITEMS + 1))
     if len(found) > _MOST_ITEMS:
-        raise InputError("file", f"It holds more than {_MOST_ITEMS:,} items.", _BY_COMMAND)
+        raise InputError("file", f"It holds more than {_MOST_ITEMS:,} items.", BY_COMMAND)
     return found
 
 

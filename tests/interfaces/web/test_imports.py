@@ -16,12 +16,15 @@ import psycopg
 import pytest
 from console import Browser, form_to, forms
 from learnt import libpq
+from re2llm.data.jsonl import JsonlReader
+from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
 from re2llm.jobs.queue.control import cancel_job, job, jobs
 from re2llm.jobs.queue.submit import submit
 from re2llm.jobs.worker import pieces
 from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.loading import imports
+from re2llm.operations.loading.turns import in_turns
 from re2llm.operations.sessions.purge import purge
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
@@ -297,6 +300,8 @@ async def test_a_row_of_very_many_facts_is_loaded_within_limits(
 HOSTILE = {
     "a bomb": (gzip.compress(b"\0" * (70 * 2**20)), "Unpacked, it is larger than"),
     "a bomb in a bomb": (gzip.compress(gzip.compress(b"\n" * 2**20)), "compressed twice"),
+    "a bomb of lines": (gzip.compress(b"x\n" * 2**20), "more than 1,000,000 lines"),
+    "blank lines": (b"\n" * 2**20, "more than 1,000,000 lines"),
     "cut off": (gzip.compress(ITEMS * 50)[:-20], "cut-off gzip file"),
     "deep": (b"[" * 100_000, "is one JSON list"),
     "deep rows": (b'{"id": 1, "title": "One", "a": ' + b"[" * 100_000, "1 malformed row left out"),
@@ -367,6 +372,58 @@ async def test_one_sender_reads_one_file_at_a_time(
     assert [one.items for one in shown] == [3] * 4
     assert most == 1
     await imports.discard_upload(context, key)
+
+
+async def test_those_who_wait_for_a_file_share_a_reading(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(domain=shop)
+    key = await imports.keep_upload(context, "mine.jsonl", "items", ITEMS)
+    began, goes_on = threading.Event(), threading.Event()
+    read, readings = imports._read, 0
+
+    def watched(*given: Any) -> Any:
+        nonlocal readings
+        readings += 1
+        began.set()
+        assert goes_on.wait(10)
+        return read(*given)
+
+    monkeypatch.setattr(imports, "_read", watched)
+    first = asyncio.create_task(imports.preview_upload(context, key))
+    assert await asyncio.to_thread(began.wait, 10)
+    later = [asyncio.create_task(imports.preview_upload(context, key)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+    goes_on.set()
+    assert [one.items for one in await asyncio.gather(first, *later)] == [3] * 7
+    assert readings == 2
+    await imports.discard_upload(context, key)
+
+
+@pytest.mark.parametrize("line", [b"x\n", b"\n", b'{"id": 1, "title": "One"}\n'])
+async def test_a_reading_lets_others_go_on_and_ends_when_it_is_cancelled(
+    tmp_path: Path, line: bytes
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_bytes(line * 2_000_000)
+    ended = threading.Event()
+
+    def read() -> None:
+        try:
+            list(JsonlReader(path).items(ReadReport()))
+        finally:
+            ended.set()
+
+    reading = asyncio.create_task(in_turns(read))
+    late: list[float] = []
+    for _ in range(40):
+        began = time.perf_counter()
+        await asyncio.sleep(0.005)
+        late.append(time.perf_counter() - began)
+    assert not reading.done()
+    assert sorted(late)[20] < 0.1
+    reading.cancel()
+    assert await asyncio.to_thread(ended.wait, 1)
 
 
 async def test_no_sender_fills_the_database_with_files(shop: str, url: str) -> None:

@@ -1,0 +1,54 @@
+"""Lets the other requests of a server go on while a thread reads a large file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from ...data.files import at_each_line
+
+_Value = TypeVar("_Value")
+
+_TURN = 0.002
+"""Seconds of reading, and then of rest: Python lets one thread compute at a time, and one that
+rests leaves its turn at once."""
+
+
+class StoppedError(Exception):
+    """Nobody waits for the reading any more."""
+
+
+async def in_turns(read: Callable[[], _Value]) -> _Value:
+    """Read in a thread that rests as long as it works, and ends soon after this is cancelled.
+
+    A thread cannot be cancelled, and would hold up the end of the process.
+
+    Args:
+        read: Reads files by line.
+    """
+    turns = _Turns()
+
+    def work() -> _Value:
+        with at_each_line(turns.take):
+            return read()
+
+    try:
+        return await asyncio.to_thread(work)
+    finally:
+        turns.stopped = True
+
+
+class _Turns:
+    def __init__(self) -> None:
+        self.stopped = False
+        self._until = time.monotonic() + _TURN
+
+    def take(self) -> None:
+        if time.monotonic() < self._until:
+            return
+        if self.stopped:
+            raise StoppedError
+        time.sleep(_TURN)
+        self._until = time.monotonic() + _TURN

@@ -1,0 +1,47 @@
+"""What a file that was sent to a server may hold once it is unpacked."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+
+from ...errors import InputError
+
+BY_COMMAND = "`re2llm load` on the server takes files of any size."
+_LARGEST = 64 * 2**20
+"""Bytes."""
+_MOST_LINES = 1_000_000
+"""They cost more than their bytes: 33 million fit into 65 KB as they are sent."""
+_GZIP = b"\x1f\x8b"
+
+
+def unpacked(content: bytes) -> bytes:
+    """Return what a file holds, however small a bomb it is. Blocks for a while.
+
+    Args:
+        content: The file, plain or compressed with gzip.
+
+    Raises:
+        InputError: It is damaged, compressed twice, or holds too much.
+    """
+    if content.startswith(_GZIP):
+        content = _from_gzip(content)
+    if content.count(b"\n") > _MOST_LINES:
+        raise InputError("file", f"It has more than {_MOST_LINES:,} lines.", BY_COMMAND)
+    return content
+
+
+def _from_gzip(content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            held = file.read(_LARGEST + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        problem = "It is a damaged or cut-off gzip file."
+        raise InputError("file", problem, "Compress it again.") from error
+    if len(held) > _LARGEST:
+        problem = f"Unpacked, it is larger than {_LARGEST:,} bytes."
+        raise InputError("file", problem, BY_COMMAND)
+    if held.startswith(_GZIP):  # the readers would unpack it again, to any size
+        raise InputError("file", "It is compressed twice.", "Compress it once.")
+    return held
