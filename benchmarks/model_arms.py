@@ -179,7 +179,7 @@ async def arms(
         permuted: On how many sessions.
         letters: Whether to ask for one letter, too.
     """
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         active = await list_hints(connection, domain.id, status="active")
         prompted_model = options.prompted_model
         try:

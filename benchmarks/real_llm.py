@@ -143,7 +143,7 @@ def _answered_so(way: Arm, answered: Mapping[int, Mapping[str, Answered]]) -> bo
 
 
 async def _sessions(options: RunOptions, file: Path, limit: int | None) -> list[Session]:
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         known = await item_ids(connection, domain)
     read, notes = read_test_sessions(file, known, skip_malformed=False)
     for remark in notes:

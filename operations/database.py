@@ -32,7 +32,7 @@ async def connected(options: RunOptions, *, write: bool = False) -> AsyncGenerat
 
 @asynccontextmanager
 async def in_domain(
-    options: RunOptions, name: str | None, *, write: bool = False
+    options: RunOptions, name: str | None = None, *, write: bool = False
 ) -> AsyncGenerator[tuple[AsyncConnection, Domain]]:
     """Yield a connection and a domain that the run may use; `None` names the run's own.
 

@@ -53,7 +53,7 @@ async def begin(
                 await start_canary(context, seen.candidate, plan=plan.canary)
             return decision, None
         case Action.STOP_ROLLOUT:
-            async with in_domain(options, None, write=True) as (connection, domain):
+            async with in_domain(options, write=True) as (connection, domain):
                 await stop_live_rollout(connection, domain.id, decision.reason, decision.words)
             return decision, None
         case Action.LEARN:
@@ -87,7 +87,7 @@ async def _to_learn(options: RunOptions) -> Mapping[str, Any] | Decision:
 async def _to_train(options: RunOptions) -> Mapping[str, Any] | Decision:
     await settle_picks(options, (await observe_picks(options)).settled)
     settings = options.settings
-    async with in_domain(options, None) as (connection, found):
+    async with in_domain(options) as (connection, found):
         keys = await newest_sessions(
             connection, found.id, settings.train_sessions, settings.source_share
         )

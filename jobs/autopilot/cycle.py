@@ -50,9 +50,9 @@ async def cycle(context: Context) -> Cycle:
 async def _cycle(context: Context, *, decides: bool) -> Cycle:
     options = await resolve_context(context)
     if decides:
-        async with in_domain(options, None, write=True) as (connection, domain):
+        async with in_domain(options, write=True) as (connection, domain):
             await keep_counted_rewards(connection, domain.id, options.model)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         autopilot = await find_autopilot(connection, domain.id)
         if autopilot is None or autopilot.state != "on" or not decides:
             return Cycle("off" if autopilot is None else autopilot.state)
@@ -64,7 +64,7 @@ async def _cycle(context: Context, *, decides: bool) -> Cycle:
     except InputError as error:
         words = f"It could not {decision.action.value.replace('_', ' ')}: {error}"
         decision, job = Decision(Action.HOLD, "step_failed", words), None
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         now = await find_autopilot(connection, domain.id, alone=True)
         state = "off" if now is None else now.state
         if state != "on" and decision.action in {Action.WAIT, Action.HOLD}:

@@ -26,7 +26,7 @@ class AutopilotCycle(Undivided):
         if made.state == "off":  # its schedule was left behind
             await unschedule(work.context)
         options = await resolve_context(work.context)
-        async with in_domain(options, None, write=True) as (connection, domain):
+        async with in_domain(options, write=True) as (connection, domain):
             await forget_waits(connection, domain.id)
         if made.decision is None:
             return Finished({"state": made.state, "action": "wait"})

@@ -131,7 +131,7 @@ async def unschedule(context: Context) -> None:
     options = await resolve_context(context)
     async with (
         queue_client(options.services) as client,
-        in_domain(options, None, write=True) as (connection, found),
+        in_domain(options, write=True) as (connection, found),
     ):
         await change_alone(connection, found.id)
         autopilot = await find_autopilot(connection, found.id)

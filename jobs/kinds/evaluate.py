@@ -36,7 +36,7 @@ class Evaluate:
                 "Answers cannot be used again with these settings.",
                 "Set RE2LLM_TEMPERATURE=0 and RE2LLM_CALL_CACHE=true, or leave `detach` out.",
             )
-        async with in_domain(options, None) as (connection, domain):
+        async with in_domain(options) as (connection, domain):
             known = await item_ids(connection, domain)
         ranked, notes = await held_out_sessions(
             arguments["sessions"],

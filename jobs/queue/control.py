@@ -118,7 +118,7 @@ async def job_count(context: Context, *, state: JobState | None = None) -> int:
         InputError: There is no such domain.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None) as (connection, found):
+    async with in_domain(options) as (connection, found):
         return await count_jobs(connection, found.id, state)
 
 

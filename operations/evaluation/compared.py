@@ -70,7 +70,7 @@ def in_orders(context: Context, permutations: int) -> Context:
 
 async def default_policies(options: RunOptions) -> Sequence[str]:
     """Return which hint policies are compared if none are named."""
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         if await _serves(connection, domain, options):
             return ("none", "static", "ppo")
         # Without a hint, all of them would be the same row.

@@ -105,7 +105,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     context, options, budget = await budgeted(
         context, "evaluate", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
     remarks = [ORDERS_REMARK] if permutations > 1 else []

@@ -180,7 +180,7 @@ class Experiment:
 
     async def _with_each_hint(self) -> list[tuple[Hint, Context]]:
         """Return a context for each active hint."""
-        async with in_domain(await resolve_context(self.context), None) as (connection, domain):
+        async with in_domain(await resolve_context(self.context)) as (connection, domain):
             hints = await list_hints(connection, domain.id, status="active")
         return [(hint, self._under(hint_id=hint.id)) for hint in hints]
 

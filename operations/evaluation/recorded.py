@@ -40,7 +40,7 @@ async def score_recorded(
     """
     options = await resolve_context(replace(context, fuse="first_stage", record=False))
     ids = {key for session in sessions for key in session.candidates or ()}
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         items = await fetch_items(connection, domain, list(ids))
     rows, differences = score_answers(answers, sessions, items)
     states: list[RecommendState] = []

@@ -46,7 +46,7 @@ async def make_report(
     """
     context = await with_domain(context)
     options = await resolve_context(context)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         hints = await list_hints(connection, domain.id)
         titles = {item.id: item.title for item in await all_items(connection, domain)}
         number = await active_release_number(connection, domain.id)

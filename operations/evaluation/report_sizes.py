@@ -53,7 +53,7 @@ async def size_pictures(
     Args:
         evaluation: With its cells, from `oracle`.
     """
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         tried = list(evaluation.cells)
         listed = await active_among(connection, domain.id, tried, options.prompted_model)
         hints = await with_embeddings(options.services, connection, domain.id, listed)
@@ -118,7 +118,7 @@ def _missing(why: str) -> list[Picture]:
 async def _training_cells(hints: Sequence[HintAndEmbedding], options: RunOptions) -> Cells | None:
     """Return the training sessions on which every hint was tried, unless they are too few."""
     columns = {hint_key(hint.text): column for column, (hint, _) in enumerate(hints)}
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         paid = await gains(connection, domain.id, options.prompted_model, list(columns))
     tried: dict[int, dict[int, float]] = {}
     for gain in paid:

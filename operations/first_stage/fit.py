@@ -60,7 +60,7 @@ async def refit_first_stage(
 async def _fit(
     options: RunOptions, progress: Progress
 ) -> tuple[Mapping[str, Any] | None, Forgotten]:
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         known = await describe_first_stage(connection, domain.id)
         if known is not None and known.revision == domain.revision:
             return known.metrics, Forgotten()
@@ -87,7 +87,7 @@ async def _fit(
         fitted, sessions, chosen, items, embeddings, index, options.settings.prompt_history, report
     )
     # Under the revision whose sessions it knows: what came meanwhile must count as new.
-    async with in_domain(options, None, write=True) as (connection, _):
+    async with in_domain(options, write=True) as (connection, _):
         return await store_first_stage(connection, domain, model, metrics)
 
 

@@ -43,7 +43,7 @@ async def learn_fusions(
     """
     keys = {name: _keys(chosen, hints) for name, chosen in actions.items()}
     wanted = {NO_HINT, *(key for chosen in keys.values() for key in chosen if key is not None)}
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         said = await answers(connection, domain.id, options.prompted_model, sorted(wanted))
     plain = [_opinion(state, said, NO_HINT, options) for state in states]
     places = mean_places([values for values in plain if values is not None])
@@ -58,7 +58,7 @@ async def learn_fusions(
             first, opinions, targets = zip(*rows, strict=True)
             learned[name] = learn_fusion(Opinions(first, opinions, targets), places)
     stored = {name: one.as_dict() for name, one in learned.items() if name != "ppo"}
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await hold_running(connection, options.job)
         await store_fusions(connection, domain.id, options.prompted_model, stored)
     return learned

@@ -46,7 +46,7 @@ async def export_hints(context: Context) -> dict[str, Any]:
         InputError: There is no such domain.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         hints = await measured_hints(connection, domain.id, options.prompted_model)
     return {
         "domain": domain.name,
@@ -124,7 +124,7 @@ async def _import(
     domain = await find_run_domain(options)
     leaks = await leak_filter_of(options.services, domain)
     vectors = [await embed(text, options) for text in texts]
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await hold_hints(connection, domain.id)
         for text, vector in zip(texts, vectors, strict=True):
             leak = leaks.leak(text)

@@ -20,7 +20,7 @@ async def judge_by_trials(options: RunOptions) -> list[RetiredHint]:
     Raises:
         DatabaseError: The database failed; nothing was changed then.
     """
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await update_stats(connection, domain.id, options)
         gone = await retire_harmful(connection, domain.id, options.prompted_model)
     return [RetiredHint.of(hint) for hint in gone]

@@ -126,7 +126,7 @@ class _Improver:
     async def improve(self) -> bool:
         """Make the most promising attempt that was not made before; `False` if there is none."""
         options = self._options
-        async with in_domain(options, None) as (connection, domain):
+        async with in_domain(options) as (connection, domain):
             known = await kept_hints(connection, domain.id)
             if len(known) >= options.settings.hints_max:
                 raise HintsFullError(
@@ -180,7 +180,7 @@ class _Improver:
         self._failed.update(numbers)
         judged = outcomes - {"nothing"}  # an author that writes no hint may have been cut off
         if judged and "surplus" not in judged:  # else it is better, once there is room
-            async with in_domain(options, None, write=True) as (connection, domain):
+            async with in_domain(options, write=True) as (connection, domain):
                 await store_failed_attempt(
                     connection, domain.id, numbers, len(sessions), self._about
                 )

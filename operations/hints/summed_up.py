@@ -20,5 +20,5 @@ async def summed_up(options: RunOptions) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        async with in_domain(options, None, write=True) as (connection, domain):
+        async with in_domain(options, write=True) as (connection, domain):
             await update_stats(connection, domain.id, options)

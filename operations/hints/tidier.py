@@ -85,7 +85,7 @@ class Tidier:
         cls, options: RunOptions, *, dry_run: bool, give_up: bool, progress: Progress
     ) -> Tidier:
         """Return a tidier that knows what was paid for before."""
-        async with in_domain(options, None) as (connection, domain):
+        async with in_domain(options) as (connection, domain):
             known = await sessions_to_tidy_by(connection, domain.id, options.settings)
             how = {"dry_run": dry_run, "give_up": give_up}
             found = cls(options, *known, progress=progress, **how)
@@ -99,7 +99,7 @@ class Tidier:
             final: Whether no more trials are to come.
         """
         options = self._options
-        async with in_domain(options, None) as (connection, domain):
+        async with in_domain(options) as (connection, domain):
             store = await self._read(connection, domain.id)
         # Neither holds a connection nor the event loop: with many hints, it takes a while.
         store, judge = await asyncio.to_thread(self._judged, store, final=final)
@@ -108,7 +108,7 @@ class Tidier:
         shown = {(hint.id, hint.status) for hint in self.changed}
         changes = [one for one in judge.changes if (one.hint_id, one.after) not in shown]
         if changes and not self._dry_run:
-            async with in_domain(options, None, write=True) as (connection, domain):
+            async with in_domain(options, write=True) as (connection, domain):
                 await hold_running(connection, options.job)
                 await hold_hints(connection, domain.id)
                 changes = [

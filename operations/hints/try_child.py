@@ -80,7 +80,7 @@ async def try_child(
 
 async def _refused(text: str, options: RunOptions) -> tuple[Outcome, str] | None:
     """Return why a text need not be tried."""
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         known = await known_key(connection, domain.id, hint_key(text), options.prompted_model)
     leak = (await leak_filter_of(options.services, domain)).leak(text)
     if leak is not None:
@@ -125,7 +125,7 @@ async def _stored(text: str, provenance: Mapping[str, Any], options: RunOptions)
     """Store a child, and return its number; `None` if there is no room."""
     embedding = await embed(text, options)
     status = "pending" if options.settings.approve_hints else "active"
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await hold_hints(connection, domain.id)
         if await count_kept(connection, domain.id) >= options.settings.hints_max:
             return None

@@ -85,7 +85,7 @@ async def text_to_try(options: RunOptions, hint: int | str) -> str:
     """
     if isinstance(hint, str):
         return clean_hint(html.unescape(hint))
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         [found] = await find_hints(connection, domain.id, [hint], field="hint")
     return found.text
 

@@ -79,7 +79,7 @@ async def verify_hints(
         for hint, _ in todo
         if hint.id in stats
     ]
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         kept = await count_kept(connection, domain.id)
     failed = stopped or guard.last
     return VerifiedHints(
@@ -128,7 +128,7 @@ async def hints_to_verify(options: RunOptions, numbers: Sequence[int]) -> list[t
     Raises:
         InputError: There is no such domain or hint, or the domain has no training sessions.
     """
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         if numbers:
             listed = await find_hints(connection, domain.id, numbers)
         else:
@@ -176,7 +176,7 @@ async def _decide(
 
 async def _activate(hint: Hint, stats: Verification, options: RunOptions) -> tuple[str, str]:
     """Activate a pending hint, unless its status was changed while it was tried."""
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await hold_hints(connection, domain.id)
         [now] = await find_hints(connection, domain.id, [hint.id])
         if now.status != "pending":

@@ -66,7 +66,7 @@ async def _learn(
 
     async def work(miss: Miss) -> None:
         try:
-            async with in_domain(options, None, write=True) as (connection, found):
+            async with in_domain(options, write=True) as (connection, found):
                 key = await observe_session(connection, found, session_of(miss), source=miss.source)
         except InputError as error:
             _log.warning(
@@ -76,7 +76,7 @@ async def _learn(
         else:
             settled = await _settled(learner, key)
         if settled:
-            async with in_domain(options, None, write=True) as (connection, _):
+            async with in_domain(options, write=True) as (connection, _):
                 await mark_learnt(connection, [miss.recommendation_id])
 
     stopped = await learner.work_through(misses, work, concurrency=1)

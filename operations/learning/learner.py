@@ -92,10 +92,10 @@ class Learner:
 
     async def unsettled(self, keys: list[int]) -> list[int]:
         """Return the sessions that were not learned from yet, in the order to learn from them."""
-        async with in_domain(self._options, None) as (connection, domain):
+        async with in_domain(self._options) as (connection, domain):
             return await sessions_to_learn(connection, domain.id, keys, self._options)
 
     async def count_hints(self) -> int:
         """Return how many hints of the domain are active or pending."""
-        async with in_domain(self._options, None) as (connection, domain):
+        async with in_domain(self._options) as (connection, domain):
             return await count_kept(connection, domain.id)

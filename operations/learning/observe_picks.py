@@ -49,7 +49,7 @@ async def observe_picks(options: RunOptions) -> Observed:
     Raises:
         DatabaseError: The database failed; nothing was stored then.
     """
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         picks = await new_picks(connection, domain.id, options.model)
         wanted = {name for pick, _ in picks for name in _names(pick)}
         known = set(await fetch_items(connection, domain, sorted(wanted)))
@@ -76,7 +76,7 @@ async def observe_picks(options: RunOptions) -> Observed:
 
 async def settle_picks(options: RunOptions, recommendations: Sequence[uuid.UUID]) -> None:
     """Note that the picks of recommendations need not be looked at again."""
-    async with in_domain(options, None, write=True) as (connection, _):
+    async with in_domain(options, write=True) as (connection, _):
         await mark_learnt(connection, recommendations)
 
 

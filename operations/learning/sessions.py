@@ -77,7 +77,7 @@ async def _require_possible_misses(options: RunOptions) -> None:
     Raises:
         InputError: It does not in any session, so none can be missed.
     """
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         fewest = await fewest_candidates(connection, domain.id)
     hits = hit_ranks(options.settings.candidates if fewest is None else fewest)
     if options.rerank <= hits:

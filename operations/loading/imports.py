@@ -72,7 +72,7 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
     if len(content) > LARGEST_UPLOAD:
         raise InputError("file", f"It is larger than {LARGEST_UPLOAD:,} bytes.", BY_COMMAND)
     options = await resolve_context(context)
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         key = await store_upload(connection, domain.id, name, kind, content, source=options.source)
     return str(key)
 
@@ -102,7 +102,7 @@ async def preview_upload(context: Context, upload: str) -> ImportPreview:
 
 
 async def _preview(options: RunOptions, upload: str) -> ImportPreview:
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         found = await find_upload(connection, domain.id, upload)
         known = await item_ids(connection, domain)
     shown = ImportPreview(
@@ -127,7 +127,7 @@ async def _preview(options: RunOptions, upload: str) -> ImportPreview:
         if error.field in _COLUMNS:  # a sender of a file cannot say which
             shown.remedy = _NAMED
         return shown
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         nameless = await nameless_ids(connection, domain)
         fresh = list(without_nameless(items, frozenset(known), nameless))
         for start in range(0, len(fresh), _BATCH):
@@ -155,7 +155,7 @@ async def submit_upload(options: RunOptions, upload: str) -> str:
     Raises:
         Re2llmError: The catalogue has no such file, or another job is to load it.
     """
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         found = await hold_free_upload(connection, domain.id, upload)
         await mark_submitted(connection, found.id)
     return str(found.id)
@@ -175,7 +175,7 @@ async def discard_upload(context: Context, upload: str) -> bool:
         Re2llmError: A job is to load it, or there is no such domain.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         try:
             await hold_free_upload(connection, domain.id, upload)
         except NotThereError:
@@ -195,7 +195,7 @@ async def clear_upload(context: Context, upload: str) -> None:
         Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await forget_upload(connection, domain.id, upload)
 
 
@@ -213,7 +213,7 @@ async def load_upload(context: Context, upload: str) -> Loaded:
         Re2llmError: It cannot be used; nothing was loaded.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         found = await find_upload(connection, domain.id, upload)
     try:
         async with _on_disk(found) as path:

@@ -155,7 +155,7 @@ async def _choices(
         state = await resolve_session(options.domain, key, options)
         chosen: list[list[int]] = []
         for policy in policies:
-            async with in_domain(options, None) as (connection, _):
+            async with in_domain(options) as (connection, _):
                 hints = await release_hints(policy, state, options, connection)
             picked, _ = await asyncio.to_thread(
                 policy.pick, state, hints, most=options.settings.max_hints, explore_seed=None
@@ -164,7 +164,7 @@ async def _choices(
         if set(chosen[0]) != set(chosen[1]):
             differing.append((key, state["history"], chosen))
         progress("choosing", done, len(keys))
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         items = await fetch_items(connection, domain, [id_ for row in differing for id_ in row[1]])
     titles = {item.id: item.title for item in items.values()}
     listed = [
@@ -180,6 +180,6 @@ async def _choices(
 
 
 async def _loaded(options: RunOptions, number: int) -> ServedPolicy:
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         release = await stored.fetch_release(connection, domain.id, number)
     return await asyncio.to_thread(load_release, number, release, release.prompted_model)

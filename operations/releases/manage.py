@@ -32,7 +32,7 @@ async def list_releases(context: Context, *, domain: str | None = None) -> Liste
 
 async def has_release(context: Context) -> bool:
     """Return whether a policy release is active in the run's domain."""
-    async with in_domain(await resolve_context(context), None) as (connection, domain):
+    async with in_domain(await resolve_context(context)) as (connection, domain):
         return await stored.active_release_number(connection, domain.id) is not None
 
 

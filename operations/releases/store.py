@@ -84,7 +84,7 @@ async def store_and_activate(
     Raises:
         BudgetSpentError: The run is a job that was stopped meanwhile.
     """
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await hold_running(connection, options.job)
         await update_stats(connection, domain.id, options)  # training has tried the hints, too
         job = options.job
@@ -97,7 +97,7 @@ async def store_and_activate(
     if refusal:
         return number, refusal
     try:
-        async with in_domain(options, None, write=True) as (connection, domain):
+        async with in_domain(options, write=True) as (connection, domain):
             await hold_running(connection, options.job)
             await activate_release(connection, domain.id, number, force=force)
     except InputError as error:

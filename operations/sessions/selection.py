@@ -31,7 +31,7 @@ async def selected_sessions(
         InputError: A file cannot be used, or holds no loaded session.
     """
     listed = await asyncio.to_thread(_read, files)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         if not files:
             every = await session_keys(connection, domain.id)
             if keys is None:

@@ -26,7 +26,7 @@ async def own_cells(
         states: Of the sessions.
         hints: In the order of their actions.
     """
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         by_hint = await own_sessions(connection, domain.id)
     keys = [state.get("training_session") for state in states]
     found = np.zeros((len(states), 1 + len(hints)), dtype=np.bool_)

@@ -45,7 +45,7 @@ async def try_on_session(context: Context, session: int, hints: Sequence[int]) -
         ModelDownError: The model has been down for long; paid trials are kept.
     """
     options = await resolve_context(context)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         found = await find_hints(connection, domain.id, hints)
     states = [await resolve_session(options.domain, session, options)]
     table = RewardTable(states, found, options, at_once=1)

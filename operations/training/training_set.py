@@ -57,7 +57,7 @@ async def draw_training_set(
         domain_id, measured = await promising_hints(options)
         chosen = [hint for hint, _ in measured]
     else:
-        async with in_domain(options, None) as (connection, domain):
+        async with in_domain(options) as (connection, domain):
             domain_id, chosen = domain.id, await find_hints(connection, domain.id, hints)
     if not chosen or len(keys) < FEWEST_TO_TRAIN:
         raise too_little_to_train(options.domain, len(chosen), len(keys))
@@ -74,7 +74,7 @@ async def require_enough_to_train(options: RunOptions, sessions: Sequence[int]) 
         InputError: There are too few sessions or active hints.
     """
     count = min(len(sessions), options.settings.train_sessions)
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         hints = await best_hints(connection, domain.id, count=options.settings.shortlist)
     if not hints or count < FEWEST_TO_TRAIN:
         raise too_little_to_train(options.domain, len(hints), count)
@@ -82,7 +82,7 @@ async def require_enough_to_train(options: RunOptions, sessions: Sequence[int]) 
 
 async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbedding]]:
     """Return a domain's key and its hints with the most promise, by all trials so far."""
-    async with in_domain(options, None, write=True) as (connection, domain):
+    async with in_domain(options, write=True) as (connection, domain):
         await update_stats(connection, domain.id, options)
         count = options.settings.shortlist
         return domain.id, await best_hints(connection, domain.id, count=count)
