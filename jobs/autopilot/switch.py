@@ -26,7 +26,7 @@ from ...llm.prices import require_prices
 from ...operations.autopilot.manage import shown, unchanged
 from ...operations.autopilot.results import AutopilotShown
 from ...operations.database import in_domain
-from ...operations.said_by import by
+from ...operations.done_by import done_by
 from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -72,7 +72,7 @@ async def turn_on(
         schedule = await _schedule(connection, client, context, found, cron)
         _refuse_held(await find_autopilot(connection, found.id, alone=True))  # by now, it may be
         await store_autopilot(connection, found.id, plan.as_dict(), schedule, key_id=options.key_id)
-        await store_decision(connection, found.id, "on", "asked", by(options, "turned on"))
+        await store_decision(connection, found.id, "on", "asked", done_by(options, "turned on"))
         return await shown(connection, found, options)
 
 
@@ -100,7 +100,9 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
         was_on = before is not None and before.state != "off"
         if was_on:
             await set_autopilot_state(connection, found.id, "off")
-            await store_decision(connection, found.id, "off", "asked", by(options, "turned off"))
+            await store_decision(
+                connection, found.id, "off", "asked", done_by(options, "turned off")
+            )
         result = await shown(connection, found, options)
     return result if was_on else unchanged(result)
 

@@ -20,7 +20,7 @@ from ...policies.autopilot.plan import AutopilotPlan
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
-from ..said_by import by
+from ..done_by import done_by
 from .results import AutopilotDay, AutopilotDecision, AutopilotShown
 from .view import live_reward_drift
 
@@ -81,7 +81,7 @@ async def resume_autopilot(context: Context, *, domain: str | None = None) -> Au
         await let_go_on(
             connection, found.id, after_drop=last["reason"] == "drift", key_id=options.key_id
         )
-        await store_decision(connection, found.id, "resume", "asked", by(options, "resumed"))
+        await store_decision(connection, found.id, "resume", "asked", done_by(options, "resumed"))
         return await shown(connection, found, options)
 
 

@@ -23,7 +23,7 @@ from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..database import in_domain
 from .improve_results import ImprovedHints, TriedChild
-from .summed_up import summed_up
+from .refresh_stats import refreshing_stats
 from .try_child import try_child
 from .write_child import write_child
 
@@ -70,7 +70,7 @@ async def improve_hints(
     await _require_sessions(options)
     improver = _Improver(options)
     stopped: BudgetSpentError | ModelDownError | None = None
-    async with summed_up(options):
+    async with refreshing_stats(options):
         try:
             for done in range(attempts):
                 progress("improving", done, attempts, f"{improver.stored} stored")

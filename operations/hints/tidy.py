@@ -8,7 +8,7 @@ from ...errors import BudgetSpentError, ModelDownError
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
-from .summed_up import summed_up
+from .refresh_stats import refreshing_stats
 from .tidier import Tidier
 from .tidy_results import TidiedHints
 
@@ -47,7 +47,7 @@ async def tidy_hints(
     free = max_llm_calls == 0 or (dry_run and max_llm_calls is None and max_cost is None)
     tidier = await Tidier.of(options, dry_run=dry_run, give_up=give_up, progress=progress)
     stopped: BudgetSpentError | ModelDownError | None = None
-    async with nullcontext() if dry_run else summed_up(options):
+    async with nullcontext() if dry_run else refreshing_stats(options):
         await tidier.settle(final=free)
         if not free:
             stopped = await tidier.try_all()

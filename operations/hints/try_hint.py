@@ -16,8 +16,8 @@ from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..database import find_run_domain, in_domain, with_domain
+from .refresh_stats import refreshing_stats
 from .results import MeasuredGain, TriedHint
-from .summed_up import summed_up
 from .understanding import understanding_of
 
 
@@ -59,7 +59,7 @@ async def try_hint(
         progress("trying", done, len(tried), f"{counted(budget.calls, 'call')}")
 
     progress("trying", 0, len(tried))
-    async with summed_up(options):  # a stored hint may have this text
+    async with refreshing_stats(options):  # a stored hint may have this text
         gains = await panel_gains(
             cleaned, domain.name, Panel(tried, ()), options, until_settled=False, on_trial=on_trial
         )

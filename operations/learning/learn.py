@@ -13,7 +13,7 @@ from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent, spent_so_far
-from ..hints.summed_up import summed_up
+from ..hints.refresh_stats import refreshing_stats
 from ..hints.tidy import tidy_hints
 from ..sessions.enough import NOTHING_HELPED, NOTHING_MISSED, NOTHING_WRITTEN, session_advice
 from .learner import Learner
@@ -81,7 +81,7 @@ async def learn(
     one_by_one = _OneByOne(learner, budget, progress, before, len(keys))
     at_once = concurrency or sessions_at_once(budget, options.settings, options.model)
     progress(_STAGE, before, len(keys))
-    async with summed_up(options):
+    async with refreshing_stats(options):
         stopped = await learner.work_through(todo, one_by_one.learn_from, concurrency=at_once)
     full = isinstance(stopped, HintsFullError)
     # Verification has accepted these hints: none is retired for a missing proof.

@@ -25,7 +25,7 @@ from ...ranking.served_policy import load_release
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
-from ..said_by import by
+from ..done_by import done_by
 from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
 
 
@@ -101,7 +101,7 @@ async def stop_canary(
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
-        words = by(options, "stopped")
+        words = done_by(options, "stopped")
         await stop_live_rollout(connection, found.id, "asked", words, release=release)
         return await _latest(connection, found, options, release)
 
@@ -123,7 +123,7 @@ async def promote_canary(
         rollout = await claim_live_rollout(connection, found.id, release=release)
         if rollout is None:
             raise _none(found, live=True)
-        change = Change("promoted", "asked", by(options, "promoted"), {})
+        change = Change("promoted", "asked", done_by(options, "promoted"), {})
         await change_rollout(connection, rollout, change)
         await stored.activate_release(connection, found.id, rollout.release, force=True)
         return await _latest(connection, found, options, rollout.release)

@@ -23,7 +23,7 @@ from ...runtime.options import RunOptions
 from ...runtime.progress import Progress, silent
 from ..budgeted import budgeted, spent
 from ..hints.harmful import judge_by_trials
-from ..hints.summed_up import summed_up
+from ..hints.refresh_stats import refreshing_stats
 from ..releases.store import release_of, store_and_activate
 from ..sessions.selection import selected_sessions
 from .judged import Judged
@@ -87,7 +87,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     seed = options.seed if context.seed is None else context.seed
     selected = await selected_sessions(options, sessions, keys)
     drawn = await draw_training_set(options, selected, progress, panel_hints)
-    async with summed_up(options):
+    async with refreshing_stats(options):
         tried = await try_hints(
             drawn, recipe, options, every_cell=every_cell, batch=batch, progress=progress
         )

@@ -11,7 +11,7 @@ from ..database import in_domain
 
 
 @asynccontextmanager
-async def summed_up(options: RunOptions) -> AsyncGenerator[None]:
+async def refreshing_stats(options: RunOptions) -> AsyncGenerator[None]:
     """Sum up the gains in all trials at the end, also at one by a limit, an error or a person.
 
     Raises:
