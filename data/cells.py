@@ -21,7 +21,7 @@ NO_FACT = NOTHING | {"NA"}
 In a format that has gaps of its own, `NA` may be a fact, too, such as Namibia or North America.
 """
 _LONGEST_LITERAL = 10_000
-"""Characters of a list of Python that is read: its parser takes a hundred times the memory."""
+"""The most characters of a Python list that is read: its parser takes 100 times the memory."""
 _FIGURES = frozenset("0123456789+-.eE, \t\r\n")
 _QUOTES = ("'", '"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
@@ -38,7 +38,7 @@ def cell_value(text: str, nothing: Collection[str] = NO_FACT) -> object:
     """Return a cell as JSON would hold it: numbers as such, `a|b` and `["a", "b"]` as lists.
 
     Args:
-        text: Of the cell.
+        text: The text of the cell.
         nothing: Texts that stand for no fact.
     """
     text = text.strip()

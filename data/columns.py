@@ -35,7 +35,7 @@ _TIME_WORDS = (
 )
 """What a column's name says of a time itself, and not of what happened then."""
 _NEARLY = 0.75
-"""Of the rows that hold a column: so many may lack a more usual one, such as a title."""
+"""A column is as common as another one if it is held in this share of that one's rows."""
 _TYPE = re.compile(r":(?:token|float)(?:_seq)?$")
 _LISTS = (":token_seq", ":float_seq")
 
@@ -97,7 +97,7 @@ def usual_columns(role: str, there: Sequence[str]) -> list[str]:
 def rarer_columns(held: Mapping[str, int]) -> set[str]:
     """Return the columns that fewer rows hold than another one with a usual name for the role.
 
-    One that nearly as many rows hold is no rarer: of such columns the most usual name decides.
+    A column that nearly as many rows hold is not rarer: the more usual name decides then.
 
     Args:
         held: For each column of a table, how many rows hold a value.
@@ -112,11 +112,11 @@ def rarer_columns(held: Mapping[str, int]) -> set[str]:
 
 
 def counterparts(name: str, ends: Sequence[str], there: Sequence[str]) -> list[str]:
-    """Return the columns that end in a word for a time, and otherwise are called as another one.
+    """Return the columns that are named as another one but for a last word.
 
     Args:
-        name: The other one, such as `order_date`, of which `order_time` and `time` are such.
-        ends: Words that the columns may end in, such as `time`.
+        name: The other one, such as `order_date`: `order_time` and `time` are counterparts of it.
+        ends: The last words that are looked for, such as `time`.
         there: The columns to choose from.
     """
     stems = {"", time_stem(name)}
@@ -127,9 +127,9 @@ def counterparts(name: str, ends: Sequence[str], there: Sequence[str]) -> list[s
 
 
 def time_stem(name: str) -> str:
-    """Return what the name of a time says of its event: `order` of `order_date`.
+    """Return what the name of a time says of its event, such as `order` in `order_date`.
 
-    It is empty for `date`, `event_time`, `ts_ms` and the like.
+    The stem is empty for `date`, `event_time`, `ts_ms` and the like.
     """
     stem = _form(name)
     while end := next((word for word in _TIME_WORDS if stem.endswith(word)), ""):

@@ -19,7 +19,7 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _PEEKED = 1_000
-"""Rows among which the first date is looked for."""
+"""The first date is looked for in this many rows."""
 _MONTHS = 12
 
 
@@ -31,7 +31,7 @@ def day_first_in(path: Path, values: Iterable[object]) -> bool | None:
         values: The whole column, of which the rest is read only if need be.
 
     Raises:
-        InputError: Either may be meant, or neither fits all rows.
+        InputError: Both are possible, or neither fits all rows.
     """
     left = iter(values)
     first = next(filter(is_given, islice(left, _PEEKED)), None)
@@ -69,8 +69,8 @@ def in_order(value: object, *, day_first: bool | None) -> object:
     """Return a moment for a date that ends in its year, and any other value as it is.
 
     Args:
-        value: Of a column.
-        day_first: From `day_first_in`.
+        value: A value of the column.
+        day_first: What `day_first_in` returned.
     """
     found = _DATE.fullmatch(value) if isinstance(value, str) and day_first is not None else None
     if found is None:

@@ -23,7 +23,7 @@ LONGER_THAN = 3
 """A day with this many items, or fewer, is no session."""
 
 _MOST_OF_A_USER = 100_000
-"""Ratings; they are sorted in memory."""
+"""The most ratings of one user: they are sorted in memory."""
 
 
 class Rating(NamedTuple):
@@ -48,8 +48,8 @@ def rated_sessions(
     """Stream the day sessions of ratings in any order.
 
     Args:
-        users: Their users, from a first pass: if they are grouped, as in official files, the
-            ratings can be streamed. Else, and with `None`, they are grouped on disk first.
+        users: The user of each rating, from a first pass: if they are grouped, as in official
+            files, the ratings are streamed. Else, and with `None`, they are grouped on disk first.
 
     Raises:
         InputError: A file cannot be read.
@@ -68,7 +68,7 @@ def user_sessions(ratings: Iterable[Rating], *, order: RowOrder | None = None) -
 
     Args:
         ratings: Grouped by user.
-        order: As of `day_sessions`.
+        order: The order of the file, as `day_sessions` takes it.
 
     Raises:
         InputError: A user has too many to be one person.
@@ -96,7 +96,7 @@ def day_sessions(
         ratings: Grouped by user, as the official files are; within a user in any order.
             `in_user_order` groups others.
         longer_than: How many items a day must exceed to count.
-        order: That of the file, once all its rows were seen; `None` says that it is not known.
+        order: The order of the file, once all its rows were seen; `None` if it is not known.
         on_short: Called for each day that does not count.
 
     Yields:

@@ -14,7 +14,7 @@ from .times import seconds
 _PARTS = ("time", "stamp", "epoch", "unix", "clock", "hour")
 _ENDS = ("ts", "ms", "at")
 _MOSTLY = 0.9
-"""The share of rows whose moment must lie on their date: a clock may be wrong now and then."""
+"""In this share of the rows, the moment must lie on the date: a clock may be wrong sometimes."""
 _HOUR = 3_600
 _EARLIEST, _LATEST = -14 * _HOUR, (24 + 12) * _HOUR
 """Seconds from midnight UTC of a date to any moment of that date, in whichever zone it is."""

@@ -13,9 +13,9 @@ from .malformed import ReadReport
 from .table_rows import Row, read_rows
 
 _FIRST_ROWS = 1_000
-"""Of a log; their ids are looked for among the items."""
+"""The ids in this many rows of a log are looked for among the items."""
 _NEARLY = 0.75
-"""Of the ids that another column holds: the usual one may lack some, of items that are gone."""
+"""The usual column needs this share of the ids that another one holds: some items are gone."""
 
 
 def matching_columns(
@@ -23,15 +23,15 @@ def matching_columns(
 ) -> tuple[str, str]:
     """Return the column of a log's items, and that of their ids in their own table.
 
-    Of the log's, the first counts that holds nearly as many ids of the items as any other; of the
-    items', the one of the same name if it holds nearly as many ids of the log, else the one that
-    holds most, else the first.
+    The log's column is the first that holds nearly as many ids of the items as any other. The
+    items' column is the one of the same name, if it holds nearly as many ids of the log as any
+    other, else the one that holds most, else the first.
 
     Args:
-        log: Who chose what.
-        chosen: Columns of it that may hold the items, the likeliest first; at least one.
-        items: The items.
-        ids: Columns of them that may hold the ids, the likeliest first; at least one.
+        log: The table of who chose what.
+        chosen: Columns of the log that may hold the items, the likeliest first; at least one.
+        items: The table of items.
+        ids: Columns of this table that may hold the ids, the likeliest first; at least one.
 
     Raises:
         InputError: A file cannot be read.
@@ -64,8 +64,8 @@ def own_column(items: Path, ids: Sequence[str]) -> str:
     """Return the first column that tells nearly as many of a table's first items apart as any.
 
     Args:
-        items: The items.
-        ids: Columns of them that may hold the ids, the likeliest first; at least one.
+        items: The table of items.
+        ids: Columns of this table that may hold the ids, the likeliest first; at least one.
 
     Raises:
         InputError: The file cannot be read.

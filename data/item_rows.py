@@ -27,13 +27,13 @@ def item_of(
     """Return the item of a row, and the names of attributes that cannot be kept.
 
     Args:
-        row: From a table of items.
+        row: A row of a table of items.
         id: The column of the id.
         title: The column of the title. All others are attributes.
         nothing: Texts that stand for no attribute.
 
     Raises:
-        RowError: It has no id or no title.
+        RowError: The row has no id or no title.
     """
     facts = {
         plain_name(name): _fact(words_of(name, value), nothing)
@@ -48,7 +48,7 @@ def title_of(value: object) -> str:
     """Return a title, cleaned.
 
     Raises:
-        RowError: It is none.
+        RowError: The value is no title.
     """
     text = str(value) if isinstance(value, int | float) else value
     if isinstance(text, str) and text.strip() in NOTHING:
@@ -60,12 +60,12 @@ def key_of(value: object, name: str, nothing: Collection[str] = NOTHING) -> str:
     """Return an id; a column with gaps holds whole numbers as 7.0.
 
     Args:
-        value: Of a cell.
+        value: The value of a cell.
         name: What messages call it.
         nothing: Texts that stand for no id.
 
     Raises:
-        RowError: It is none.
+        RowError: The value is no id.
     """
     if isinstance(value, str) and value.strip() in nothing:
         raise RowError(f"{name} {shown(value)} stands for no value")

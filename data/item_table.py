@@ -17,7 +17,7 @@ from .malformed import ReadReport, parse_items
 from .table_rows import column_names, no_fact_in, read_rows
 
 _FIRST_ROWS = 1_000
-"""Of a table; an item that is in them twice was chosen twice."""
+"""A table with an item twice in this many rows says who chose it: it is no table of items."""
 
 
 class ItemTableReader:
@@ -65,9 +65,10 @@ class ItemTableReader:
 def holds_items_alone(path: Path, options: TableOptions) -> bool:
     """Return whether a table holds items, not who chose them.
 
-    So it is if the user names the column of the id, or that of the title and no user's has a usual
-    name. Else the first rows must be of different items, and a title named, or with a usual name;
-    beside users, an `id` may count the rows, so a column of items tells first.
+    It holds items if the user names the column of the id, or if the user names that of the title
+    and no column has a usual name for a user. Else the first rows must be of different items, and
+    a title must be named or have a usual name. Beside users, an `id` may be a number of the row,
+    so a column with a usual name for an item is looked at first.
     """
     if options.items or options.user or options.item or options.time or options.by_user:
         return False

@@ -14,7 +14,7 @@ _LONGEST_HEADING = 1_000
 _BESIDE = 5
 """Keys that may be next to the list in an object around all rows."""
 _LISTS_OF_A_ROW = {"history", "candidates"}
-"""Which may hold objects in a single row, too."""
+"""Keys that may hold objects in a single row, too."""
 
 
 def refuse_other_text(path: Path, text: str, *, alone: bool) -> None:
@@ -22,7 +22,7 @@ def refuse_other_text(path: Path, text: str, *, alone: bool) -> None:
 
     Args:
         text: The first line.
-        alone: Whether it is the only one.
+        alone: Whether the file has no other line.
 
     Raises:
         InputError: It is; says how to write it by line.
@@ -58,7 +58,7 @@ def _wrapped(text: str) -> str | None:
 
 
 def _is_list_of_rows(text: str) -> bool:
-    """Whether a line that opens a list leaves it open, or closes it over objects alone."""
+    """Return whether a line that opens a list leaves it open, or closes it over objects alone."""
     try:
         listed: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ def _are_rows(value: object) -> bool:
 
 
 def is_heading(text: str) -> bool:
-    """Whether a line names the columns of a table."""
+    """Return whether a line names the columns of a table."""
     cells = re.split(r"[,;\t|]", text.strip()[:_LONGEST_HEADING])
     return len(cells) > 1 and all(
         cell.strip(' "').replace(" ", "_").isidentifier() for cell in cells

@@ -24,7 +24,8 @@ class JsonlReader:
 
     One item per line: `{"id": 7, "title": "Heat", "year": 1995, "genres": ["Crime"]}`, or the same
     with the attributes in an object, `"attributes": {"year": 1995, …}`. An attribute is text, a
-    number, a boolean or a list of texts and numbers; of others, see `records.flat_attributes`.
+    number, a boolean or a list of texts and numbers; for other values, see
+    `records.flat_attributes`.
     Files may be gzip-compressed; in a folder they are then called `items.jsonl.gz` and
     `sessions.jsonl.gz`. See `CatalogueReader` for the methods.
     """

@@ -14,9 +14,9 @@ from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
 
 _FIRST_ROWS = 10_000
-"""Of a log; they tell whose title a column holds."""
+"""This many rows of a log tell whose title a column holds."""
 _MOSTLY = 0.9
-"""Of the rows of an item that came before: shops change a word now and then."""
+"""The share of later rows of an item that have its title: shops change a word now and then."""
 _MARKS = "|;, "
 _PLACES = ((0, 1), (1, None))
 _DIGIT = re.compile(r"\d")
@@ -30,7 +30,7 @@ def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> st
         path: The log.
         user: Its column of the user.
         item: Its column of the item.
-        columns: Those with a usual name for a title.
+        columns: Its columns with a usual name for a title.
 
     Raises:
         InputError: The file cannot be read.
@@ -63,7 +63,7 @@ def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -
         path: The log.
         item: Its column of the item.
         title: Its column of the title; the first one of an item counts. `None` if it has none.
-        report: Gets the bytes read alone: who reads the sessions reports the rows.
+        report: Gets only the bytes read: malformed rows are reported with the sessions.
 
     Raises:
         InputError: The file cannot be read.
@@ -90,7 +90,7 @@ def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -
 def mark_between(path: Path, item: str) -> str | None:
     """Return the mark between several ids in most cells of a log; `None` if they hold one each.
 
-    Of one id in two parts, such as shop and number, the parts keep their places.
+    An id may have parts, such as shop and number: then each part is in the same place everywhere.
 
     Args:
         path: The log.
@@ -137,7 +137,7 @@ class _Steadiness:
 
     @property
     def share(self) -> float:
-        """From 0 to 1; 0 if nothing came again."""
+        """The share that had the same title, from 0 to 1; 0 if nothing came again."""
         return self._same / self._again if self._again else 0.0
 
 

@@ -27,7 +27,7 @@ _RATINGS = ("userId", "movieId", "rating", "timestamp")
 _LATIN = "iso-8859-1"
 _WHOLE, _HALVES = RatingScale(1, 5), RatingScale(0.5, 5)
 _USERS = "users.dat"
-"""Of ml-1m alone, not of ml-10m, which has half points."""
+"""The ratings of ml-1m alone: ml-10m has half points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class _Layout:
     """How a data set of MovieLens names and writes its files.
 
     Attributes:
-        known_as: Data sets that have it.
+        known_as: The data sets that are written so.
         movies: File of movies.
         ratings: File of ratings.
         movie_table: How `movies` is written.
         rating_table: How `ratings` is written.
-        columns: Those of `movies`.
+        columns: The columns of `movies`.
         parts: Takes id, title and genres from a row of `movies`.
         scale: The ratings that can be given; `None` depends on the data set.
     """

@@ -45,7 +45,7 @@ def parquet_rows(
     """Stream the rows with their numbers, from 1; what is not known is `None`.
 
     Args:
-        columns: Those that are needed, or `None` for all.
+        columns: The columns that are needed, or `None` for all.
 
     Raises:
         InputError: The file is damaged, or pyarrow is not installed.
@@ -73,7 +73,7 @@ def parquet_rows(
 
 
 def _rows_of(batch: Any) -> Iterable[Row | str]:
-    """Return the rows of a batch; of one with a value that Python cannot hold, why not."""
+    """Return the rows of a batch; a row that Python cannot hold is a text that says why."""
     batch = _in_microseconds(batch)
     try:
         rows = batch.to_pylist()
@@ -83,7 +83,7 @@ def _rows_of(batch: Any) -> Iterable[Row | str]:
 
 
 def _in_microseconds(batch: Any) -> Any:
-    """Return a batch without nanoseconds, of which Python's own times have none."""
+    """Return a batch without nanoseconds: Python's own times have none."""
     arrow = importlib.import_module("pyarrow")
     for place, column in enumerate(batch.schema):
         kind = column.type

@@ -1,4 +1,4 @@
-"""Values of Parquet that JSON has not: text as bytes, and UUIDs."""
+"""Values of Parquet that JSON does not have: text as bytes, and UUIDs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def hold_bytes(schema: Any) -> bool:
 
 
 def as_text(value: Any) -> Any:
-    """Return bytes of UTF-8 as text, and 16 others and a UUID as a UUID's text, in lists too.
+    """Return bytes of UTF-8 as text, and a UUID or any other 16 bytes as the text of a UUID.
 
-    Old programs write text without saying that it is text, and UUIDs likewise.
+    Entries of lists are read likewise. Old programs do not say that their bytes are text or UUIDs.
     """
     if isinstance(value, UUID):
         return str(value)

@@ -1,6 +1,6 @@
 """Rows that Python wrote, such as `{u'id': 7, u'new': True}`, as JSON.
 
-So are published those of Steam, and Amazon's of 2014.
+Steam's reviews and Amazon's of 2014 are in this form.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     r"""|\b(?:True|False|None)\b""",
     re.DOTALL,
 )
-"""A text, also one that is not closed, or a name of a value."""
+"""A text, even if it is not closed, or a name of a value."""
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _NAMES = {"True": "true", "False": "false", "None": "null"}
 _MARKS = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}

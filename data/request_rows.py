@@ -19,14 +19,14 @@ _FIELDS = ("history", "candidates", "key")
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """One row.
+    """One request.
 
     Attributes:
-        number: Its line, or its row in a Parquet file; from 1.
-        key: What the caller calls it, or `None`.
+        number: The line, or the row in a Parquet file, from 1.
+        key: What the caller calls the request, or `None`.
         history: Ids or titles, oldest first.
-        candidates: Likewise, or `None`.
-        problem: Why it cannot be used; empty if it can.
+        candidates: Ids or titles to rank, or `None`.
+        problem: Why the row cannot be used; empty if it can.
         field: What the problem is about: `history`, `candidates`, `key`, or the `row` as a whole.
         missing: Whether the problem is that the field is not there.
     """
@@ -42,7 +42,7 @@ class RequestRow:
 
 @dataclass(slots=True)
 class _Losses(ReadReport):
-    """Hands the lines that a reader leaves out on as rows."""
+    """Turns the lines that a reader leaves out into rows with a problem."""
 
     lost: list[RequestRow] = field(default_factory=list[RequestRow])
 

@@ -8,14 +8,14 @@ from typing import TypeVar
 _Row = TypeVar("_Row")
 
 _CLEARLY = 9
-"""Steps back for each step forward, beyond which a file is newest first: clocks may jump."""
+"""A file is newest first with more steps back than this for each forward: clocks may jump."""
 
 
 class RowOrder:
     """Watches rows as they are read, and puts them in time order afterwards.
 
     In a file that is written newest first, of two rows of the same time the lower one came first.
-    What counts is each user's own rows; if they tell nothing, whatever user the next row is of.
+    Each user's own rows are compared; if they tell nothing, all rows are, whoever the user is.
     """
 
     def __init__(self) -> None:

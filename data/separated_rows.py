@@ -20,9 +20,9 @@ _UNQUOTED = "\t|"
 """Delimiters that texts hardly hold. Many programs that write them quote nothing, so that a quote
 may be part of a title, and a line with all columns is a row whatever its quotes."""
 _MOST_LINES = 10_000
-"""In one row; an open quote costs no more."""
+"""The most lines in one row: an open quote takes no more."""
 _READ_AGAIN = 10
-"""Times the lines of a file that may be read again where quotes mislead."""
+"""How often all lines of a file may be read again where quotes mislead."""
 _SWALLOWS = "has lines in quotes that look like rows of their own: the quote may be a mistake"
 _ESCAPED = re.compile(r"\\([\"\\])")
 """How databases write a quote within quotes, where CSV doubles it."""
@@ -36,10 +36,10 @@ def split_rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """Stream the rows that have all columns, each with the number of its last line.
 
-    Others are reported, as many as they have lines; rows that a spreadsheet left empty are not.
+    Of other rows, each line is reported, but for rows that a spreadsheet left empty.
 
     Args:
-        lines: Those below the header.
+        lines: The lines below the header.
         delimiter: One character.
         width: Number of columns. More are dropped if they are blank.
     """
@@ -67,7 +67,7 @@ def split_rows(
 
 
 class _Lines:
-    """Lines of which some that were read ahead can be given back."""
+    """Lines that can be given back after they were read ahead."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
@@ -157,7 +157,7 @@ def _is_row(used: Sequence[Line], cells: list[str], delimiter: str, width: int) 
 def _is_text(used: Sequence[Line], full: Sequence[bool], delimiter: str) -> bool:
     """Return whether lines with all columns are a cell's text: the row tells how rows are written.
 
-    So it is if the row quotes other cells, too, or begins with an id where none of the lines does.
+    They are if the row quotes other cells, too, or begins with an id where none of the lines does.
     """
     cells = used[0][1].split(delimiter)
     if any(_CLOSED.fullmatch(cell) for cell in cells):

@@ -1,4 +1,4 @@
-"""Ids of the same number, spelled otherwise: tables write 7 as 7.0, spreadsheets 007 as 7."""
+"""Ids of the same number in another spelling: tables write 7.0 for 7, spreadsheets 7 for 007."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def without_nameless(
     Only a title is taken for an item that the catalogue calls by its id.
 
     Args:
-        items: From a reader.
+        items: What a reader yields.
         known: The ids of the catalogue.
-        nameless: Those of them that stand for the title.
+        nameless: The ids of items that have no title there.
         twice: Gets the id of each new item that has a title, with that of the nameless one of the
             same number.
     """

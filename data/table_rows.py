@@ -21,9 +21,9 @@ from .separated_rows import split_rows
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
 _FIRST_ROWS = 1_000
-"""Of JSON Lines, in which the columns are looked for."""
+"""The columns of JSON Lines are looked for in this many rows."""
 _USUALLY = 0.5
-"""So many of them hold a column: one that is rarer is not what all rows are about."""
+"""The share of these rows that must hold a key to make it a column."""
 _MOST_COLUMNS = 10_000
 _REMEDY = "The first line must name each column, and no two alike."
 
@@ -33,12 +33,12 @@ def read_rows(
 ) -> Iterator[tuple[int, Row]]:
     """Stream a table's rows with their line numbers; in a Parquet file, rows count from 1.
 
-    A row with a wrong number of columns is reported and left out. What a Parquet file or JSON does
-    not know is `None`; in CSV it is an empty text.
+    A row with a wrong number of columns is reported and left out. A missing value is `None` in
+    Parquet and JSON, and an empty text in CSV.
 
     Args:
         path: A Parquet file, `.jsonl`, or CSV with a header; the latter two may be compressed.
-        columns: Those that are needed, or `None` for all; other formats than Parquet give all.
+        columns: The columns that are needed, or `None` for all; only Parquet leaves out others.
 
     Raises:
         InputError: The file cannot be read.
@@ -53,11 +53,11 @@ def read_rows(
 def column_names(path: Path, named: Iterable[str | None] = ()) -> list[str]:
     """Return the names of a table's columns.
 
-    Of JSON Lines, these are the keys of the first row, those that half of the first rows have, and
-    those that are named and that any row has; but no usual name that is rarer than another of it.
+    In JSON Lines, these are the keys of the first row, the keys that half of the first rows have,
+    and named keys that any row has. Of two usual names for the same, a rarer one is left out.
 
     Args:
-        named: By the user; `None` is left out.
+        named: The columns that the user names; `None` is left out.
 
     Raises:
         InputError: The file cannot be read, or has no header.
@@ -128,7 +128,7 @@ def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
 def _header(path: Path) -> tuple[list[str], str, int]:
     """Return a table's names of columns, its delimiter and its header's line.
 
-    A column without a name, as of an index, is called by an empty text.
+    The name of a column without one, such as an index, is an empty text.
 
     Raises:
         InputError: There is no header, or it cannot be read.

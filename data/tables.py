@@ -17,7 +17,7 @@ from .malformed import ReadReport, RowError, shown
 _NUMBER = re.compile(
     r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][+-]?[0-9]{1,3})?"
 )
-"""What Python reads as a number, but for `4_5`, which is 45 to it."""
+"""What Python reads as a number, except `4_5`, which Python reads as 45."""
 
 
 @dataclass(frozen=True, slots=True)

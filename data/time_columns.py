@@ -26,7 +26,7 @@ _CLOCK = re.compile(
 _SPAN = re.compile(r"\d{1,4}(?::\d\d){1,2}(?:[.,]\d{1,9})?")
 """Hours, minutes and seconds, of a day or of how long something took."""
 _MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?(?:Z|\+00:?00| UTC)?$")
-"""As programs write a date that they hold as a moment."""
+"""What programs write behind a date that they hold as a moment."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
 _DATE_DIGITS = 8
 _DATES, _CLOCKS = ("date", "day"), ("time", "clock")
@@ -38,11 +38,11 @@ class TimeColumns:
 
     Args:
         path: The log.
-        chosen: The column of the time. If it holds times of day alone, another one may hold the
-            date, and the other way round; a finer time may stand beside dates. Their names and
-            what they hold tell.
+        chosen: The column of the time. If it holds only times of day, another column may hold the
+            date, and the other way round. A column of moments may be finer than one of dates.
+            Names and contents tell.
         there: All columns of the log.
-        named: Whether the user named the column: dates stand alone then.
+        named: Whether the user named the column: no other one is added to dates then.
     """
 
     def __init__(

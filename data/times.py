@@ -12,7 +12,7 @@ from .word_dates import UnknownZoneError, date_in_words, day_in_words, without_h
 
 _DASHED = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
 _ZONE = re.compile(r"(?<=[\dZ])\[[\w/+-]{1,40}\]$")
-"""As Java writes it behind an offset."""
+"""The name of a zone, as Java writes it behind an offset."""
 _COMMA = re.compile(r"([0-9]{9,20}),([0-9]{1,6})")
 LATEST = 32_503_680_000
 """The year 3000 in seconds; a larger number counts smaller units."""
@@ -34,7 +34,7 @@ def seconds(value: object, name: str) -> float:
     the year 3000. Text is such a number or an ISO 8601 date; a date without an offset is UTC.
 
     Raises:
-        RowError: It is none of these; the message calls it `name`.
+        RowError: The value is none of these; the message calls it `name`.
     """
     given = value
     if isinstance(value, str):
@@ -68,7 +68,7 @@ def timestamp(value: object, name: str) -> float:
     """Return a moment in seconds since 1970, UTC, with their fraction: it orders what is chosen.
 
     Raises:
-        RowError: It is none, or lies before 1970; the message calls it `name`.
+        RowError: The value is no moment, or lies before 1970; the message calls it `name`.
     """
     found = seconds(value, name)
     if found < 0:

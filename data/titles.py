@@ -20,7 +20,7 @@ _OPENING = re.compile(r"^\s*(?:a\.k\.a\. )?")
 def clean_title(text: str) -> str:
     """Resolve HTML entities and collapse runs of white space.
 
-    Of a title that is longer than 2,000 characters, the beginning is kept.
+    Only the first 2,000 characters of a title are kept.
     """
     return " ".join(without_entities(text).split())[:_LONGEST].rstrip()
 

@@ -24,7 +24,7 @@ _HOURS: Mapping[str, int] = MappingProxyType(
         for name in names.split()
     }
 )
-"""How far zones are ahead of UTC; names that several zones have are not read, but for email's."""
+"""How far zones are ahead of UTC. Of names that several zones have, only those of emails count."""
 _ZONE = re.compile(r"[A-Z]{3,5}|[CEMP]T")
 """What looks like the name of a zone."""
 _BRACKETED = re.compile(r"\((\w{1,5})\)")
@@ -43,7 +43,7 @@ _BETWEEN = re.compile(r"[\s,/.-]+")
 _DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
 _YEAR = re.compile(r"\d{4}")
 _CENTURY = 69
-"""Years of two digits from here on are those of the last century, as in emails."""
+"""Years of two digits mean the last century from here on, as in emails."""
 
 
 class UnknownZoneError(ValueError):
@@ -51,11 +51,11 @@ class UnknownZoneError(ValueError):
 
 
 def on_24_hours(hour: int, half: str | None) -> int | None:
-    """Return an hour as a 24-hour clock has it; `None` if the other has no such hour.
+    """Return an hour on a 24-hour clock; `None` if a 12-hour clock has no such hour.
 
     Args:
-        hour: As written.
-        half: `a` or `p`, of AM or PM, or `None` if it is of 24 hours already.
+        hour: The hour as it is written.
+        half: `a` or `p`, for AM or PM, or `None` if the clock has 24 hours.
     """
     if half is None:
         return hour
@@ -83,7 +83,7 @@ def day_in_words(year: str, month: str, day: str) -> str:
     Args:
         year: Four digits.
         month: One or two digits.
-        day: Likewise.
+        day: One or two digits.
     """
     place = int(month) - 1
     return f"{day} {_MONTHS[place]} {year}" if 0 <= place < len(_MONTHS) else ""
@@ -92,11 +92,11 @@ def day_in_words(year: str, month: str, day: str) -> str:
 def date_in_words(text: str) -> datetime | None:
     """Read a date whose month is named: `Wed, 31 Jan 2024 10:00:00 GMT`; else return `None`.
 
-    A date without a zone is UTC. What holds a word that means nothing here is not read: it may
-    move the hour. An offset counts without the name of its zone.
+    A date without a zone is UTC. A text with an unknown word is not read, as it may move the hour.
+    If there is an offset, the name of the zone does not matter.
 
     Args:
-        text: On a clock of 24 hours.
+        text: A date whose time, if it has one, is on a 24-hour clock.
 
     Raises:
         UnknownZoneError: It is a date with a zone that is not known, and no offset.
