@@ -63,6 +63,19 @@ def leave_threads() -> None:
     _end_now()
 
 
+def leave_threads_within(seconds: float) -> None:
+    """End this process, as a success, if a thread still holds up its end after some time."""
+
+    def leave() -> None:
+        idle = (threading.main_thread(), threading.current_thread())
+        if any(not one.daemon and one not in idle for one in threading.enumerate()):
+            _end_now(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
 def end_within(seconds: float) -> None:
     """End this process after some time, as a success, whatever its threads then wait for."""
     timer = threading.Timer(seconds, _end_now, [0])

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import InputError, Re2llmError
 from .console import err, fail, run
+from .interrupts import leave_threads_within
 
 _PORT = 8000
 
@@ -70,6 +71,7 @@ def serve(
         workers=workers,
         root_path=root_path,
         drain_seconds=drain_seconds,
+        leave=leave_threads_within,
     )
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
@@ -28,6 +28,9 @@ _IDLE = 75
 """Seconds until an idle connection is closed: load balancers keep theirs for 60, and a request that
 comes while its connection is being closed fails."""
 
+_PATIENCE = 5
+"""Seconds that threads get to end what requests began which have ended. Python waits for them."""
+
 
 def run_server(
     options: ServeOptions,
@@ -37,6 +40,7 @@ def run_server(
     workers: int,
     root_path: str,
     drain_seconds: float,
+    leave: Callable[[float], None],
 ) -> None:
     """Serve until a signal ends it.
 
@@ -47,9 +51,11 @@ def run_server(
         workers: Processes.
         root_path: The path under which a proxy serves it.
         drain_seconds: Seconds that requests get to finish.
+        leave: Ends the process after some seconds if threads hold it up; called in each worker
+            once its requests have ended.
     """
     config = Config(
-        partial(_load, options),
+        partial(_load, options, leave),
         factory=True,
         host=host,
         port=port,
@@ -82,7 +88,7 @@ def run_server(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _load(options: ServeOptions) -> ASGIApp:
+def _load(options: ServeOptions, leave: Callable[[float], None]) -> ASGIApp:
     """Load the application only once the worker can answer its parent: it takes seconds."""
     from .application import create_app  # noqa: PLC0415
 
@@ -94,6 +100,7 @@ def _load(options: ServeOptions) -> ASGIApp:
         async with opened(app):
             collect_rarely()
             yield
+        leave(_PATIENCE)
 
     app.router.lifespan_context = lifespan
     app.add_middleware(CollectsGarbage)

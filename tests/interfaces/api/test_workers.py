@@ -91,6 +91,53 @@ def main(port):
 """
 
 
+STUCK = """
+import asyncio, sys, time
+from re2llm.interfaces.api import application, server
+from re2llm.interfaces.api.options import ServeOptions
+from re2llm.commands.interrupts import leave_threads_within
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+async def stuck(request):
+    await asyncio.to_thread(time.sleep, 600)
+
+async def ready(request):
+    return Response()
+
+application.create_app = lambda options: Starlette(routes=[Route("/", stuck), Route("/ok", ready)])
+server._PATIENCE = 0.2
+
+if __name__ == "__main__":
+    server.run_server(
+        ServeOptions(), host="127.0.0.1", port=int(sys.argv[1]), workers=int(sys.argv[2]),
+        root_path="", drain_seconds=1, leave=leave_threads_within,
+    )
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_thread_that_goes_on_does_not_hold_up_the_end(tmp_path: Path, workers: int) -> None:
+    program, port = tmp_path / "stuck.py", free_port()
+    program.write_text(STUCK)
+    process = subprocess.Popen([sys.executable, str(program), str(port), str(workers)])
+    try:
+        until = time.monotonic() + 60
+        while not asked_at_once(port, 1, "/ok"):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        waiting = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        waiting.request("GET", "/")
+        time.sleep(0.5)  # until it computes
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        waiting.close()
+    finally:
+        process.kill()
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """Two workers that answer with their number, and their supervisor."""
@@ -111,13 +158,13 @@ def served(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         process.wait(PATIENCE)
 
 
-def asked_at_once(port: int, count: int) -> list[str]:
+def asked_at_once(port: int, count: int, path: str = "/") -> list[str]:
     """Who answers on connections that are all open at once; none if nobody listens yet."""
     made = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE) for _ in range(count)]
     try:
         for one in made:
             one.connect()
-        return [answer(one) for one in made]
+        return [answer(one, path) for one in made]
     except ConnectionRefusedError:
         return []
     finally:
@@ -125,8 +172,8 @@ def asked_at_once(port: int, count: int) -> list[str]:
             one.close()
 
 
-def answer(connection: http.client.HTTPConnection) -> str:
-    connection.request("GET", "/")
+def answer(connection: http.client.HTTPConnection, path: str = "/") -> str:
+    connection.request("GET", path)
     return connection.getresponse().read().decode()
 
 
