@@ -13,8 +13,10 @@ from ..text.json_values import is_list, is_object, plain_name
 from .columns import has_columns, read_entries, read_mapping, read_parallel
 from .entries import EntryReader
 from .loose_answers import read_loosely
+from .measures import names_place, names_score
 from .names import names_no_ranking
-from .numbers import bare_number
+from .numbers import bare_number, counts_up
+from .revisions import names_draft, names_revision, takes_its_place
 
 _KEY = "ranking"
 _DEEPEST = 6
@@ -24,7 +26,7 @@ _LABEL = re.compile(
     r"(?:\s(?:was|were|is|are|of))?\s?[:=]?\s{0,9}\Z"
 )
 """The name of a list right before it, alone in its line or sentence."""
-_AMID = re.compile(r"[ \t]{1,9}(?!and\b|then\b)[a-z]")
+_AMID = re.compile(r"[ \t]{1,9}(?!(?:and|then|instead|rather|not|over|before)\b)[a-z]")
 """What follows a list that is named in a sentence."""
 _COUNTS = frozenset(
     {"id", "index", "count", "total", "n", "k", "length", "size", "version", "seed"}
@@ -32,7 +34,6 @@ _COUNTS = frozenset(
 _OF_CALLS = re.compile(
     r"(?:tool|call|function|request|response|message|run|trace)\w{0,20}(?:id|index|no|number)"
 )
-_REVISED = re.compile(r"final|correct|revis|updated|improved", re.IGNORECASE)
 _NEAR, _FEW = 80, 2
 _GIVEN = re.compile(r"candidate|item|option|choice|film|movie|product", re.IGNORECASE)
 """What a list of all candidates may be called that is no ranking of them."""
@@ -78,8 +79,7 @@ def find_ranking(text: str, reader: EntryReader) -> FoundRanking:
         return _of_objects(text, read)
     chains = list(_CHAIN.finditer(text))
     if chains and all(len(found.numbers) == 1 for found in read):  # "[5] > [2] > [6]"
-        numbers = [int(number) for number in re.findall(r"\d+", chains[-1][0])]
-        return FoundRanking(numbers, start=chains[-1].start(), end=chains[-1].end())
+        return replace(_last(text, [*map(_of_chain, chains)]), plain=False)
     if read and not doubtful:
         return _of_lists(text, read, reader)
     if doubtful or any(value.value for value in values) or text.count("{") > 1:
@@ -90,14 +90,18 @@ def find_ranking(text: str, reader: EntryReader) -> FoundRanking:
     return FoundRanking(read_loosely(text, reader))
 
 
+def _of_chain(chain: re.Match[str]) -> FoundRanking:
+    numbers = [int(number) for number in re.findall(r"\d+", chain[0])]
+    return FoundRanking(numbers, start=chain.start(), end=chain.end())
+
+
 def _of_objects(text: str, read: Sequence[FoundRanking]) -> FoundRanking:
-    return _last(
-        [
-            found
-            for found in read
-            if is_object(found.holder) and (_KEY in found.holder or not _names_other(text, found))
-        ]
-    )
+    objects = [
+        found
+        for found in read
+        if is_object(found.holder) and (_KEY in found.holder or not _names_other(text, found))
+    ]
+    return _last(text, objects)
 
 
 def _of_cut(values: Sequence[Found], reader: EntryReader) -> FoundRanking | None:
@@ -116,7 +120,7 @@ def _of_lists(text: str, read: list[FoundRanking], reader: EntryReader) -> Found
         numbers = [found.numbers[0] for found in read]
         if [*listed] == numbers or min(numbers) > reader.candidates > 0:  # years
             return FoundRanking(listed)
-    last = _last([found for found in read if not _is_mention(text, found)])
+    last = _last(text, [found for found in read if not _is_mention(text, found)])
     return last if len(read) == 1 else replace(last, plain=last.plain and _only(read))
 
 
@@ -130,7 +134,7 @@ def _names_other(text: str, found: FoundRanking) -> bool:
     return label is not None and names_no_ranking(label[1])
 
 
-def _last(rankings: Sequence[FoundRanking]) -> FoundRanking:
+def _last(text: str, rankings: Sequence[FoundRanking]) -> FoundRanking:
     """Return the last of several rankings, without numbers if another may be meant."""
     if not rankings:
         return FoundRanking((), start=0)
@@ -139,6 +143,11 @@ def _last(rankings: Sequence[FoundRanking]) -> FoundRanking:
     for other in rankings[:-1]:
         # A draft is no longer than what it becomes, and names much the same.
         if len(other.numbers) > len(last.numbers) or not known & {*other.numbers}:
+            return replace(last, numbers=())
+    same = [list(found.numbers) == list(last.numbers) for found in rankings]
+    if not all(same):
+        at = len(same) - same[::-1].index(False)  # of the first that is not denied any more
+        if not takes_its_place(text[rankings[at - 1].end : rankings[at].start]):
             return replace(last, numbers=())
     return replace(last, plain=_only(rankings))
 
@@ -177,7 +186,7 @@ def _ranking_in_object(
     key = _key_of(value, reader)
     if key is not None:
         found = _ranking_in(value[key], reader, depth + 1) if depth < _DEEPEST else None
-        return None if found and _is_revised(value, key, found, reader) else found
+        return None if found and _is_revised(value, key, found, reader, depth) else found
     mapped = read_mapping(value, reader)
     if mapped is not None:
         return FoundRanking(mapped)
@@ -203,14 +212,26 @@ def _counts_or_calls(name: str) -> bool:
     return name.lower() in _COUNTS or _OF_CALLS.fullmatch(plain_name(name)) is not None
 
 
-def _is_revised(value: dict[str, Any], key: str, found: FoundRanking, reader: EntryReader) -> bool:
-    """Whether another list beside one is called final, and is another one."""
-    others = (
-        read_entries(inner, reader)
-        for name, inner in value.items()
-        if name != key and is_list(inner) and _REVISED.search(name)
-    )
-    return any(other and [*other] != [*found.numbers] for other in others)
+def _is_revised(
+    value: dict[str, Any], key: str, found: FoundRanking, reader: EntryReader, depth: int
+) -> bool:
+    """Whether another list beside a ranking comes after it, or holds the same in another order."""
+    for name, inner in value.items():
+        if name == key or names_draft(name) or _is_no_ranking(name, inner, reader):
+            continue
+        revised = names_revision(name)
+        if not revised and (names_place(name) or names_score(name) or _GIVEN.search(name)):
+            continue
+        keyed = is_object(inner) and _KEY in inner
+        bare = isinstance(inner, str) and not any(map(str.isalpha, inner))
+        if not (revised or keyed or bare or is_list(inner)):
+            continue
+        other = _ranking_in(inner, reader, depth + 1) if depth < _DEEPEST else None
+        numbers = [*other.numbers] if other else []
+        same = sorted(numbers) == sorted(found.numbers) and not counts_up(numbers)
+        if numbers and (revised or same) and numbers != [*found.numbers]:
+            return True
+    return False
 
 
 def _is_no_ranking(name: str, inner: Any, reader: EntryReader) -> bool:

@@ -217,6 +217,81 @@ def test_what_goes_on_with_a_list_is_no_other_one(said: str) -> None:
     assert numbers(said.format("9, 8, 7, 5"))[:3] == ORDER
 
 
+WRITTEN = ['{{"ranking": [{}]}}', "[{}]", '```json\n{{"ranking": [{}]}}\n```']
+
+
+def written(form: str, order: tuple[int, ...]) -> str:
+    return form.format(", ".join(map(str, order)))
+
+
+SHOWN = [
+    "For comparison, the order given was {}.",
+    "Example format: {}",
+    "Baseline (popularity): {}",
+    "(My initial draft was {})",
+    "Without the hint it would be {}",
+    "That is better than {}",
+    "Zum Vergleich: {}",
+    "If they liked comedies: {}",
+    "An alternative answer is {}",
+]
+CORRECTIONS = [
+    "{}",
+    "Wait, that is wrong. {}",
+    "Final answer: {}",
+    "No, rather {}",
+    "So the ranking is {}",
+    "After reconsidering:\n{}",
+    "The initial order is weak. Corrected ranking:\n{}",
+    "They love war.\n{}",
+    "Endg\u00fcltige Antwort: {}",
+]
+REVISIONS = [
+    "adjusted_ranking",
+    "reranked",
+    "ranking_after_hint",
+    "optimized_order",
+    "v2",
+    "result",
+]
+NO_REVISIONS = [
+    *("initial_ranking", "original_order", "baseline", "popularity_ranking", "ranking_before_hint"),
+    *("candidates", "scores", "positions", "considered", "draft"),
+]
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+@pytest.mark.parametrize("said", SHOWN)
+def test_a_ranking_that_is_only_shown_does_not_count(said: str, form: str) -> None:
+    for other in ((7, 9, 8), (8, 9, 7)):
+        shown = said.format(written(form, other))
+        assert numbers(f"{written(form, ORDER)}\n{shown}") in {(), ORDER}
+        assert numbers(f"{shown}\n\nMy ranking:\n{written(form, ORDER)}") == ORDER
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+@pytest.mark.parametrize("said", CORRECTIONS)
+def test_a_correction_does(said: str, form: str) -> None:
+    text = f"{written(form, (7, 9, 8))}\n{said.format(written(form, ORDER))}"
+    assert numbers(text) == ORDER
+    assert numbers(f"{text}\nFor comparison: {written(form, (8, 7, 9))}") in {(), ORDER}
+
+
+@pytest.mark.parametrize("name", REVISIONS)
+def test_another_order_beside_a_ranking_is_asked_about(name: str) -> None:
+    for other in ([7, 9, 8], ["7", "9", "8"], "7, 9, 8", {"ranking": [7, 9, 8]}):
+        assert numbers({"ranking": list(ORDER), name: other}) == ()
+        assert numbers({name: other, "ranking": list(ORDER)}) == ()
+    assert numbers({"ranking": list(ORDER), name: list(ORDER)}) == ORDER
+
+
+@pytest.mark.parametrize("name", NO_REVISIONS)
+def test_what_came_before_a_ranking_leaves_it_alone(name: str) -> None:
+    for other in ([7, 9, 8], list(range(1, 10))):
+        assert numbers({name: other, "ranking": list(ORDER)}) == ORDER
+        assert numbers({"ranking": list(ORDER), name: other}) == ORDER
+
+
 @pytest.mark.parametrize("name", HONEST_NAMES)
 def test_other_names_leave_a_list_alone(name: str) -> None:
     assert numbers({name: list(ORDER)}) == ORDER
