@@ -74,9 +74,13 @@ class Re2llmError(Exception):
         """Return the same error with a remark after the problem."""
         return self._saying(f"{self.problem} {remark}")
 
-    def _saying(self, problem: str) -> Self:
+    def advising(self, remedy: str) -> Self:
+        """Return the same error with another remedy."""
+        return self._saying(self.problem, remedy)
+
+    def _saying(self, problem: str, remedy: str | None = None) -> Self:
         other = copy(self)
-        Re2llmError.__init__(other, self.field, problem, self.remedy)
+        Re2llmError.__init__(other, self.field, problem, self.remedy if remedy is None else remedy)
         return other
 
 
@@ -246,6 +250,7 @@ def failure_among(flags: Sequence[str]) -> str:
     return next((flag for flag in flags if flag in _FAILURES), "")
 
 
+_SERVER = "RE2LLM_BASE_URL: it mostly ends in /v1."
 _FAILURES: Mapping[str, tuple[str, str]] = {
     Failure.RATE_LIMITED: (
         "asks for fewer requests",
@@ -257,14 +262,14 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
         "Raise RE2LLM_REQUEST_TIMEOUT, or try again later.",
     ),
     Failure.CONNECTION: ("cannot be reached", "Check RE2LLM_BASE_URL, or try again later."),
-    Failure.WRONG_SHAPE: ("sends responses without an answer", "Check RE2LLM_BASE_URL."),
+    Failure.WRONG_SHAPE: ("sends responses without an answer", f"Check {_SERVER}"),
     Failure.DENIED: (
         "refuses the key, or its quota is used up",
         "Check RE2LLM_API_KEY and the account.",
     ),
     Failure.REJECTED: (
         "rejects the request",
-        "Check the model's name (`--model` or RE2LLM_MODEL), and RE2LLM_BASE_URL.",
+        f"Check the model's name (`--model` or RE2LLM_MODEL), and {_SERVER}",
     ),
     Failure.REFUSED: ("declined to answer", "Try another model."),
     Failure.TOO_LONG: (

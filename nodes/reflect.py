@@ -30,6 +30,7 @@ from ..records import Item
 from ..runtime.model_call import ask
 from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
+from ..runtime.reflecting_down import reflecting_down
 from .learn_state import LearnState, ProposalView
 
 _WORDINGS = 2
@@ -121,7 +122,7 @@ async def _answer(
     messages.append(question)
     reply = await ask(messages, options, "reflect", answer_format=answer_format)
     if reply.failed:
-        raise ModelDownError(options.reflect_model, reply.failure, reply.said)
+        raise reflecting_down(reply, options)
     messages.append(AIMessage(inert(reply.text)))
     return reply.text
 

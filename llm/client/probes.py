@@ -98,9 +98,7 @@ class Probes:
         if error.failure is Failure.DENIED:
             reached = Finding("model", "ok", f"the server of {self._endpoint.name} answers")
             return [reached, Finding("key", "failed", down.problem, down.remedy)]
-        known = error.failure not in {Failure.CONNECTION, Failure.TIMEOUT, Failure.BUSY}
-        found = "not refused" if known else "unknown: the server does not answer"
-        return [failed, Finding("key", "ok" if known else "skipped", found)]
+        return [failed, Finding("key", "skipped", "unknown: the model gives no answer")]
 
     async def json(self) -> Finding:
         """Tell in which way the model answers with the JSON of a ranking."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 from langchain_core.messages import BaseMessage
@@ -15,6 +15,7 @@ from ...llm.client.factory import make_chat_model, model_server
 from ...llm.client.limits import Limits
 from ...llm.client.probe_questions import ProbeQuestion, Prober, UnbookedQuestion
 from ...llm.client.probes import MOST_CALLS, MOST_REFUSED, USUAL_CALLS, Finding, Probes
+from ...llm.client.reflecting_settings import in_reflecting_settings
 from ...runtime.booking import Booking
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
@@ -77,7 +78,7 @@ async def model_checks(
         asking = Prober(endpoint, _patience(settings), opened)
         probes = Probes(asking)
         try:
-            found = await _reflecting(probes) if reflects else await _ranking(probes)
+            found = await _reflecting(probes, settings) if reflects else await _ranking(probes)
             checks += [Check.model_validate(asdict(finding)) for finding in found]
         except Re2llmError as error:  # such as a budget that is spent
             checks.append(Check.of("reflecting model" if reflects else "model", error))
@@ -109,9 +110,13 @@ async def _ranking(probes: Probes) -> list[Finding]:
     return [*found, left_out] if left_out else found
 
 
-async def _reflecting(probes: Probes) -> list[Finding]:
+async def _reflecting(probes: Probes, settings: Settings) -> list[Finding]:
     return [
-        Finding(f"reflecting {finding.name}", finding.status, finding.found, finding.remedy)
+        replace(
+            finding,
+            name=f"reflecting {finding.name}",
+            remedy=in_reflecting_settings(finding.remedy, settings, named=True),
+        )
         for finding in await probes.answers()
     ]
 

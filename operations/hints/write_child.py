@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...errors import ModelDownError
 from ...knowledge.catalogue import fetch_items
 from ...knowledge.hint_store.decisions import KeptHint
 from ...knowledge.sessions.training_sessions import fetch_session
@@ -13,6 +12,7 @@ from ...llm.hints.improvement_prompt import ShownSession, improvement_messages
 from ...records import Item
 from ...runtime.model_call import ask
 from ...runtime.options import RunOptions
+from ...runtime.reflecting_down import reflecting_down
 from ..database import in_domain
 
 _WORDINGS = 2
@@ -37,7 +37,7 @@ async def write_child(
     )
     reply = await ask(messages, options, "reflect", answer_format=HINTS)
     if reply.failed:
-        raise ModelDownError(options.reflect_model, reply.failure, reply.said)
+        raise reflecting_down(reply, options)
     return read_hints(reply.text)[:_WORDINGS] or [""]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
@@ -15,16 +16,19 @@ from typing import Any
 import pytest
 from fault_server import Body, FaultServer, completion, error
 from langchain_core.messages import AIMessage
+from pydantic import SecretStr
 from re2llm.cli import app
+from re2llm.errors import Failure, ModelDownError
 from re2llm.knowledge.log.logprobs import find_logprobs
 from re2llm.llm.client.probes import cached_tokens
+from re2llm.llm.client.reflecting_settings import in_reflecting_settings
 from re2llm.operations.accounts.costs import costs
 from re2llm.operations.doctor import doctor, model_checks
 from re2llm.operations.doctor.diagnosis import Diagnosis
 from re2llm.operations.doctor.doctor import diagnose
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
-from re2llm.settings import get_settings
+from re2llm.settings import Settings, get_settings
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -186,7 +190,16 @@ async def test_what_is_wrong_is_named_with_what_to_do(
     assert check.remedy
     assert KEY not in found.model_dump_json()
     assert {by_name(found)[one].status for one in PROBED[2:]} == {"skipped"}
+    # No other failure tells whether the key was even looked at.
+    assert by_name(found)["key"].status == ("failed" if name == "key" else "skipped")
     assert len(server.asked) == 1
+
+
+async def test_a_url_without_its_path_is_named(server: FaultServer, examine: Examine) -> None:
+    server.refuse = lambda _: (404, {"detail": "Not Found"})
+    found = by_name(await examine())
+    assert found["model"].remedy.endswith("RE2LLM_BASE_URL: it mostly ends in /v1.")
+    assert found["key"].status == "skipped"
 
 
 async def test_a_server_that_is_not_there(examine: Examine) -> None:
@@ -244,6 +257,32 @@ async def test_another_reflecting_model_is_asked_too(server: FaultServer, examin
     found = await examine(reflect_model="openai:another")
     assert by_name(found)["reflecting model"].status == "ok"
     assert found.llm_calls == len(server.asked) == 7
+
+
+async def test_a_failing_reflecting_model_is_told_by_its_own_settings(
+    server: FaultServer, examine: Examine
+) -> None:
+    with FaultServer().running() as its_own:
+        its_own.refuse = lambda _: (401, error("Incorrect key"))
+        server.refuse = able
+        url, key = its_own.url, SecretStr("sk-another-1234567890")
+        named = {"reflect_model": "openai:another", "reflect_base_url": url}
+        checks = by_name(await examine(**named, reflect_api_key=key.get_secret_value()))
+        assert "Check RE2LLM_REFLECT_API_KEY" in checks["reflecting key"].remedy
+    gone = by_name(await examine(**named))
+    assert "Check RE2LLM_REFLECT_BASE_URL" in gone["reflecting model"].remedy
+    assert gone["model"].status == "ok"
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_what_the_reflecting_model_has_of_its_own_is_named_in_every_remedy(
+    failure: Failure,
+) -> None:
+    remedy = ModelDownError("openai:another", failure).remedy
+    own = Settings(reflect_base_url="http://reflects/v1", reflect_api_key=SecretStr("sk-another"))
+    told = in_reflecting_settings(remedy, own, named=True)
+    assert not re.search(r"RE2LLM_(MODEL|BASE_URL|API_KEY)\b", told)
+    assert in_reflecting_settings(remedy, Settings(), named=False) == remedy
 
 
 async def booked(services: Services, model: str) -> list[Any]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from httpx import Request
 from langchain_core.messages import AIMessage
 from learnt import Learnt, assert_whole, knowledge, settled
+from openai import APIConnectionError
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import BudgetSpentError, InputError, ModelDownError
 from re2llm.operations.learning.learn import Learned, advice, learn
@@ -180,14 +182,19 @@ async def test_learners_side_by_side_share_the_sessions(
 # A model that fails
 
 
-def flaky(services: Services, name: str, failing: Callable[[str], bool]) -> None:
+def flaky(
+    services: Services,
+    name: str,
+    failing: Callable[[str], bool],
+    error: Exception = TimeoutError(),  # noqa: B008  # it is only raised
+) -> None:
     """Register the offline model, which gives no answer to some prompts."""
     from re2llm.llm.offline import OfflineRanker
 
     class Flaky(OfflineRanker):
         def _answer(self, messages: Sequence[Any]) -> str:
             if failing(messages[1].text):
-                raise TimeoutError
+                raise error
             return super()._answer(messages)
 
     services.models.register(name, Flaky())
@@ -232,6 +239,19 @@ async def test_a_dead_model_ends_the_run_and_loses_nothing(
     assert outcome.failed == 4  # one at a time, and three probes
     assert outcome.as_dict()["stopped"] == outcome.stopped.as_dict()
     assert knowledge(url, domain)["trials"] == []
+
+
+async def test_a_dead_reflecting_model_is_told_by_its_own_settings(
+    services: Services, adjust: Change, domain: str
+) -> None:
+    adjust(**PANEL, reflect_model="gone", reflect_base_url="http://127.0.0.1:9/v1")
+    flaky(services, "gone", lambda _: True, APIConnectionError(request=Request("POST", "/")))
+    await prepare(services, domain)
+    outcome = await learned(domain)
+    assert isinstance(outcome.stopped, ModelDownError)
+    assert outcome.stopped.model == "gone"
+    assert outcome.stopped.remedy.startswith("Check RE2LLM_REFLECT_BASE_URL")
+    assert outcome.as_dict()["stopped"]["remedy"] == outcome.stopped.remedy
 
 
 @pytest.mark.parametrize(
