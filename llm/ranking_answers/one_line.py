@@ -16,6 +16,8 @@ _LEAD = re.compile(
 )
 """What introduces a list on its own line."""
 _LAST = re.compile(r"(?:and|then|finally|und|et|y)\s{1,3}", re.IGNORECASE)
+_GAP = re.compile(r"(?<=\w)(?:[^\w\s]?\s[-\u2013\u2014]?\s?|[:;)]\s)")
+_NEAR = 100
 _LONGEST, _MOST_JOINED, _FEWEST, _FEW_LINES = 5_000, 4, 3, 6
 
 
@@ -27,7 +29,7 @@ def titled_line(lines: Sequence[str], is_title: Callable[[str], object]) -> list
         is_title: Whether a text is a candidate's title, and no more.
 
     Returns:
-        `None` if there is no such line.
+        `None` if there is no such line; no entries if it lists several groups of titles.
     """
     if len(lines) > _FEW_LINES:
         return None
@@ -48,8 +50,18 @@ def _parts(line: str, is_title: Callable[[str], object]) -> list[str] | None:
         named = sum(bool(is_title(part)) for part in parts)
         if named >= _FEWEST and named * 2 > len(parts):
             lead = split[0].removesuffix(parts[0]) if is_title(parts[0]) else ""
-            return [lead, *parts]
+            # Words before a title amid others begin another list: none of them is sure.
+            several = any(_ends_with_title(part, is_title) for part in parts[:-1])
+            return [lead, *(() if several else parts)]
     return None
+
+
+def _ends_with_title(part: str, is_title: Callable[[str], object]) -> bool:
+    """Whether words stand before a title, as they do where another list begins."""
+    if is_title(part):
+        return False
+    ends = [found.end() for found in _GAP.finditer(part[-_NEAR:])]
+    return any(is_title(part[-_NEAR:][end:]) for end in ends)
 
 
 def _joined(
