@@ -42,7 +42,7 @@ async def write_child(
 
 
 async def _shown(key: int, gains: Sequence[float], options: RunOptions) -> ShownSession:
-    async with in_domain(options, None) as (connection, domain):
+    async with in_domain(options) as (connection, domain):
         session = await fetch_session(connection, domain.id, key)
         wanted = [*session.history, str(session.target)]
         items = await fetch_items(connection, domain, wanted)
