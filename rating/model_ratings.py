@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from langchain_core.messages import BaseMessage
 
-from ..errors import Failure, ModelDownError, Re2llmError
+from ..errors import Failure, ModelDownError
 from ..llm.ratings.answers import strict_format, strict_rating
 from ..llm.ratings.prompt import shortened_messages
 from ..records import RatingScale, counted
@@ -94,7 +94,7 @@ async def model_ratings(
         left = f"{counted(len(prompts) - len(ratings), 'rating is', 'ratings are')} left"
         endpoint = await options.services.models.endpoint(options.model, reflects=False)
         left += "; paid answers are kept." if keeps_answers(endpoint, options) else "."
-        raise Re2llmError(stopped.field, f"{stopped.problem} {left}", stopped.remedy)
+        raise stopped.adding(left)
     if len(too_long) == len(prompts):
         raise ModelDownError(options.model, Failure.TOO_LONG, too_long[0].said, rates=True)
     return [ratings[place] for place in range(len(prompts))]

@@ -493,7 +493,7 @@ async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path
 
 async def test_a_spent_budget_says_how_many_ratings_are_left(model: str) -> None:
     context = Context(budget=Budget(max_calls=4))
-    with pytest.raises(Re2llmError, match="6 ratings are left; paid answers are kept"):
+    with pytest.raises(BudgetSpentError, match="6 ratings are left; paid answers are kept"):
         await evaluate_raters(context, ReviewSource(), model=model, limit=10)
 
 
@@ -502,7 +502,7 @@ async def test_no_kept_answer_is_promised_where_none_is_kept(
 ) -> None:
     adjust(temperature=1.0)
     context = Context(budget=Budget(max_calls=4))
-    with pytest.raises(Re2llmError, match="6 ratings are left") as refused:
+    with pytest.raises(BudgetSpentError, match="6 ratings are left") as refused:
         await evaluate_raters(context, ReviewSource(), model=model, limit=10)
     assert "kept" not in str(refused.value)
 
