@@ -24,6 +24,7 @@ _LONGEST_LITERAL = 10_000
 """The most characters of a Python list that is read: its parser takes 100 times the memory."""
 _FIGURES = frozenset("0123456789+-.eE, \t\r\n")
 _QUOTES = ("'", '"')
+_OPENING = ("[", "(", "{")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
@@ -60,6 +61,8 @@ def is_list(cell: object) -> bool:
     if not isinstance(cell, str):
         return isinstance(cell, list)
     text = cell.strip()
+    if text[:1] not in _OPENING:  # as almost all ids do: this is asked of each one
+        return False
     inner = text[1:-1].strip()
     figures = any(map(str.isdigit, inner)) and _FIGURES.issuperset(inner)
     quoted = inner[:1] in _QUOTES and inner[-1:] in _QUOTES

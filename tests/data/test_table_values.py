@@ -5,11 +5,13 @@ import importlib
 import json
 from datetime import date, datetime, time
 from pathlib import Path
+from time import process_time
 from typing import Any
 from uuid import UUID
 
 import pytest
 from own_tables import START, loaded, table
+from re2llm.data.cells import is_list
 from re2llm.data.interactions import TableReader
 from re2llm.data.malformed import ReadReport
 from re2llm.data.request_rows import read_requests
@@ -220,6 +222,14 @@ def test_a_list_is_no_id(tmp_path: Path, cell: str, end: str) -> None:
     told = [note.reason for note in report.first_malformed]
     assert [one.partition(" ")[0] for one in told] == ["item", "user"]
     assert all(one.endswith("is a list; write one row for each of its entries") for one in told)
+
+
+def test_only_what_begins_with_a_bracket_is_looked_through_for_a_list() -> None:
+    text = "x" * 10_000_000
+    begun = process_time()
+    assert not is_list(text)
+    assert not is_list("")
+    assert process_time() - begun < 0.02
 
 
 def test_a_list_in_json_and_in_a_table_of_items_is_no_id(tmp_path: Path) -> None:
