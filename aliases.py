@@ -114,6 +114,7 @@ RENAMED: Mapping[str, str] = {
     "policies.rating_rewards": "rating.rewards",
     "policies.threads": "policies.training",
     "policies.tiny_rater": "rating.training.tiny_model",
+    "ranking.ask": "ranking.model_ranking",
     "ranking.hint_stats": "ranking.hints.stats",
     "ranking.panels": "ranking.hints.panels",
     "ranking.repeats": "ranking.hints.repeats",

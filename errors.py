@@ -217,7 +217,12 @@ class ModelDownError(Re2llmError):
 
     def unquoted(self) -> Self:
         """Return the error without the provider's own words, which may name accounts and hosts."""
-        other = self._saying(self.problem.replace(_quotation(self.said), ""))
+        quotation = _quotation(self.said)
+        # A document of an older version holds the words in the problem alone.
+        bare = (
+            self.problem.replace(quotation, "") if quotation else self.problem.partition(_SAID)[0]
+        )
+        other = self._saying(bare)
         other.said = ""
         return other
 
@@ -233,8 +238,11 @@ class ModelDownError(Re2llmError):
         self.said = document.get("said", "")
 
 
+_SAID = " It said: "
+
+
 def _quotation(said: str) -> str:
-    return f" It said: {said.rstrip('.')}." if said else ""
+    return f"{_SAID}{said.rstrip('.')}." if said else ""
 
 
 def is_retried(error: Re2llmError) -> bool:

@@ -23,7 +23,7 @@ from .prompt import candidates, prompt_size, ranking_prompt, recipe_of, wanted
 from .state import RecommendState
 
 _NOT_ASKED = RankingAnswer((), well_formed=True, repeated=0, invented=0, missing=0)
-_SPENT = ("llm_calls", "latency_ms", "tokens", "full_usage", "model_error")
+_SPENT = ("llm_calls", "latency_ms", "tokens", "model_error")
 
 
 async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
@@ -104,6 +104,8 @@ async def repaired_answer(
     """
     flags = list(state["flags"])
     update: Update = {name: state[name] for name in _SPENT}
+    # A run that an older version has begun, on a thread, has none.
+    update["full_usage"] = state.get("full_usage", {})
     if not needs_model(state, options):
         return _NOT_ASKED, {**update, "faults": {}, "flags": flags}
     recipe = recipe_of(state, options)

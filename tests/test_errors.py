@@ -107,3 +107,11 @@ def test_the_kind_alone_tells_the_class_of_an_older_answer() -> None:
         assert (again.kind, type(again)) == (error.kind, _CLASSES[error.kind])
     assert type(error_from({**texts, "kind": "input", "class": "NoSuchError"})) is InputError
     assert type(error_from({**texts, "kind": "new"})) is Re2llmError
+
+
+def test_an_older_answer_loses_the_words_of_the_provider_too() -> None:
+    problem = "openai:x refuses the key. It said: Bad key of org-ACME at 10.0.3.7."
+    texts = {"field": "model", "problem": problem, "remedy": "Check the key."}
+    again = error_from({"kind": "model", "failure": "denied", **texts})
+    assert isinstance(again, ModelDownError)
+    assert again.unquoted().problem == "openai:x refuses the key."
