@@ -37,6 +37,13 @@ class SharedReads:
         # The one that is cancelled must not take it from the others.
         return await asyncio.shield(task)
 
+    async def close(self) -> None:
+        """Cancel the reads under way, and wait until each has cleaned up after itself."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _next(self, key: Hashable, read: Callable[[], Awaitable[_Value]]) -> _Value:
         turn = self._turns.setdefault(key, asyncio.Lock())
         async with turn:

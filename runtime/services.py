@@ -99,7 +99,8 @@ class Services:
         return self._asking.setdefault(key, asyncio.Lock())
 
     async def close(self) -> None:
-        """Stop the background work and close the connections."""
+        """Stop the background work and the reads under way, and close the connections."""
+        await self.reads.close()
         await self.background.close()
         await self.watching.close()
         await self.locks.close()

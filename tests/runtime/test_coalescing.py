@@ -72,6 +72,25 @@ async def test_one_who_leaves_takes_nothing_from_the_others() -> None:
         await first
 
 
+async def test_closing_ends_reads_whose_askers_have_left_and_lets_them_clean_up() -> None:
+    reads, cleaned = SharedReads(), asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.set()
+
+    asker = asyncio.create_task(reads.get("a", endless))
+    await asyncio.sleep(0.01)
+    asker.cancel()
+    await asyncio.sleep(0.01)
+    assert not cleaned.is_set()
+    await reads.close()
+    assert cleaned.is_set()
+
+
 async def test_all_get_the_error_and_the_next_one_reads_again() -> None:
     reads, tries = SharedReads(), 0
 

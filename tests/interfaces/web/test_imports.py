@@ -300,8 +300,8 @@ async def test_a_row_of_very_many_facts_is_loaded_within_limits(
 HOSTILE = {
     "a bomb": (gzip.compress(b"\0" * (70 * 2**20)), "Unpacked, it is larger than"),
     "a bomb in a bomb": (gzip.compress(gzip.compress(b"\n" * 2**20)), "compressed twice"),
-    "a bomb of lines": (gzip.compress(b"x\n" * 2**20), "more than 1,000,000 lines"),
-    "blank lines": (b"\n" * 2**20, "more than 1,000,000 lines"),
+    "a bomb of lines": (gzip.compress(b"x\n" * 2**21), "more than 2,000,000 lines"),
+    "blank lines": (b"\n" * 2**21, "more than 2,000,000 lines"),
     "cut off": (gzip.compress(ITEMS * 50)[:-20], "cut-off gzip file"),
     "deep": (b"[" * 100_000, "is one JSON list"),
     "deep rows": (b'{"id": 1, "title": "One", "a": ' + b"[" * 100_000, "1 malformed row left out"),
