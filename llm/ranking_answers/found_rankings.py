@@ -223,13 +223,17 @@ def _is_revised(
         if not revised and (names_place(name) or names_score(name) or _GIVEN.search(name)):
             continue
         keyed = is_object(inner) and _KEY in inner
-        bare = isinstance(inner, str) and not any(map(str.isalpha, inner))
-        if not (revised or keyed or bare or is_list(inner)):
+        if isinstance(inner, str):
+            # "Final: 2, 5" is a list, "5 and 2 are best" a remark.
+            if any(map(str.isalpha, inner.rpartition(":")[2])):
+                continue
+        elif not (revised or keyed or is_list(inner)):
             continue
         other = _ranking_in(inner, reader, depth + 1) if depth < _DEEPEST else None
         numbers = [*other.numbers] if other else []
         same = sorted(numbers) == sorted(found.numbers) and not counts_up(numbers)
-        if numbers and (revised or same) and numbers != [*found.numbers]:
+        several = len(numbers) > 1 or len(numbers) == len(found.numbers)
+        if (same or (revised and several)) and numbers != [*found.numbers[: len(numbers)]]:
             return True
     return False
 

@@ -143,6 +143,38 @@ def test_what_came_before_a_ranking_leaves_it_alone(name: str) -> None:
         assert numbers({"ranking": list(ORDER), name: other}) == ORDER
 
 
+REMARKS = {
+    "final_thoughts": "They like war, so 8 and 7 are best.",
+    "final_note": "I put 8 on top, then 7.",
+    "final_recommendation": "Film g",
+    "correction": "I first had 7 on top.",
+    "changes": "7 is above 8: 7 fits better",
+    "personalization": "8 and 7 match",
+    "new_items": [8],
+    "changed": [7],
+    "final_pick": "9",
+    "final_top": [9, 8],
+}
+
+
+@pytest.mark.parametrize("name", REMARKS)
+def test_a_remark_beside_a_ranking_is_none(name: str) -> None:
+    assert numbers({"ranking": list(ORDER), name: REMARKS[name]}) == ORDER
+    assert numbers({name: REMARKS[name], "ranking": list(ORDER)}) == ORDER
+
+
+def test_a_list_with_its_name_beside_a_ranking_is_no_remark() -> None:
+    assert numbers({"ranking": list(ORDER), "final_answer": "Ranking: 7, 9, 8"}) == ()
+    assert numbers({"ranking": list(ORDER), "final_answer": [7, 9]}) == ()
+
+
+@pytest.mark.timeout(10)
+def test_many_remarks_take_no_time() -> None:
+    for said in ("8 and 7 are best", "8"):
+        remarks = {f"final{at}": said for at in range(4_000)}
+        assert numbers({"ranking": list(ORDER), **remarks}) in {(), ORDER}
+
+
 TITLE_GROUPS = [
     "Genre matches: Ark, Ran, Alien. Ranking: {}",
     "Excluding Ark, Ran, Alien: {}",
