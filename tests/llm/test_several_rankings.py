@@ -39,6 +39,13 @@ GROUPS = [
     "Ohne 1, 4, 6: {}",
     "En excluant 1, 4, 6 : {}",
     "Sin 1, 4, 6, el orden es {}",
+    "1, 4, 6 are out, then {}",
+    "1, 4 and 6 do not fit. Next: {}",
+    "Weak: 1, 4, 6. Next: {}",
+    "The user has seen: 1, 4, 6. The rest: {}",
+    "Already watched: 1, 4. Top: {}",
+    "First draft: 1, 4, 6; next: {}",
+    "I dropped 1, 4, 6. The others: {}",
 ]
 ONE_GROUP = [
     "My ranking is {}.",
@@ -53,6 +60,21 @@ ONE_GROUP = [
     "9 because of its tone, 8 for the cast and 7.",
     "9 is best for its story, 8 is close, and 7 would do.",
     "9; 8; 7; 5",
+    "My ranking, from best to worst: {}",
+    "Top to bottom: {}",
+    "Based on what the user has seen: {}",
+    "Given what they bought: {}",
+    "Films not yet watched: {}",
+    "**Final draft:** {}",
+    "9 is the best match, followed by 8, 7 and 5.",
+    "9 is the best match, followed closely by 8, 7 and 5.",
+    "9 should come first, then 8, 7 and 5.",
+    "Best: 9. Next: 8, 7, 5",
+    "Top pick: **9**. Runners-up: **8**, **7**, **5**",
+    "My choice is 9 (the tone). The rest: 8, 7, 5",
+    "9, 8, 7, gefolgt von 5, 3, 2",
+    "9, 8, 7, suivis de 5, 3, 2",
+    "9, 8 and 7 fit best, and after that 5, 3, 2",
 ]
 
 
