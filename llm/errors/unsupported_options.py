@@ -138,20 +138,26 @@ _QUOTA = _words(
     r"|billing.(?:hard.limit|not.active)|out of credits|\barrear|\bno credits?\b"
     r"|\b(?:credits?|balance|free tier)\b.{0,30}"
     r"(?:exhausted|used up|depleted|negative|too low|insufficient|expired)"
-    r"|\b(?:bill|trial|subscription|package|plan)\b.{0,30}\b(?:overdue|expired|has ended)\b"
     r"|\bused (?:up )?all\b.{0,30}\bcredits|\bcredit limit exceeded|\boverdue (?:balance|payment)"
-    r"|\b(?:check|recharge|top.?up|refill)\b.{0,20}\bbalance|\bplease (?:recharge|top.?up)\b"
     r"|\bspend(?:ing)?.(?:limit|cap)\b|\bspecified api usage limits|exceeded_current_quota_error"
-    r"|\baccount\b.{0,120}\b(?:suspended|deactivated|not active)\b"
     r"|(?<!context )(?<!token )(?<!thinking )(?<!reasoning )\bbudget\b.{0,20}\bexceeded"
     r"|\b(?:budget_exceeded|exceeded.?budget)\b|余额|欠费|充值|额度.{0,6}(?:不足|用尽|用完)|已到期"
 )
 _BILLING = _words(
     r"billing.details|\bmonthly\b.{0,40}\b(?:limit|quota|cap|credits|usage|allowance|allocation)"
-    r"|(?:/|\bper) ?month\b"
+    r"|\b(?:limit|quota|cap)\b[^$\u20ac\u00a3.]{0,30}(?:/|\bper) ?month\b"
+    r"|\b(?:requests|calls|tokens|messages|queries|units|credits) ?(?:/|per) ?month\b"
+    r"|\b(?:bill|trial|subscription|package|plan)\b.{0,30}"
+    r"\b(?:overdue|(?<!not )expired|has ended)\b"
+    r"|\b(?:check|recharge|top.?up|refill)\b.{0,20}\bbalance|\bplease (?:recharge|top.?up)\b"
+    r"|\baccount\b.{0,120}\b(?:suspended|deactivated|not active)\b"
 )
-"""What says so of a limit, unless it is one that passes."""
-_PASSES = _words(r"retry.{0,3}(?:in|after|delay)\W{0,5}\d|try again in \d|per.?minute|\b[tr]pm\b")
+"""What says so, unless it is a limit that passes. A plan may only be praised: "$20/month"."""
+_PASSES = _words(
+    r"(?:retry|(?:try|available) again).{0,3}(?:in|after|delay)\W{0,5}\d|\bwait \d"
+    r"|(?:\bper.?|/ ?)(?:min|sec)|\b[tr]p[ms]\b|\bfor \d{1,5} ?s(?:ec|\b)"
+    r"|(?<!higher )(?<!monthly )\brate limit\b|\b(?:of|to|for|sent|with) too many requests\b"
+)
 """What says that a quota is one for a time."""
 _NONE_AT_ALL = _words(r"\blimit: 0\b")
 _KEY = r"(?:api|access|auth\w{0,10}|secret|subscription|bearer|security|x-api)[ _-]?(?:key|token)s?"
