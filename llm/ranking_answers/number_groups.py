@@ -48,6 +48,11 @@ _LABEL = re.compile(r"([^.:;\n]{1,60}):[\s*_\"'#(\[]{0,5}\Z")
 _NEAR = 100
 
 
+def mentions(before: str) -> bool:
+    """Whether words introduce what is no ranking: "Without", "Excluding the films"."""
+    return _MENTION.search(before) is not None
+
+
 def may_mention(text: str, numbers: Sequence[re.Match[str]]) -> bool:
     """Whether one group of numbers may be the ranking, and another one only be mentioned.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from .number_groups import mentions
+
 _SEPARATORS = ("; ", " -> ", " > ", " | ", " → ", ", ", ";", ">", ",")
 _LEAD = re.compile(
     r"\W{0,3}(?:[^:\n]{1,100}:|[^\n–—-]{1,60}\s[-–—]\s"
@@ -17,6 +19,12 @@ _LEAD = re.compile(
 """What introduces a list on its own line."""
 _LAST = re.compile(r"(?:and|then|finally|und|et|y)\s{1,3}", re.IGNORECASE)
 _GAP = re.compile(r"(?<=\w)(?:[^\w\s]?\s[-\u2013\u2014]?\s?|[:;)]\s)")
+_ARTICLES = (
+    "a an and at by de del der des di die du el en et for from in la las le les los of on the to"
+    " und with y"
+)
+_SMALL = frozenset(_ARTICLES.split())
+"""What titles write in lower case."""
 _NEAR = 100
 _LONGEST, _MOST_JOINED, _FEWEST, _FEW_LINES = 5_000, 4, 3, 6
 
@@ -60,8 +68,18 @@ def _ends_with_title(part: str, is_title: Callable[[str], object]) -> bool:
     """Whether words stand before a title, as they do where another list begins."""
     if is_title(part):
         return False
-    ends = [found.end() for found in _GAP.finditer(part[-_NEAR:])]
-    return any(is_title(part[-_NEAR:][end:]) for end in ends)
+    near = part[-_NEAR:]
+    return any(
+        is_title(near[found.end() :])
+        for found in _GAP.finditer(near)
+        if found[0].strip() or _is_said(near[: found.start()])
+    )
+
+
+def _is_said(words: str) -> bool:
+    """Whether words before a title are no part of one: "the order is", not "Logitech"."""
+    lower = (word for word in words.split() if word[:1].islower())
+    return any(word not in _SMALL for word in lower) or mentions(words)
 
 
 def _joined(

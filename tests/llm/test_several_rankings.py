@@ -207,6 +207,9 @@ TITLE_GROUPS = [
     "Same director: Ark, Ran, Alien - {}",
     "(Ark, Ran, Alien are out) {}",
     "Ark, Ran and Alien do not fit well. {}",
+    "Excluding Ark, Ran, Alien, I rank {}",
+    "Ohne Ark, Ran, Alien, Meine Reihenfolge ist {}",
+    "Without Ark, Ran, Alien, the order of the rest is {}",
 ]
 
 
@@ -219,3 +222,24 @@ def test_of_two_groups_of_titles_one_may_only_be_mentioned(said: str) -> None:
         assert found.numbers in {(), (7, 3, 5, 2, 8)}
     alone = "My ranking: Nine, Kong, Some Film, Up, Heat, and Oslo"
     assert read_titles(alone, items).numbers == (7, 3, 5, 2, 8)
+
+
+EMBELLISHED = [
+    "LED Desk Lamp",
+    "Philips Desk Lamp",
+    "The Best of Desk Lamp",
+    "Lamp for the Desk Lamp",
+]
+
+
+@pytest.mark.parametrize("written", EMBELLISHED)
+def test_an_embellished_title_is_invented_and_leaves_the_others(written: str) -> None:
+    titles = ["Wireless Mouse", "USB Cable", "Keyboard", "Monitor", "Desk Lamp"]
+    items = [Item(str(number), title) for number, title in enumerate(titles, start=1)]
+    for text in (
+        f"Keyboard, Monitor, USB Cable, {written}, Wireless Mouse",
+        f"{written}, Keyboard, Monitor, USB Cable, Wireless Mouse",
+        f"My ranking: Keyboard, Monitor, {written}, USB Cable, and Wireless Mouse",
+    ):
+        for found in (read_titles(text, items), read_ranking(text, 5, items)):
+            assert found.numbers == (3, 4, 2, 1)
