@@ -1,4 +1,8 @@
-"""Finds the column of moments that is finer than a log's column of dates: their days agree."""
+"""Finds the column of moments that is finer than a log's column of dates, and reads it with them.
+
+The date tells the day, and the moment only the order within it: dates are those of the place, and
+some moments may be missing or wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Sequence
 from .cells import is_given
 from .columns import time_stem
 from .day_order import in_order
+from .day_sessions import SECONDS_A_DAY
 from .malformed import RowError
 from .table_rows import Row
 from .times import seconds
@@ -60,8 +65,54 @@ def best_of(date: str, finer: Sequence[str]) -> str | None:
     return finer[0] if not own and len(set(stems.values())) == 1 else None
 
 
+def day_first_beside(rows: Sequence[Row], date: str, finer: str) -> bool | None:
+    """Return whether the dates have the day first, as the moments beside them tell.
+
+    `None` if the moments do not tell, as where they may be read in both ways themselves.
+
+    Args:
+        rows: The first rows of a log.
+        date: Its column of dates.
+        finer: A column from `finer_columns`.
+    """
+    told = {True: 0, False: 0}
+    for row in rows:
+        days = {first: _in_seconds(row.get(date), day_first=first) for first in told}
+        if None in days.values() or days[True] == days[False]:
+            continue
+        fits = [
+            first
+            for first, day in days.items()
+            if day is not None and moment_on(day, row.get(finer)) is not None
+        ]
+        if len(fits) == 1:
+            told[fits[0]] += 1
+    return None if told[True] == told[False] else told[True] > told[False]
+
+
+def moment_on(day: float, cell: object) -> float | None:
+    """Return a moment of a date, in seconds since 1970, for its place among others of the date.
+
+    In another zone than UTC, a date begins and ends on another day of UTC. So the moments that
+    may lie on a date are drawn together into its 24 hours of UTC, and keep their order.
+
+    Args:
+        day: Midnight UTC of the date, in seconds since 1970.
+        cell: What a column from `finer_columns` holds.
+
+    Returns:
+        `None` if the cell holds no moment, or one of another date. It is never midnight itself.
+    """
+    for moment in _readings(cell):
+        if _EARLIEST < moment - day < _LATEST:
+            share = (moment - day - _EARLIEST) / (_LATEST - _EARLIEST)
+            return day + share * SECONDS_A_DAY
+    return None
+
+
 def _is_finer(rows: Sequence[Row], date: str, column: str) -> bool:
-    pairs = [(row.get(date), row.get(column)) for row in rows if is_given(row.get(column))]
+    both = [(row.get(date), row.get(column)) for row in rows]
+    pairs = [pair for pair in both if all(map(is_given, pair))]
     if 2 * len(pairs) < len(rows):
         return False
     if sum(_agree(*pair) for pair in pairs) < max(1, _MOSTLY * len(pairs)):
@@ -70,19 +121,17 @@ def _is_finer(rows: Sequence[Row], date: str, column: str) -> bool:
 
 
 def _agree(day: object, moment: object) -> bool:
-    return any(
-        _EARLIEST <= of_moment - of_day < _LATEST
-        for of_day in _readings(day)
-        for of_moment in _readings(moment)
-    )
+    return any(moment_on(midnight, moment) is not None for midnight in _readings(day))
 
 
-def _readings(cell: object) -> set[float]:
+def _readings(cell: object) -> list[float]:
     """Return a moment in seconds since 1970: two where the day or the month may come first."""
-    found = set[float]()
-    for day_first in (True, False):
-        try:
-            found.add(seconds(in_order(cell, day_first=day_first), ""))
-        except RowError:
-            continue
-    return found
+    found = [_in_seconds(cell, day_first=first) for first in (True, False)]
+    return [moment for moment in dict.fromkeys(found) if moment is not None]
+
+
+def _in_seconds(cell: object, *, day_first: bool) -> float | None:
+    try:
+        return seconds(in_order(cell, day_first=day_first), "")
+    except RowError:
+        return None

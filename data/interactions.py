@@ -212,10 +212,20 @@ class TableReader:
 
         needed = [user, item, *(time.names if time else ())]
         rows = read_rows(self._interactions, report, needed)
-        latest = 0.0
+        latest, alone = 0.0, 0
         for _, rating in parse_rows(self._interactions, report, rows, parse):
             latest = max(latest, rating.timestamp)
+            if time is not None and time.is_date_alone(rating.timestamp):
+                alone += 1
             yield rating
+        if time is not None and alone:
+            verb, whose, comes = (
+                ("has", "its", "comes") if alone == 1 else ("have", "their", "come")
+            )
+            report.remarks.append(
+                f"{counted(alone, 'row')} {verb} no time in {time.names[-1]} that lies on {whose} "
+                f"date, and {comes} first on it."
+            )
         if time is not None and 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
             report.remarks.append(
                 f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "

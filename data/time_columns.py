@@ -8,12 +8,20 @@ from datetime import date, datetime, time
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from .cells import is_given
 from .columns import counterparts, usual_columns
 from .day_order import day_first_in, in_order
 from .day_sessions import SECONDS_A_DAY
-from .finer_times import best_of, finer_columns, may_tell_time, tells_time
+from .finer_times import (
+    best_of,
+    day_first_beside,
+    finer_columns,
+    may_tell_time,
+    moment_on,
+    tells_time,
+)
 from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
 from .times import seconds, timestamp
@@ -33,14 +41,23 @@ _DATES, _CLOCKS = ("date", "day"), ("time", "clock")
 """What the names of such columns end in; a column such as `playtime` is of another kind."""
 
 
+class _Found(NamedTuple):
+    dated: list[str]
+    """The date, if it has a column of its own, and the time."""
+    perhaps: list[str] | None = None
+    finer: str | None = None
+    day_first: bool | None = None
+    """What the finer column tells of the dates; `None` if nothing."""
+
+
 class TimeColumns:
     """Tells when a row was written.
 
     Args:
         path: The log.
         chosen: The column of the time. If it holds only times of day, another column may hold the
-            date, and the other way round. A column of moments may be finer than one of dates.
-            Names and contents tell.
+            date, and the other way round. A column of moments may be finer than one of dates: it
+            orders what was chosen on a date. Names and contents tell.
         there: All columns of the log.
         named: Whether the user named the column: no other one is added to dates then.
     """
@@ -58,7 +75,8 @@ class TimeColumns:
     @property
     def names(self) -> list[str]:
         """The columns that are read: the date, if it has one of its own, and the time."""
-        return self._found[0]
+        finer = self._found.finer
+        return [*self._found.dated, *([finer] if finer else [])]
 
     @property
     def perhaps(self) -> list[str] | None:
@@ -66,10 +84,10 @@ class TimeColumns:
 
         It is `None`, too, if the user named the column.
         """
-        return self._found[1]
+        return self._found.perhaps
 
     @cached_property
-    def _found(self) -> tuple[list[str], list[str] | None]:
+    def _found(self) -> _Found:
         own = self._chosen
         needed = list(dict.fromkeys([own, *self._dates, *self._clocks, *self._finer]))
         rows = [row for _, row in islice(read_rows(self._path, ReadReport(), needed), _FIRST_ROWS)]
@@ -85,24 +103,26 @@ class TimeColumns:
 
         if holds(own, _is_day):
             if self._named:
-                return [own], None
+                return _Found([own])
             clocks = [name for name in self._clocks if tells(name)]
             if clocks and holds(own, _is_date):
-                return [own, clocks[0]], None
-            finer = finer_columns(rows, own, self._finer)
+                return _Found([own, clocks[0]])
+            dated = [{**row, own: _written_date(row.get(own))} for row in rows]
+            finer = finer_columns(dated, own, self._finer)
             best = best_of(own, finer)
             if best is not None:
-                return [best], None
+                return _Found([own], None, best, day_first_beside(dated, own, best))
             perhaps = [name for name in self._finer if tells_time(name) and holds(name, _is_figure)]
-            return [own], [name for name in self._finer if name in {*finer, *perhaps}]
+            return _Found([own], [name for name in self._finer if name in {*finer, *perhaps}])
         dates = [name for name in self._dates if holds(name, _is_date)][:1]
         if tells(own) or (self._named and holds(own, _is_clock)):
-            return [*dates, own], None
-        return (dates if dates and not self._named and holds(own, _is_span) else [own]), None
+            return _Found([*dates, own])
+        return _Found(dates if dates and not self._named and holds(own, _is_span) else [own])
 
     @cached_property
     def _day_first(self) -> bool | None:
-        return day_first_in(self._path, self._values())
+        told = self._found.day_first
+        return day_first_in(self._path, self._values()) if told is None else told
 
     def of(self, row: Row) -> float:
         """Return when a row was written, in seconds since 1970, UTC.
@@ -111,31 +131,43 @@ class TimeColumns:
             RowError: Its time cannot be read, or has no time of day where others have.
             InputError: The dates of the whole column may be read in two ways.
         """
-        day, *clocks = self.names
-        if not clocks and day != self._chosen and not is_given(row.get(day)):
-            raise RowError(f"has no time in {day}; if a date is enough, name it as `time`")
+        (day, *clocks), _, finer, _ = self._found
         if clocks and is_given(row.get(day)) and not is_given(row.get(clocks[0])):
             raise RowError(
                 f"has a date and no time of day in {clocks[0]}; if the date is enough, "
                 f"name {day} as `time`"
             )
-        return timestamp(in_order(self._value(row), day_first=self._day_first), "time")
+        if finer is None:
+            return timestamp(in_order(self._value(row), day_first=self._day_first), "time")
+        value = self._value(row) if is_given(row.get(day)) else row.get(finer)
+        found = timestamp(in_order(value, day_first=self._day_first), "time")
+        midnight = found - found % SECONDS_A_DAY
+        moment = moment_on(midnight, row.get(finer))
+        return midnight if moment is None else moment
+
+    def is_date_alone(self, found: float) -> bool:
+        """Return whether the finer column told no moment on the date, in what `of` returned."""
+        return self._found.finer is not None and found % SECONDS_A_DAY == 0
 
     def _values(self) -> Iterator[object]:
-        rows = read_rows(self._path, ReadReport(), self.names)
+        rows = read_rows(self._path, ReadReport(), self._found.dated)
         return (self._value(row) for _, row in rows)
 
     def _value(self, row: Row) -> object:
-        day, *clocks = (row.get(name) for name in self.names)
+        day, *clocks = (row.get(name) for name in self._found.dated)
         if not clocks:
-            return day
-        if isinstance(day, datetime):
-            day = day.date()
+            return day if self._found.finer is None else _written_date(day)
         if not is_given(day):
             return None
-        written = _MIDNIGHT.sub("", str(day).strip())
         told = str(clocks[0]).strip() if is_given(clocks[0]) else ""
-        return f"{written} {'0' if told[1:2] == ':' else ''}{told}".strip()
+        return f"{_written_date(day)} {'0' if told[1:2] == ':' else ''}{told}".strip()
+
+
+def _written_date(cell: object) -> object:
+    """Return the date that a moment is written as; a number as it is."""
+    if isinstance(cell, datetime):
+        return cell.date()
+    return _MIDNIGHT.sub("", cell.strip()) if isinstance(cell, str) else cell
 
 
 def _is_clock(cell: object) -> bool:

@@ -1,6 +1,6 @@
 """Which columns of a user's own tables hold what, where their names alone would mislead."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +137,8 @@ def test_a_finer_time_than_the_date_is_taken(
     log = dated(tmp_path, names, moment, day)
     _, sessions, report = loaded(log)
     assert sessions == [Session(("a", "b", "c"), "d")] * 2
-    clock = str(moment(START)).startswith("12:")
-    assert f"time = {f'{date} and {finer}' if clock else finer};" in report.remarks[0]
+    assert f"time = {date} and {finer};" in report.remarks[0]
+    assert (report.malformed, len(report.remarks)) == (0, 1)
     assert "order of the rows" not in report.remarks[0]
     _, sessions, report = loaded(log, time=date)
     assert sessions == [Session(("c", "a", "d"), "b")] * 2
@@ -186,21 +186,89 @@ def test_a_number_of_midnight_is_a_date(tmp_path: Path) -> None:
 def test_the_time_that_fits_the_name_of_the_date_is_taken(tmp_path: Path) -> None:
     names = "order_date,delivery_ts,order_ts"
     log = dated(tmp_path, names, lambda s: 2 * START + 7_200 - s, more=lambda s: s)
-    assert "time = order_ts;" in loaded(log)[2].remarks[0]
+    assert "time = order_date and order_ts;" in loaded(log)[2].remarks[0]
 
 
-def test_a_row_without_the_finer_time_is_told(tmp_path: Path) -> None:
-    names, moments = "date,event_ts", {START: ""}
-    _, sessions, report = loaded(dated(tmp_path, names, lambda s: moments.get(s, s)), by_user=True)
-    assert sessions == [Session(("b", "c"), "d")] * 2
-    assert report.malformed == 2
-    assert "no time in event_ts; if a date is enough, name it as `time`" in (
-        report.first_malformed[0].reason
-    )
-    moments |= {START + 3_600 * n: "" for n in range(3)}  # it is told of few rows
+@pytest.mark.parametrize("blank", ["", "NULL", "unknown", "0000-00-00 00:00:00", "0", "-1", "1e99"])
+def test_a_row_without_the_finer_time_counts_at_its_date(tmp_path: Path, blank: str) -> None:
+    moments = {START + 3_600: blank}
+    log = dated(tmp_path, "date,event_ts", lambda s: moments.get(s, s), more=lambda _: "x" * 9)
+    rows = log.read_text().splitlines()
+    filler = [f"eve,x,2024-03-{n:02},{1_709_251_200 + 86_400 * n - 7}," for n in range(1, 29)]
+    log.write_text("\n".join([f"{rows[0]},note", *rows[1:], *filler]) + "\n")
+    _, sessions, report = loaded(log)
+    assert sessions == [Session(("b", "a", "c"), "d")] * 2
+    assert report.malformed == 0
+    told = "2 rows have no time in event_ts that lies on their date, and come first on it."
+    assert told in report.remarks
+    log.write_text("\n".join([f"{rows[0]},note", *rows[1::2], *filler]) + "\n")
+    told = "1 row has no time in event_ts that lies on its date, and comes first on it."
+    assert told in loaded(log)[2].remarks
+
+
+def test_a_finer_time_that_most_rows_lack_is_not_taken(tmp_path: Path) -> None:
+    moments = {START + 3_600 * n: "" for n in range(3)}
+    names = "date,event_ts"
     _, _, report = loaded(dated(tmp_path, names, lambda s: moments.get(s, s)))
     assert report.malformed == 0
     assert "time = date;" in report.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "moment"),
+    [
+        ("{:%Y-%m-%d}", "{:%d/%m/%Y %H:%M:%S}"),
+        ("{:%Y-%m-%d}", "{:%m/%d/%Y %I:%M %p}"),
+        ("{:%d/%m/%Y}", "{:%Y-%m-%dT%H:%M:%SZ}"),
+        ("{:%m/%d/%Y}", "{:%s}"),
+        ("{:%-d.%-m.%Y}", "{:%Y%m%d%H%M%S}"),
+    ],
+)
+def test_of_a_date_and_a_time_one_tells_the_day_from_the_month(
+    tmp_path: Path, day: str, moment: str
+) -> None:
+    start = datetime(2024, 3, 9, 8, 5, tzinfo=UTC)
+    rows = [
+        f"ann,{item},{day.format(at)},{moment.replace('%s', str(int(at.timestamp()))).format(at)}"
+        for days in (0, 1)
+        for item in "cadb"
+        for at in [start + timedelta(days=days, hours="abcd".index(item))]
+    ]
+    _, sessions, report = loaded(table(tmp_path / "log.csv", "user,item,date,event_time", *rows))
+    assert sessions == [Session(("a", "b", "c"), "d")] * 2
+    assert report.malformed == 0
+
+
+def test_where_neither_tells_the_day_from_the_month_it_is_asked(tmp_path: Path) -> None:
+    rows = [f"ann,{item},09/03/2024,09/03/2024 1{n}:00" for n, item in enumerate("abcd")]
+    log = table(tmp_path / "log.csv", "user,item,date,event_time", *rows)
+    with pytest.raises(InputError, match="no row tells the day from the month"):
+        loaded(log)
+
+
+@pytest.mark.parametrize("hours", [-11, -8, -3, 0, 2, 9, 14])
+@pytest.mark.parametrize("unit", [1, 1_000_000])
+def test_the_date_tells_the_day_in_whichever_zone_it_is(
+    tmp_path: Path, hours: int, unit: int
+) -> None:
+    zone = timezone(timedelta(hours=hours))
+    rows = []
+    for day in (1, 2):
+        for item, hour in zip("dbca", (23, 9, 17, 0), strict=True):
+            at = datetime(2024, 3, day, hour, 59, 59, tzinfo=zone)
+            rows.append(f"ann,{item},{at:%Y%m%d},{int(at.timestamp()) * unit}")
+    log = table(tmp_path / "log.csv", "user,item,event_date,event_timestamp", *rows)
+    assert loaded(log)[1] == [Session(("a", "b", "c"), "d")] * 2
+    chosen = Session(("a", "b", "c", "d", "a", "b", "c"), "d")
+    assert loaded(log, by_user=True)[1] == [chosen]
+
+
+def test_a_row_without_a_date_counts_at_its_finer_time(tmp_path: Path) -> None:
+    log = dated(tmp_path, "date,event_ts", lambda s: s)
+    log.write_text(log.read_text().replace("ann,b,2020-09-13", "ann,b,"))
+    _, sessions, report = loaded(log)
+    assert sessions == [Session(("a", "b", "c"), "d")] * 2
+    assert report.malformed == 0
 
 
 # Titles in the log
