@@ -19,6 +19,11 @@ _CALL = re.compile(
 _MOST = 20
 
 
+def is_asked(name: str, tool: str) -> bool:
+    """Whether a call's name is the tool's that was asked for, perhaps behind a namespace."""
+    return bool(tool) and name.rpartition(".")[2] == tool
+
+
 def asked_for(calls: Sequence[tuple[str, str]], tool: str) -> str:
     """Return the arguments of calls, each in a line of its own, as a text with drafts has them.
 
@@ -26,7 +31,7 @@ def asked_for(calls: Sequence[tuple[str, str]], tool: str) -> str:
         calls: Their names and arguments.
         tool: The name that was asked for. Calls of another one count only without any of this one.
     """
-    named = [said for name, said in calls if tool and name.rpartition(".")[2] == tool]
+    named = [said for name, said in calls if is_asked(name, tool)]
     return "\n".join(named or [said for _, said in calls])
 
 

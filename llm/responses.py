@@ -10,7 +10,7 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
-from .called_tools import arguments_in, asked_for
+from .called_tools import arguments_in, asked_for, is_asked
 from .errors.error_words import error_body
 from .errors.finish_reasons import is_failure, is_limit, is_refusal
 from .structured import AnswerFormat
@@ -45,7 +45,10 @@ def answer_text(message: BaseMessage, tool: str = "") -> str:
 
 
 def _called(message: BaseMessage, tool: str) -> str:
-    """Return the arguments of the calls of a tool; of those that are no JSON if there are none."""
+    """Return the arguments of the calls of a tool; of those that are no JSON if there are none.
+
+    Behind calls of invented tools alone stands the message's text, which may hold the answer.
+    """
     calls: list[Any] = getattr(message, "tool_calls", None) or []
     broken: list[Any] = getattr(message, "invalid_tool_calls", None) or []
     whole = [
@@ -54,8 +57,11 @@ def _called(message: BaseMessage, tool: str) -> str:
         if call["args"]
     ]
     cut = [(str(call.get("name")), str(call["args"])) for call in broken if call.get("args")]
-    asked = any(name == tool for name, _ in whole) or not any(name == tool for name, _ in cut)
-    return asked_for(whole if whole and asked else cut, tool)
+    called, missed = (any(is_asked(name, tool) for name, _ in some) for some in (whole, cut))
+    said = asked_for(whole if whole and (called or not missed) else cut, tool)
+    if tool and said and not (called or missed):
+        return f"{said}\n{without_thoughts(str(message.text))}".rstrip()
+    return said
 
 
 def _said(message: BaseMessage, tool: str) -> str:

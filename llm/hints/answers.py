@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from ..structured import AnswerFormat
@@ -95,11 +96,16 @@ def _json_values(text: str) -> list[Any]:
 
 
 def _json_hints(text: str) -> list[str] | None:
-    """Return the hints of the last JSON that holds some, or of lines of JSON with one each."""
-    values = _json_values(text)
+    """Return the hints of the last JSON that has the key, or of several that adjoin.
+
+    Such are parallel calls, and lines with a hint each.
+    """
+    found = decoded_values(text, "hints")[0]
+    values = [one.value for one in found]
     keyed = [held for value in values if (held := _keyed(value)) is not None]
-    if len(keyed) > 1 and all(isinstance(held, str) for held in keyed):
-        return [*map(str, keyed)]
+    adjoin = not any(text[one.end : other.start].strip(" \n,") for one, other in pairwise(found))
+    if len(keyed) > 1 and (adjoin or all(isinstance(held, str) for held in keyed)):
+        return [said for held in keyed for said in _texts(held)]
     lists = [value for value in values if is_list(value) and (not value or [*_texts(value)])]
     for held in reversed(keyed or lists):
         return [*_texts(held)]

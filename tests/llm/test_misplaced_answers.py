@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 from re2llm.llm.client.answer import read_answer
+from re2llm.llm.hints.answers import read_hints
 from re2llm.llm.ranking_answers.answers import is_ranking, read_ranking
 from re2llm.llm.ratings.answers import read_rating
 from re2llm.llm.responses import answer_text
@@ -159,6 +160,39 @@ def test_calls_of_one_tool_are_read_as_lines_of_a_text() -> None:
     read = read_ranking(answer_text(AIMessage("", tool_calls=twice), "ranking"), 5)
     assert (read.numbers, read.flags) == (ORDER, [])
     assert numbers("", tool_calls=[OTHER_CALLS[0], call("rank_films", ranking=last)]) == ORDER
+
+
+@pytest.mark.parametrize("name", ["ranking", "functions.ranking"])
+@pytest.mark.parametrize("other", OTHER_CALLS, ids=lambda call: call["name"])
+def test_a_cut_call_of_the_right_tool_counts_before_others(other: Any, name: str) -> None:
+    cut: Any = {"name": name, "args": ANSWER[:-1], "id": "3", "error": "cut"}
+    message = AIMessage("", tool_calls=[other], invalid_tool_calls=[cut])
+    assert read_ranking(answer_text(message, "ranking"), 5).numbers == ORDER
+
+
+@pytest.mark.parametrize("other", OTHER_CALLS, ids=lambda call: call["name"])
+def test_an_answer_beside_an_invented_call_is_found(other: Any) -> None:
+    text = answer_text(AIMessage(ANSWER, tool_calls=[other]), "ranking")
+    assert read_ranking(text, 5).numbers == ORDER
+    right = call("rank_films", ranking=list(ORDER))
+    text = answer_text(AIMessage("Let me rank the 5 films.", tool_calls=[right]), "ranking")
+    assert read_ranking(text, 5).numbers == ORDER
+    thoughts = {"reasoning_content": DRAFT}
+    message = AIMessage("", tool_calls=[right], additional_kwargs=thoughts)
+    assert read_ranking(answer_text(message, "ranking"), 5).numbers == ORDER
+    hints = AIMessage('{"hints": ["Prefer war films."]}', tool_calls=[OTHER_CALLS[0]])
+    assert read_hints(answer_text(hints, "hints")) == ["Prefer war films."]
+
+
+def test_hints_of_several_calls_are_all_kept() -> None:
+    said = ["Prefer war films.", "Weigh the last film most.", "Avoid sequels."]
+    for parts in ([said, []], [[], said], [[one] for one in said], [said[:2], said[1:]]):
+        calls = [call("hints", hints=part) for part in parts]
+        text = answer_text(AIMessage("", tool_calls=calls), "hints")
+        assert read_hints(text) == said
+    draft, final = (json.dumps({"hints": [one]}) for one in said[:2])
+    assert read_hints(f"A draft: {draft}\nBetter: {final}") == said[1:2]
+    assert read_hints(f'{draft}\nThis names a genre, so none: {{"hints": []}}') == []
 
 
 @pytest.mark.timeout(10)
