@@ -33,8 +33,12 @@ _CLOCK = re.compile(
 )
 _SPAN = re.compile(r"\d{1,4}(?::\d\d){1,2}(?:[.,]\d{1,9})?")
 """Hours, minutes and seconds, of a day or of how long something took."""
-_MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:\.0{1,9})?)?(?:Z|\+00:?00| UTC)?$")
-"""What programs write behind a date that they hold as a moment."""
+_MIDNIGHT = re.compile(
+    r"[ T](?:0?0:00(?::00(?:[.,]0{1,9})?)?|12:00(?::00)?\s?AM)"
+    r"(?:\s?(?:Z|[A-Z]{3,5}|(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?))?(?:\[[\w/+-]{1,40}\])?$",
+    re.IGNORECASE,
+)
+"""What programs write behind a date that they hold as a moment, in whichever zone."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
 _DATE_DIGITS = 8
 _DATES, _CLOCKS = ("date", "day"), ("time", "clock")

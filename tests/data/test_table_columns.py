@@ -125,6 +125,9 @@ def dated(folder: Path, names: str, moment: Any, day: Any = None, more: Any = No
 DAYS = [
     *("{:%Y-%m-%d}", "{:%Y%m%d}", "{:%d/%m/%Y}", "{:%Y-%m-%d} 00:00", "{:%Y-%m-%dT00:00:00.000Z}"),
     *("{:%Y-%m-%d} 00:00:00+00:00", "{:%Y-%m-%d} 00:00:00 UTC"),
+    *("{:%Y-%m-%d} 00:00:00+02:00", "{:%Y-%m-%d} 00:00:00-08", "{:%Y-%m-%d} 0:00 +0530"),
+    *("{:%Y-%m-%dT00:00:00.000+02:00[Europe/Berlin]}", "{:%Y-%m-%d} 00:00:00 CET"),
+    *("{:%m/%d/%Y} 12:00:00 AM", "{:%a %b %d %Y} 00:00:00 GMT+0200", "{:%Y-%m-%d} 00:00:00Z"),
 ]
 
 
@@ -181,6 +184,13 @@ def test_a_number_of_midnight_is_a_date(tmp_path: Path) -> None:
         "unixReviewTime holds no time of day, so the order of the rows counts within a day;"
         in (loaded(log)[2].remarks[0])
     )
+
+
+def test_midnight_of_another_zone_is_told_as_a_date(tmp_path: Path) -> None:
+    log = dated(tmp_path, "date,view_ts,ship_ts", lambda s: s, "{:%Y-%m-%d} 00:00:00-08:00", str)
+    _, sessions, report = loaded(log)
+    assert sessions == [Session(("c", "a", "d"), "b")] * 2
+    assert "date holds no time of day" in report.remarks[0]
 
 
 def test_the_time_that_fits_the_name_of_the_date_is_taken(tmp_path: Path) -> None:
