@@ -12,19 +12,33 @@ _REVISED = re.compile(
     r"|chang|better|personali)"
 )
 _SHOWN = re.compile(
-    r"\b(?:original|initial|first|baseline|default|popular|draft|before|given|prompt|input|naive"
-    r"|old|prior|previous|earlier|raw|unranked|random|start|base\b|example|sample|format|form\b"
-    r"|template|schema|compar|contrast|refer|alternativ|instead of|than\b|unlike"
-    r"|was\b|were\b|would|could|history|without|list of|vergleich|beispiel|urspr|exempl|ejemplo"
-    r"|compara)",
+    r"\b(?:original|initial|(?<!best )first|baseline|default|popular|draft|before|prompt|input"
+    r"|naive|given\b(?! (?:the|that|their|his|her|what|how|format|form)\b)"
+    r"|old|prior|previous|earlier|raw|unranked|random|start|base\b|example|sample|template|schema"
+    r"|compar|contrast|for reference|alternativ|another|possibl|instead of|than\W{0,3}\Z|unlike"
+    r"|was\b|were\b|would|could|without (?:the|this|that|your)\b|you (?:gave|sent|provided|listed)"
+    r"|(?<!is )(?<!are )your (?:order|list|ranking|input|candidates)"
+    r"|by (?:the )?(?:release|year|id\b|name|title|date|popularity|age\b|price|genre\W{0,3}\Z)"
+    r"|alphabet|vergleich|beispiel|urspr|exempl|ejemplo)",
     re.IGNORECASE,
 )
+_NOT_IT = re.compile(
+    r"\b(?:not|isn['\u2019]t) (?:the|my)\b|\b(?:wrong|incorrect) (?:ranking|order|answer|list)",
+    re.IGNORECASE,
+)
+"""What an unfinished sentence says of the list that it introduces."""
+_FINAL_WORDS = (
+    r"(?:\b(?:final|correct|corrig|korrig|revis|updat|improv|adjust|re-?(?:rank|order)|endg"
+    r"|definitiv)|\u0438\u0442\u043e\u0433|\u043e\u043a\u043e\u043d\u0447\u0430\u0442"
+    r"|\u0438\u0441\u043f\u0440\u0430\u0432|\u6700[\u7ec8\u7d42]|\u4fee\u6b63)"
+)
+_FINAL = re.compile(_FINAL_WORDS, re.IGNORECASE)
 _TAKES_ITS_PLACE = re.compile(
-    r"\b(?:final|correct|corrig|korrig|revis|updat|improv|adjust|re-?(?:rank|order|consider|think)"
-    r"|refin|actual|wait\b|no\b|oops|hmm|sorry|mistake|chang|instead|rather|better|second thought"
-    r"|on reflection|again|now\b|so\b|thus\b|therefore|hence|answer|rank|order|here\b|result"
-    r"|output|respon|recommend|choose|pick|endg|antwort|definitiv|r\u00e9ponse|respuesta)"
-    r"|\u6700\u7ec8|\u7b54\u6848|\u4fee\u6b63",
+    rf"{_FINAL_WORDS}|\b(?:re-?(?:consider|think)|refin|actual|wait\b|no\b|oops|hmm|sorry|mistake"
+    r"|chang|instead|rather|better|second thought|on reflection|again|now\b|so\b|thus\b|therefore"
+    r"|hence|answer|rank|order|here\b|result|output|json|format|request|requir|verif|double|swap"
+    r"|moved|respon|recommend|choose|pick|antwort|r\u00e9ponse|respuesta)"
+    r"|\u7b54\u6848",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W\d_]")
@@ -56,8 +70,15 @@ def takes_its_place(between: str) -> bool:
     sentences = [part for part in SENTENCE_END.split(said) if _LETTER.search(part)]
     if not sentences:
         return True
+    last = sentences[-1]
     alone = said.rstrip(" *_`\n").endswith((".", "!", "?"))
-    return (alone or bool(_TAKES_ITS_PLACE.search(said))) and not _SHOWN.search(sentences[-1])
+    if not alone and _NOT_IT.search(last):
+        return False
+    shown, final = _SHOWN.search(last), _FINAL.search(last)
+    if shown is None:
+        return alone or _TAKES_ITS_PLACE.search(said) is not None
+    # "Final ranking, the first one was wrong" and not "The order before the final one".
+    return final is not None and final.start() < shown.start()
 
 
 def _plain(name: str) -> str:
