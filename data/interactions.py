@@ -219,13 +219,13 @@ class TableReader:
                 alone += 1
             yield rating
         if time is not None and alone:
-            verb, whose, comes = (
-                ("has", "its", "comes") if alone == 1 else ("have", "their", "come")
+            column = time.names[-1]
+            rows = counted(
+                alone,
+                f"row has no time in {column} that lies on its date, and comes",
+                f"rows have no time in {column} that lies on their date, and come",
             )
-            report.remarks.append(
-                f"{counted(alone, 'row')} {verb} no time in {time.names[-1]} that lies on {whose} "
-                f"date, and {comes} first on it."
-            )
+            report.remarks.append(f"{rows} first on it.")
         if time is not None and 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
             report.remarks.append(
                 f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "

@@ -1,7 +1,4 @@
-"""Chooses among a model's tool calls, and finds those that a server left in the text.
-
-Such is gpt-oss's form of a call.
-"""
+"""Chooses among a model's tool calls, and finds those of gpt-oss that a server left in the text."""
 
 from __future__ import annotations
 
