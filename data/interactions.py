@@ -219,13 +219,12 @@ class TableReader:
                 alone += 1
             yield rating
         if time is not None and alone:
-            column = time.names[-1]
-            rows = counted(
+            told = counted(
                 alone,
-                f"row has no time in {column} that lies on its date, and comes",
-                f"rows have no time in {column} that lies on their date, and come",
+                "row has no time on its date, and comes first on it",
+                "rows have no time on their date, and come first on it",
             )
-            report.remarks.append(f"{rows} first on it.")
+            report.remarks.append(f"In {time.names[-1]}, {told}.")
         if time is not None and 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
             report.remarks.append(
                 f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "
