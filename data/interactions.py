@@ -219,12 +219,8 @@ class TableReader:
                 alone += 1
             yield rating
         if time is not None and alone:
-            told = counted(
-                alone,
-                "row has no time on its date, and comes first on it",
-                "rows have no time on their date, and come first on it",
-            )
-            report.remarks.append(f"In {time.names[-1]}, {told}.")
+            told = counted(alone, "row has no time on its date", "rows have no time on their date")
+            report.remarks.append(f"In {time.names[-1]}, {told}; such rows come first on it.")
         if time is not None and 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
             report.remarks.append(
                 f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "

@@ -209,10 +209,10 @@ def test_a_row_without_the_finer_time_counts_at_its_date(tmp_path: Path, blank: 
     _, sessions, report = loaded(log)
     assert sessions == [Session(("b", "a", "c"), "d")] * 2
     assert report.malformed == 0
-    told = "In event_ts, 2 rows have no time on their date, and come first on it."
+    told = "In event_ts, 2 rows have no time on their date; such rows come first on it."
     assert told in report.remarks
     log.write_text("\n".join([f"{rows[0]},note", *rows[1::2], *filler]) + "\n")
-    told = "In event_ts, 1 row has no time on its date, and comes first on it."
+    told = "In event_ts, 1 row has no time on its date; such rows come first on it."
     assert told in loaded(log)[2].remarks
 
 
