@@ -16,7 +16,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,6 @@ from rich.table import Table
 
 from benchmarks.few_calls_tables import Tables, build_tables
 
-if TYPE_CHECKING:
-    from re2llm.policies.cell_search import CellSearch
-
-_VALIDATION = 0.2
 _CONFIDENT = 1.96
 
 
@@ -84,44 +80,40 @@ def measured(tables: Tables, few: Few | None, seed: int) -> dict[str, Any]:
     Args:
         few: `None` pays for every cell that PPO visits.
     """
-    from re2llm.policies.held_out import draw_folds
     from re2llm.policies.hint_features import HintFeatures
     from re2llm.policies.hint_policy import greedy_actions
     from re2llm.policies.recipes import default_config
-    from re2llm.policies.training import TrainingData, train_hint_policy
+    from re2llm.policies.training import TrainingData, train_hint_policy, without_choice
     from re2llm.policies.weights import actor_of
 
-    statistics = tables.statistics(every_cell=few is None)
-    hints = HintFeatures.of(tables.embeddings, statistics)
-    rows = np.arange(len(tables.states)) if few is None else few.search.rows
-    data = TrainingData(tables.states[rows], hints)
+    every = few is None
+    rows = np.arange(len(tables.states)) if few is None else few.rows
+    gains = tables.gains[rows] if few is None else tables.gains[rows, : 1 + few.hints]
+    count = gains.shape[1] - 1
+    statistics = tables.statistics(every_cell=every, visited=rows[:0] if every else rows)
+    hints = HintFeatures.of(tables.embeddings[:count], statistics[:count])
     config = default_config("content", seed=seed)
-    estimates = tables.gains[None]
-    if few is not None:
-        estimates = few.search.imputed_rewards(draw_folds(len(rows), config))
-    earned = [lambda at, actions, mine=mine: mine[at, actions] for mine in estimates]
-    rewards = earned[0] if few is None else earned
-    trained = train_hint_policy(data, "content", config, rewards)
-    given = greedy_actions(actor_of(trained.policy), tables.test_states, hints)
+    data = TrainingData(tables.states[rows], hints)
+    trained = train_hint_policy(data, "content", config, lambda at, actions: gains[at, actions])
+    held = np.flatnonzero((trained.folds >= 0) & (rows >= tables.first))
+    simpler = without_choice(trained, hints)
+    validated = [gains[held, one.choices[held]].mean() for one in (trained, simpler)]
+    policy = trained.policy if validated[0] >= validated[1] else simpler.policy
+    given = greedy_actions(actor_of(policy), tables.test_states, hints)
     at = np.arange(len(given))
     over = tables.test_ndcg[at, given] - tables.test_ndcg[:, 1]
-    held = np.flatnonzero((trained.folds >= 0) & (rows >= tables.first))
-    if few is None:
-        spent = {"limit": None, "calls": trained.cells + len(rows) - tables.known}
-    else:
-        validation = _validation(few.paid[rows[held]], trained.choices[held])
-        spent = {**few.spent, "calls": few.spent["calls"] + validation}
-    gains = tables.gains[rows[held]]
+    spent = {"limit": None, "calls": trained.cells + len(rows) - tables.known}
     return {
         "seed": seed,
-        **spent,
+        **(spent if few is None else few.spent),
         "ndcg": float(tables.test_ndcg[at, given].mean()),
         "static": float(tables.test_ndcg[:, 1].mean()),
         "over_static": float(over.mean()),
         "error": float(over.std(ddof=1) / len(over) ** 0.5),
-        "validation": float((gains[np.arange(len(held)), trained.choices[held]]).mean()),
-        "validation_static": float(gains[:, 1].mean()),
+        "validation": float(max(validated)),
+        "validation_static": float(gains[held, 1].mean()),
         "validation_sessions": len(held),
+        "by_session": bool(validated[0] >= validated[1]),
     }
 
 
@@ -130,59 +122,43 @@ class Few:
     """What some calls have paid for.
 
     Attributes:
-        search: With the sessions to train on, and estimates of their rewards.
-        paid: All that is paid for, `[S, A]`.
+        rows: Of the sessions that were visited.
+        hints: How many hints were tried there.
         spent: What the table says of it.
     """
 
-    search: CellSearch
-    paid: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+    hints: int
     spent: dict[str, Any]
 
 
 def chosen(tables: Tables, calls: int) -> Few:
-    """Choose cells as `re2llm train` does, and go on where it would stop by itself."""
-    from re2llm.policies.cell_search import CellSearch
-    from re2llm.policies.reward_model import Features
+    """Visit sessions as `re2llm train` does, and go on where it would stop by itself."""
+    from re2llm.operations.training.few_cells import BEST_HINTS, FEWEST, ROUND
+    from re2llm.policies.value_of_sessions import gain_of_more
 
-    features = Features.of(tables.states, tables.embeddings)
-    keys = [bytes(key) for key in tables.hint_keys]
-    sessions = tables.sessions.tolist()
-    search = CellSearch(features, sessions, keys, first=tables.first, seed=0)
-    search.add_panel(list(range(tables.panel)), tables.gains[: tables.panel])
-    known = tables.paid.copy()
-    spent, stops, more = 0, None, None
-    while True:
-        asked = search.propose()
-        if search.more is not None and stops is None:
-            more = search.more
-        if asked is None:
-            break
-        if search.enough and stops is None:
-            stops = spent
-        prices = np.cumsum((asked.chosen & ~known[asked.rows]).sum(axis=1))
-        part = asked.part(slice(int((spent + prices <= calls * (1 - _VALIDATION)).sum())))
-        spent += int(prices[len(part) - 1]) if len(part) else 0
-        known[part.rows] |= part.chosen
-        search.take(part, tables.gains[part.rows])
-        if len(part) < len(asked):
-            break
+    hints = min(BEST_HINTS, tables.gains.shape[1] - 1)
+    queue = np.flatnonzero(~tables.own[:, : 1 + hints].any(axis=1))
+    queue = queue[queue >= tables.first]
+    paid = tables.paid[queue]
+    prices = np.cumsum((~paid[:, 1 : 1 + hints]).sum(axis=1) + ~paid.any(axis=1))
+    rows = queue[prices <= calls]
+    more, stops = None, None
+    for visited in [*range(ROUND, len(rows), ROUND), len(rows)]:
+        more = gain_of_more(
+            tables.states, rows[:visited], tables.gains[rows[:visited], 1 : 1 + hints], seed=0
+        )
+        if more.little and visited >= FEWEST and stops is None:
+            stops = int(prices[visited - 1])
     found = {
         "limit": calls,
-        "calls": spent,
-        "cells": search.cells,
-        "visited": search.visited,
+        "calls": int(prices[len(rows) - 1]),
+        "visited": len(rows),
         "stops_at": stops,
         "more_gain": None if more is None else more.gain,
         "more_noise": None if more is None else more.noise,
     }
-    return Few(search, known, found)
-
-
-def _validation(paid: NDArray[np.bool_], choices: NDArray[np.int64]) -> int:
-    """Return how many calls pay for the choices and for the best hint in held-out sessions."""
-    unpaid = ~paid[np.arange(len(choices)), choices]
-    return int(unpaid.sum() + (~paid[:, 1] & (choices != 1)).sum())
+    return Few(rows, hints, found)
 
 
 def show(rows: list[dict[str, Any]], tables: Tables) -> None:

@@ -18,6 +18,7 @@ class Tables:
     Attributes:
         gains: NDCG@10 with each hint minus without one, `[S, 1 + H]`; column 0 is no hint.
         paid: What had been tried before, `[S, 1 + H]`.
+        own: Hints that were proposed on the session, `[S, 1 + H]`.
         states: Session descriptors, `[S, D]`.
         sessions: Keys, `[S]`, in random order.
         embeddings: Of the hints, `[H, E]`, in the order of their actions.
@@ -29,6 +30,7 @@ class Tables:
 
     gains: NDArray[np.float64]
     paid: NDArray[np.bool_]
+    own: NDArray[np.bool_]
     states: NDArray[np.float32]
     sessions: NDArray[np.int64]
     embeddings: NDArray[np.float32]
@@ -43,18 +45,21 @@ class Tables:
         with np.load(path) as stored:
             return cls(**{field.name: stored[field.name] for field in fields(cls)})
 
-    def statistics(self, *, every_cell: bool) -> NDArray[np.float64]:
-        """Return the hints' stats at the start of training, `[H, 5]`.
+    def statistics(self, *, every_cell: bool, visited: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the hints' stats that a policy is trained with, `[H, 5]`.
 
         Args:
             every_cell: Whether the panel has every session that counts in them.
+            visited: Rows beyond it in which the best hints were tried, `[B]`.
         """
         from re2llm.policies.hint_features import hint_statistics
 
-        known = self.paid[: self.first].copy()
+        known = self.paid.copy()
+        known[self.first :] = False
         known[: self.first if every_cell else self.panel] = True
-        gains = self.gains[: self.first]
-        return hint_statistics([gains[known[:, a], a] for a in range(1, gains.shape[1])])
+        known[visited] = True
+        known &= ~self.own
+        return hint_statistics([self.gains[known[:, a], a] for a in range(1, known.shape[1])])
 
     @property
     def panel(self) -> int:
@@ -85,6 +90,7 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
     from re2llm.operations.catalogue.titles import in_catalogue
     from re2llm.operations.sessions.selection import selected_sessions
     from re2llm.operations.training.few_cells import panel_size
+    from re2llm.operations.training.own_cells import own_cells
     from re2llm.operations.training.training_set import draw_training_set, promising_hints
     from re2llm.ranking.gather import gather
     from re2llm.ranking.hints.panels import unbiased_sessions
@@ -125,6 +131,7 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
         path,
         gains=table.known(every),
         paid=paid,
+        own=await own_cells(states, hints, options),
         states=np.stack([session_state(state, "content") for state in states]),
         sessions=np.array(drawn.sessions),
         embeddings=hint_features(hints).embeddings,

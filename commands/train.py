@@ -59,9 +59,9 @@ def train(
 ) -> None:
     """Train the hint policy with PPO on training sessions.
 
-    Tries few hints in each session, and stops when more trials would likely gain less than their
-    noise. Past trials are not paid for again, unless many new sessions have
-    changed the first stage.
+    Tries the best hints in one session after another, and stops when more would likely gain less
+    than its noise. Past trials are not paid for again, unless many new sessions have changed the
+    first stage.
 
     Example: re2llm train --domain movies --seed 0
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, insert, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, NotThereError
 from .domains import hold_hints
+from .hint_choice import is_of_choice
 from .prompted_model import PromptedModel
 from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
@@ -35,7 +37,8 @@ class Release:
         model: Name of the ranking model of its rewards.
         hint_set: Digest of the hints that it was trained on.
         hint_ids: Those hints, in the order of its actions; action 0 is no hint.
-        config: How it was trained and how its network is built.
+        config: How it was trained, how its network is built, and what hints it chooses from, if
+            not from all (`hints`, of `HintChoice`).
         metrics: On validation sessions.
     """
 
@@ -95,18 +98,26 @@ async def active_release_number(connection: AsyncConnection, domain_id: int) -> 
     return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
 
-async def hints_in_reach(connection: AsyncConnection, domain_id: int) -> dict[str, frozenset[int]]:
-    """Return by policy, such as `ppo:2`, the only hints that it can choose from.
+async def hints_in_reach(
+    connection: AsyncConnection, domain_id: int
+) -> dict[str, Callable[[int], bool]]:
+    """Return by policy, such as `ppo:2`, what says whether it can choose a hint.
 
-    Releases that can choose any hint are absent; those of the paper's recipe know only the hints
+    Releases that can choose any hint are absent. Those of the paper's recipe know only the hints
     that they were trained on.
     """
     rows = await connection.execute(
-        select(ReleaseRow.number, ReleaseRow.hint_ids).where(
-            ReleaseRow.domain_id == domain_id, ReleaseRow.recipe == "paper"
-        )
+        select(
+            ReleaseRow.number, ReleaseRow.recipe, ReleaseRow.hint_ids, ReleaseRow.config["hints"]
+        ).where(ReleaseRow.domain_id == domain_id)
     )
-    return {f"{RELEASE}{number}": frozenset(ids) for number, ids in rows}
+    reach: dict[str, Callable[[int], bool]] = {}
+    for number, recipe, trained, choice in rows:
+        if recipe == "paper":
+            reach[f"{RELEASE}{number}"] = frozenset[int](trained).__contains__
+        elif choice is not None:
+            reach[f"{RELEASE}{number}"] = partial(is_of_choice, choice=choice)
+    return reach
 
 
 async def fetch_release(connection: AsyncConnection, domain_id: int, number: int) -> Release:

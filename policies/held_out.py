@@ -68,14 +68,11 @@ class HeldOut:
         self._folds = folds
         self._rules = rules
 
-    def rewards(
-        self, policies: Sequence[HintPolicy], rewards: Sequence[Rewards]
-    ) -> NDArray[np.float64]:
+    def rewards(self, policies: Sequence[HintPolicy], rewards: Rewards) -> NDArray[np.float64]:
         """Return what each session earns, prices taken off.
 
         Args:
             policies: One for each member.
-            rewards: One for each member.
 
         Returns:
             By member, and within one by session; shape `[held-out sessions]`.
@@ -83,7 +80,7 @@ class HeldOut:
         earned: list[NDArray[np.float64]] = []
         for member, policy in enumerate(policies):
             actions = self._likeliest(policy, member)
-            paid = rewards[member](np.flatnonzero(self._folds == member), actions)
+            paid = rewards(np.flatnonzero(self._folds == member), actions)
             earned.append(paid if self._rules is None else paid - self._rules.price(actions))
         return np.concatenate(earned)
 

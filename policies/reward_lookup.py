@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +17,9 @@ class RewardLookup:
         self._known: dict[tuple[int, tuple[int, ...]], float] = {}
 
     @property
-    def pairs(self) -> Iterable[tuple[int, tuple[int, ...]]]:
-        """Pairs of session and set whose reward is known."""
-        return self._known
+    def cells(self) -> int:
+        """How many pairs of session and set were asked for."""
+        return len(self._known)
 
     def __call__(self, sessions: NDArray[np.int64], actions: Actions) -> NDArray[np.float64]:
         """Return the reward `[B]` of each session `[B]` with its hints; no hint earns 0.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -91,7 +91,7 @@ def train_hint_policy(
     data: TrainingData,
     recipe: PolicyRecipe,
     config: TrainingConfig,
-    rewards: Rewards | Sequence[Rewards],
+    rewards: Rewards,
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
@@ -105,8 +105,7 @@ def train_hint_policy(
     Args:
         rewards: Maps rows of `states` `[B]` and actions `[B]`, or several hints `[B, most]`, to
             rewards `[B]`: NDCG with the hints minus NDCG without. Asked once for each session and
-            set, never for no hint. Where they are estimated, one for each member, so that no
-            estimate that it learns from has seen the sessions held out from it.
+            set, never for no hint.
         progress: Called with the number of finished rollouts and their total.
 
     Raises:
@@ -114,7 +113,7 @@ def train_hint_policy(
     """
     _check(data, recipe, config)
     folds = draw_folds(len(data.states), config)
-    lookups = _lookups(rewards, config.members)
+    lookup = RewardLookup(rewards)
     rules = _rules(data, config)
     held_out = HeldOut(data.states, data.hints, folds, rules)
     checkpoints: list[Checkpoint] = []
@@ -129,16 +128,16 @@ def train_hint_policy(
         updates = config.ppo.updates
         for update in range(updates + 1):
             if update:
-                steps = [one.step(mine) for one, mine in zip(learners, lookups, strict=True)]
+                steps = [learner.step(lookup) for learner in learners]
                 earned.append(float(np.mean([reward for reward, _ in steps])))
                 entropy = float(np.mean([entropy for _, entropy in steps]))
             if update % config.validate_every == 0 or update == updates:
                 policies = [copy.deepcopy(learner.average) for learner in learners]
-                judged = held_out.rewards(policies, lookups)
+                judged = held_out.rewards(policies, lookup)
                 checkpoints.append(Checkpoint(update, judged, policies))
                 mean = float(np.mean(earned)) if earned else math.nan
                 validation = float(judged.mean())
-                curve.append(CurvePoint(update, mean, validation, entropy, _cells(lookups)))
+                curve.append(CurvePoint(update, mean, validation, entropy, lookup.cells))
                 earned = []
             if progress:
                 progress(update, updates)
@@ -150,7 +149,7 @@ def train_hint_policy(
         chosen.update,
         float(chosen.rewards.mean()),
         tuple(curve),
-        _cells(lookups),
+        lookup.cells,
         folds,
         held_out.choices(policies),
     )
@@ -240,17 +239,6 @@ def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDAr
             queue = np.concatenate([queue, generator.permutation(training)])
         yield queue[:size]
         queue = queue[size:]
-
-
-def _lookups(rewards: Rewards | Sequence[Rewards], members: int) -> list[RewardLookup]:
-    """Return each member's; they share one where all earn the same."""
-    if callable(rewards):
-        return [RewardLookup(rewards)] * members
-    return [RewardLookup(each) for each in rewards]
-
-
-def _cells(lookups: Sequence[RewardLookup]) -> int:
-    return len({pair for lookup in lookups for pair in lookup.pairs})
 
 
 def _check(data: TrainingData, recipe: PolicyRecipe, config: TrainingConfig) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..knowledge.hint_choice import of_choice
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.hint_store.shortlist import active_among, shortlist
 from ..runtime.options import RunOptions
@@ -21,7 +22,9 @@ async def release_hints(
     *,
     shortlisted: list[Hint] | None = None,
 ) -> list[HintAndEmbedding]:
-    """Return the active hints that a release chooses from, with its model's stats of them.
+    """Return the active hints that a release chooses from, with stats of them for its model.
+
+    The stats are those of its training, if it keeps them.
 
     Args:
         served: The release.
@@ -38,4 +41,7 @@ async def release_hints(
             embedding = np.array(state["session_embedding"], dtype=np.float32)
             count = options.settings.shortlist
             listed += await shortlist(connection, domain_id, embedding, trained_for, count=count)
+    choice = release.config.get("hints")
+    if choice is not None:
+        listed = of_choice(listed, choice)
     return await with_embeddings(options.services, connection, domain_id, listed)

@@ -259,6 +259,12 @@ async def best_hints(
     return [(hint_of(row), row[-1]) for row in rows]
 
 
+async def newest_hint_id(connection: AsyncConnection, domain_id: int) -> int:
+    """Return the largest id of a domain's hints, whatever their status; 0 if it has none."""
+    largest = select(func.max(HintRow.id)).where(HintRow.domain_id == domain_id)
+    return await connection.scalar(largest) or 0
+
+
 def unknown_hint(number: int, field: str = "hint") -> NotThereError:
     """Return the error about a hint that does not exist."""
     return NotThereError(

@@ -220,7 +220,7 @@ class Tidier:
             hint: sum(
                 count
                 for policy, count in answers.items()
-                if policy not in reach or hint in reach[policy]
+                if policy not in reach or reach[policy](hint)
             )
             for hint in idle
         }

@@ -78,7 +78,7 @@ async def compare_releases(
         hints_removed=_only(one, other, hints),
         settings=[
             *_differences(one.model_dump(include={*_SERVED}), other.model_dump(include={*_SERVED})),
-            *_differences(_flat(one.config), _flat(other.config)),
+            *_differences(_settings(one), _settings(other)),
         ],
         validation=_differences(_figures(one), _figures(other), equal=True),
         logged=estimates,
@@ -110,6 +110,11 @@ def _differences(
         for name, first, second in pairs
         if equal or first != second
     ]
+
+
+def _settings(release: ListedRelease) -> dict[str, Any]:
+    """Return how it was trained; its hints are compared by themselves."""
+    return _flat({name: value for name, value in release.config.items() if name != "hints"})
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

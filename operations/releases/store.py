@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...knowledge.fusions import store_fusions
+from ...knowledge.hint_choice import HintChoice
 from ...knowledge.hint_store.hints import Hint
 from ...knowledge.jobs.jobs import hold_running
 from ...knowledge.releases import (
@@ -35,13 +36,17 @@ def release_of(
     metrics: Mapping[str, Any],
     hints: Sequence[Hint],
     options: RunOptions,
+    *,
+    newest_hint: int | None = None,
 ) -> Release:
     """Return the release of a trained policy, with all that it must be served with.
 
     Args:
         metrics: Of the training; its learning curve is added.
         hints: In the order of the actions that it was trained on.
+        newest_hint: The newest hint that there was, if it was not trained on all; see `HintChoice`.
     """
+    few = {} if newest_hint is None else {"hints": HintChoice(hints, newest_hint).as_dict()}
     weights, shape = dump_policy(trained.policy)
     curve = [
         {
@@ -59,7 +64,7 @@ def release_of(
         model=options.model,
         hint_set=hint_set_version(hints),
         hint_ids=[hint.id for hint in hints],
-        config={"policy": shape, "training": asdict(config), **_made_by(options)},
+        config={"policy": shape, "training": asdict(config), **few, **_made_by(options)},
         metrics={**metrics, "curve": curve},
     )
 

@@ -17,6 +17,9 @@ from ...runtime.questions import Questions
 from ..database import connected
 from .panel import ask_every_hint
 
+_MARGIN = 1.05
+"""The next calls may cost more than the mean."""
+
 
 class CallsLeft:
     """Counts what the run's budget, its job and the day of an autopilot still allow.
@@ -54,7 +57,7 @@ class CallsLeft:
             money += [] if room.usd is None else [room.usd]
         if money:
             price = await self._likely_cost() if mean is None else mean
-            calls += [] if price <= 0 else [min(money) / price]
+            calls += [] if price <= 0 else [min(money) / (price * _MARGIN)]
         return max(0.0, min(calls))
 
     async def _likely_cost(self) -> float:

@@ -1,20 +1,20 @@
-"""Pays for the cells that can change which hints a policy gives, and for no others."""
+"""Pays for the cells that a policy learns most from: the best hints, in random sessions."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...errors import BudgetSpentError
-from ...knowledge.hint_store.hints import HintAndEmbedding, hint_key
-from ...policies.cell_search import CellSearch, Round
+from ...knowledge.hint_store.hints import Hint
 from ...policies.recipes import PolicyRecipe
-from ...policies.reward_model import Features
+from ...policies.value_of_sessions import ExpectedGain, gain_of_more
 from ...ranking.hints.panels import unbiased_sessions
 from ...ranking.hints.rewards import RewardTable
 from ...ranking.policy_inputs import session_state
@@ -26,13 +26,47 @@ from ...runtime.progress import Progress
 from ...settings import Settings
 from ..sessions.enough import FEWEST_TO_TRAIN
 from .calls_left import CallsLeft
-from .own_cells import fair
 
 Stopped = Literal["noise", "limit", "all"]
 """More would gain less than its noise, a limit is reached, or nothing is left to pay for."""
 
-_FOR_VALIDATION = 0.2
-"""Share of the calls that may be made."""
+BEST_HINTS = 8
+"""Hints that a policy chooses from where not every cell is paid for."""
+FEWEST = 300
+"""Sessions to visit before it stops by itself: training also validates on them."""
+ROUND = 64
+_AT_ONCE = 8
+NOT_FEW: Mapping[str, Any] = dict.fromkeys(
+    ("visited_sessions", "more_gain", "more_noise", "stopped")
+)
+"""What a release says where training paid for every cell that it visited."""
+
+
+@dataclass(frozen=True, slots=True)
+class FewCells:
+    """Sessions in which every one of the best hints was tried.
+
+    Attributes:
+        rows: Of the sessions, `[B]`.
+        gains: NDCG@10 with each action minus without a hint, `[B, 1 + H]`; 0 where the model gave
+            no answer.
+        more: What visiting all other sessions would likely gain; `None` where none is left.
+        stopped: Why no more are.
+    """
+
+    rows: NDArray[np.int64]
+    gains: Floats
+    more: ExpectedGain | None
+    stopped: Stopped
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what a release says of it."""
+        return {
+            "visited_sessions": len(self.rows),
+            "more_gain": None if self.more is None else round(self.more.gain, 5),
+            "more_noise": None if self.more is None else round(self.more.noise, 5),
+            "stopped": self.stopped,
+        }
 
 
 def panel_size(sessions: int, settings: Settings, *, every_cell: bool) -> int:
@@ -51,8 +85,7 @@ def pays_for_every_cell(
 ) -> bool:
     """Return whether training pays for every cell that PPO visits, rather than choose.
 
-    It does for sets of hints, of which there are too many to model, and where a choice would save
-    little.
+    It does for sets of hints, which PPO has to try to know, and where a choice would save little.
 
     Args:
         sessions: To train on.
@@ -65,154 +98,116 @@ def pays_for_every_cell(
 async def pay_for_few(
     table: RewardTable,
     states: Sequence[RecommendState],
-    hints: Sequence[HintAndEmbedding],
+    hints: Sequence[Hint],
     own: NDArray[np.bool_],
     options: RunOptions,
     progress: Progress,
-) -> tuple[CellSearch, Stopped]:
+) -> FewCells:
     """Visit sessions until more would gain less than its noise, or the budget is spent.
+
+    They are drawn at random from those on which no hint was accepted and none of these proposed:
+    on the others, hints look better than they are, and not for all alike.
 
     Args:
         table: With every hint tried on the panel.
         states: Of the sessions, in random order, the panel first.
-        hints: In the order of their actions.
-        own: From `own_cells`.
-
-    Returns:
-        What was chosen and learned, and why it stopped.
+        hints: The best ones, in the order of their actions.
+        own: From `own_cells`, `[S, 1 + H]`.
 
     Raises:
-        BudgetSpentError: The budget is spent before enough sessions were visited to train on, or
-            the job was paused or cancelled.
+        BudgetSpentError: The budget is spent before there are enough sessions to train on, or the
+            job was paused or cancelled.
         ModelDownError: The model has been down for long; paid trials are kept.
     """
-    settings, total = options.settings, len(states)
-    first, panel = unbiased_sessions(settings), panel_size(total, settings, every_cell=False)
-    features = Features.of(
-        np.stack([session_state(state, "content") for state in states]),
-        np.array([embedding for _, embedding in hints]),
-    )
-    keys = [hint_key(hint.text) for hint, _ in hints]
-    sessions = [state.get("training_session") or 0 for state in states]
-    search = CellSearch(features, sessions, keys, first=first, seed=settings.seed, left_out=own)
-    search.add_panel(range(panel), table.known(range(panel)))
-    budget = options.budget or Budget()
-    spent_before = budget.calls
-    left = CallsLeft(options, states[0], [hint for hint, _ in hints])
+    settings = options.settings
+    fair = np.flatnonzero(~own.any(axis=1))
+    queue = fair[fair >= unbiased_sessions(settings)]
+    descriptors = np.stack([session_state(state, "content") for state in states])
+    left = CallsLeft(options, states[0], hints)
+    done, limit, enough = 0, None, False
+
+    def report(paid: int) -> None:
+        progress("trying the best hints", done + paid, len(queue))
+
     while True:
-        progress("choosing trials", search.visited, total - first)
-        asked = await asyncio.to_thread(search.propose)
-        if asked is None:
-            return _enough_to_train(search, None), "all"
-        if search.enough:
-            return search, "noise"
-        visited, limit = await _pay(asked, table, left, budget, spent_before)
-        search.take(visited, table.known(visited.rows.tolist()))
-        if limit is not None:
-            return _enough_to_train(search, limit), "limit"
+        report(0)
+        gains = _known(table, queue[:done], len(hints))
+        answered = np.isfinite(gains).any(axis=1)
+        rows, gains = queue[:done][answered], np.nan_to_num(gains[answered])
+        more = None
+        if len(rows) and done < len(queue):
+            more = await asyncio.to_thread(
+                gain_of_more, descriptors, rows, gains[:, 1:], settings.seed
+            )
+            enough = more.little and len(rows) >= FEWEST
+        if enough or limit is not None or done == len(queue):
+            stopped = "noise" if enough else "all" if limit is None else "limit"
+            return _enough_to_train(FewCells(rows, gains, more, stopped), limit)
+        paid, limit = await _pay(
+            queue[done : done + ROUND], table, len(hints), left, options, report
+        )
+        done += paid
 
 
 async def _pay(
-    asked: Round, table: RewardTable, left: CallsLeft, budget: Budget, spent_before: int
-) -> tuple[Round, BudgetSpentError | None]:
-    """Pay for a round as far as the budget reaches.
+    rows: NDArray[np.int64],
+    table: RewardTable,
+    hints: int,
+    left: CallsLeft,
+    options: RunOptions,
+    report: Callable[[int], None],
+) -> tuple[int, BudgetSpentError | None]:
+    """Try the first hints in sessions, as far as the budget reaches.
 
     Args:
-        spent_before: Calls that the budget had counted before the search.
+        hints: How many.
+        report: Called with the number of sessions that are done.
 
     Returns:
-        What was paid for, and the limit that it ended at, if it did.
+        How many sessions are done, and the limit that it ended at, if it did.
     """
     paid = 0
-    while paid < len(asked):
-        # Again for what is left of a round: the first calls tell what a call costs.
-        rest = asked.part(slice(paid, None))
-        afforded = _afforded(rest, table, await left.count(), budget.calls - spent_before)
+    while paid < len(rows):
+        report(paid)
+        # A part at a time: the first calls tell what a call costs.
+        rest = rows[paid : paid + _AT_ONCE]
+        prices = np.cumsum((~np.isfinite(_known(table, rest, hints))).sum(axis=1))
+        afforded = rest[prices <= await left.count()]
         if not len(afforded):
-            return asked.part(slice(paid)), _refused(budget)
-        paid += len(afforded)
+            return paid, _refused(options.budget or Budget())
+        actions = np.tile(np.arange(1, hints + 1), len(afforded))
         try:
-            await table.rewards(*_cells(afforded))
+            await table.rewards(np.repeat(afforded, hints), actions)
         except BudgetSpentError as error:
             if error.field == "job":  # it was paused or cancelled
                 raise
-            return _whole(asked.part(slice(paid)), table), error
-    return asked, None
+            known = np.isfinite(_known(table, rows, hints)).all(axis=1)
+            return int(known.argmin()) if not known.all() else len(rows), error
+        paid += len(afforded)
+    return paid, None
 
 
-def spent_on(search: CellSearch | None, stopped: Stopped | None) -> dict[str, Any]:
-    """Return what the search was spent on, as metrics of a release.
-
-    Args:
-        search: `None` if every cell was paid for.
-        stopped: Why it stopped.
-    """
-    more = None if search is None else search.more
-    return {
-        "visited_sessions": None if search is None else search.visited,
-        "more_gain": None if more is None else round(more.gain, 5),
-        "more_noise": None if more is None else round(more.noise, 5),
-        "stopped": stopped,
-    }
+def _known(table: RewardTable, rows: NDArray[np.int64], hints: int) -> Floats:
+    """Return the known rewards of no hint and of the first hints, `[B, 1 + hints]`."""
+    return table.known(rows.tolist())[:, : 1 + hints]
 
 
-async def fully_paid(
-    table: RewardTable,
-    rows: NDArray[np.int64],
-    choices: NDArray[np.int64],
-    own: NDArray[np.bool_],
-    first: int,
-) -> NDArray[np.int64]:
-    """Pay for all that a validation compares: a policy's choices, and the best single hint.
-
-    Args:
-        rows: Of the sessions that were trained on, in the table.
-        choices: In each, by the member that did not learn from it; -1 where none was held out.
-        own: From `own_cells`, of all rows of the table; they do not count either.
-        first: No earlier row counts: on those, the hints were accepted.
-
-    Returns:
-        Places in `rows` that are paid for, as far as the budget reaches.
-
-    Raises:
-        BudgetSpentError: It reaches for too few.
-    """
-    held = np.flatnonzero((choices >= 0) & (rows >= first) & fair(own[rows], choices))
-    at, chosen = rows[held], choices[held]
-    spent: BudgetSpentError | None = None
-    try:
-        both = np.stack([np.ones_like(chosen), chosen], axis=1)
-        await table.rewards(np.repeat(at, 2), both.reshape(-1))
-    except BudgetSpentError as error:
-        if error.field == "job":
-            raise
-        spent = error
-    known = np.isfinite(table.known(at.tolist()))
-    paid = held[known[:, 1] & known[np.arange(len(at)), chosen]]
-    if len(paid) < FEWEST_TO_TRAIN:
-        raise spent or BudgetSpentError(
-            "sessions",
-            f"Only {counted(len(paid), 'session')} could be validated on.",
-            "Run again to continue.",
-        )
-    return paid
-
-
-def _enough_to_train(search: CellSearch, spent: BudgetSpentError | None) -> CellSearch:
-    """Return the search if it visited enough sessions.
+def _enough_to_train(found: FewCells, spent: BudgetSpentError | None) -> FewCells:
+    """Return what was found if there are enough sessions.
 
     Args:
         spent: The limit that ended it.
 
     Raises:
-        BudgetSpentError: It did not.
+        BudgetSpentError: There are too few.
     """
-    if search.visited >= FEWEST_TO_TRAIN:
-        return search
+    count = len(found.rows)
+    if count >= FEWEST_TO_TRAIN:
+        return found
     ended = spent or BudgetSpentError("sessions", "None is left.", "Run again to continue.")
-    visited = counted(search.visited, "session")
     raise ended.adding(
-        f"There are trials in {visited} beyond the panel; at least {FEWEST_TO_TRAIN} are needed."
+        f"The best hints were tried in {counted(count, 'session')} beyond the panel; "
+        f"at least {FEWEST_TO_TRAIN} are needed."
     )
 
 
@@ -220,33 +215,3 @@ def _refused(budget: Budget) -> BudgetSpentError:
     """Return the error of a limit that left too little for the next session."""
     field = "max_cost" if budget.max_calls is None else "max_llm_calls"
     return BudgetSpentError(field, "The limit is nearly reached.", "Run again to continue.")
-
-
-def _whole(asked: Round, table: RewardTable) -> Round:
-    """Return the sessions in which every chosen trial was made: a limit refused the others'."""
-    known = np.isfinite(table.known(asked.rows.tolist()))
-    return asked.part((asked.chosen & ~known).sum(axis=1) == 0)
-
-
-def _afforded(asked: Round, table: RewardTable, left: float, made: int) -> Round:
-    """Return the next sessions of a round that leave enough calls for the validation.
-
-    They take half of what is left for the search, or are one: where money is the limit, the calls
-    tell what the next ones cost.
-
-    Args:
-        left: Calls that may still be made.
-        made: Those so far.
-    """
-    if not math.isfinite(left):
-        return asked
-    allowed = (made + left) * (1 - _FOR_VALIDATION) - made
-    known = np.isfinite(table.known(asked.rows.tolist()))
-    prices = np.cumsum((asked.chosen & ~known).sum(axis=1))
-    some = max(allowed / 2, min(allowed, prices[0])) if len(prices) else 0
-    return asked.part(slice(int((prices <= some).sum())))
-
-
-def _cells(asked: Round) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    places, actions = np.nonzero(asked.chosen[:, 1:])
-    return asked.rows[places], actions.astype(np.int64) + 1

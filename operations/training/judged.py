@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...policies.networks import PaperPolicy
+from ...policies.sets import Actions
 from ...policies.training import Trained, without_choice
 from ...ranking.hints.panels import unbiased_sessions
 from ...ranking.policy_inputs import hint_features
 from ...runtime.options import RunOptions
 from ..first_stage.fusion import learn_fusions
 from ..sessions.enough import harmful, too_few_calls
-from .few_cells import fully_paid, spent_on
+from .few_cells import NOT_FEW
 from .own_cells import rows_to_judge
 from .tried import Tried
 
@@ -49,30 +50,38 @@ class Judged:
             BudgetSpentError: The budget is spent; paid trials are kept.
             ModelDownError: The model has been down for long; paid trials are kept.
         """
-        places = await _places(tried, trained, options)
-        rows = tried.rows[places]
-        static_gains = await tried.table.rewards(rows, np.ones_like(places))
-        gains = await tried.table.rewards(rows, trained.choices[places])
+        later = tried.rows >= unbiased_sessions(options.settings)
+        places = rows_to_judge(tried.own[tried.rows], trained.choices, trained.folds, later)
+        static_gains = await tried.rewards(places, np.ones_like(places))
+        gains = await tried.rewards(places, trained.choices[places])
         return cls(tried, trained, places, gains, static_gains)
 
-    def no_worse_than_static(self) -> Judged:
-        """Return the policy, or if the best single hint gains more, one that gives it to all.
+    def no_worse_than_one_hint(self) -> Judged:
+        """Return the policy, or if that gains more, one that gives the best hint to all.
 
         A choice that gains nothing where it was not learned only adds noise.
         """
-        if self.gains.mean() >= self.static_gains.mean() or isinstance(
-            self.trained.policy, PaperPolicy
-        ):
+        if isinstance(self.trained.policy, PaperPolicy):
             return self
         simpler = without_choice(self.trained, hint_features(self.tried.hints))
-        first = simpler.choices[self.places].reshape(len(self.places), -1)
-        if not ((first[:, 0] == 1).all() and (first[:, 1:] == 0).all()):
-            return self  # by its trials, another is the best one
-        return replace(self, trained=simpler, gains=self.static_gains, by_session=False)
+        gains = self._gains_of_all(simpler.choices[self.places])
+        if gains is None or self.gains.mean() >= gains.mean():
+            return self
+        return replace(self, trained=simpler, gains=gains, by_session=False)
+
+    def _gains_of_all(self, choices: Actions) -> Floats | None:
+        """Return what the one hint that all sessions get earns, if that is known."""
+        first, *further = choices.reshape(len(choices), -1).T
+        if any(picked.any() for picked in further):
+            return None
+        if (first == 1).all():
+            return self.static_gains
+        few = self.tried.few
+        return None if few is None else few.gains[self.places, first]
 
     def metrics(self) -> dict[str, Any]:
         """Return what a release says of the policy."""
-        chosen = self.trained.choices[self.places]
+        chosen, few = self.trained.choices[self.places], self.tried.few
         return {
             "gain": round(float(self.gains.mean()), 5),
             "static_gain": round(float(self.static_gains.mean()), 5),
@@ -81,7 +90,7 @@ class Judged:
             "update": self.trained.update,
             "by_session": self.by_session,
             "cells": self.tried.table.cells,
-            **spent_on(self.tried.search, self.tried.stopped),
+            **(NOT_FEW if few is None else few.metrics()),
         }
 
     def worse(self) -> str:
@@ -90,7 +99,8 @@ class Judged:
 
     def too_little(self) -> str:
         """Say why too little was paid for to trust the policy; else empty."""
-        return too_few_calls(self.metrics()) if self.tried.stopped == "limit" else ""
+        metrics = self.metrics()
+        return too_few_calls(metrics) if metrics["stopped"] == "limit" else ""
 
     async def fusions(self, options: RunOptions) -> dict[str, Any]:
         """Return how much the model counts under each policy; empty if that is not learned."""
@@ -108,11 +118,3 @@ class Judged:
         hints = [hint for hint, _ in self.tried.hints]
         learned = await learn_fusions(self.tried.states, hints, actions, options)
         return {name: one.as_dict() for name, one in learned.items()}
-
-
-async def _places(tried: Tried, trained: Trained, options: RunOptions) -> NDArray[np.int64]:
-    """Return the places in `tried.rows` that the policy is validated on."""
-    first = unbiased_sessions(options.settings)
-    if tried.search is None:
-        return rows_to_judge(tried.own, trained.choices, trained.folds, tried.rows >= first)
-    return await fully_paid(tried.table, tried.rows, trained.choices, tried.own, first)

@@ -31,8 +31,8 @@ class TrainedRelease:
             sessions than the best single hint, and it gives that to all.
         cells: Pairs of session and hint, set of hints or no hint, whose reward is known.
         all_cells: Pairs that there are, with no hint counted as one.
-        visited_sessions: Sessions beyond the panel on which hints were tried; `None` if training
-            paid for every cell that it visited. Likewise the next three.
+        visited_sessions: Sessions beyond the panel in which the best hints were tried; `None` if
+            training paid for every cell that it visited. Likewise the next three.
         more_gain: What trials on all other sessions would likely add to the gain; `None` if none
             are left.
         more_noise: The standard error with which that could be measured.
@@ -87,11 +87,11 @@ def what_more_would_bring(trained: TrainedRelease) -> str:
     """Say why training tried no more hints, and what more trials would likely gain."""
     sessions = counted(trained.visited_sessions or 0, "session")
     if trained.more_gain is None or trained.more_noise is None:
-        return f"A few hints were tried in each of all {sessions} beyond the panel."
+        return f"The best hints were tried in all {sessions} beyond the panel."
     why = "Stopped by itself, since" if trained.stopped == "noise" else "Stopped by the limit;"
     is_less = "is less than" if trained.stopped == "noise" else "compares with"
     return (
-        f"Hints were tried in {sessions} beyond the panel. Trials in all others would likely add "
-        f"{trained.more_gain:+.4f} NDCG@10. {why} that {is_less} its noise, "
+        f"The best hints were tried in {sessions} beyond the panel. Trials in all others would "
+        f"likely add {trained.more_gain:+.4f} NDCG@10. {why} that {is_less} its noise, "
         f"{trained.more_noise:.4f}."
     )

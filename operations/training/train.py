@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...llm.prices import estimated_tokens
-from ...policies.held_out import draw_folds
-from ...policies.ppo import Rewards
 from ...policies.recipes import PolicyRecipe, TrainingConfig, check_recipe, default_config
 from ...policies.training import Trained, TrainingData, train_hint_policy
 from ...ranking.policy_inputs import hint_features, session_state
@@ -49,9 +47,9 @@ async def train(  # noqa: PLR0913  # what a training can be
 ) -> TrainedRelease:
     """Train the hint policy with PPO on training sessions, and release it.
 
-    It tries few hints in each session, and stops when more trials would likely gain less than
-    their noise; see `few_cells`. With few sessions, or for several hints at once, it pays for every
-    cell that PPO visits.
+    It tries the best hints in one session after another, and stops when more would likely gain less
+    than its noise; see `few_cells`. With few sessions, or for several hints at once, it pays for
+    every cell that PPO visits.
 
     Trials that were paid for before are not paid for again, so an interrupted run can be repeated.
 
@@ -69,8 +67,8 @@ async def train(  # noqa: PLR0913  # what a training can be
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
         force: Activate the release even if it is worse than the active one, or clearly worse than
             no hint or the best single hint.
-        progress: Called with the stages `reading sessions`, `trying every hint`, `choosing
-            trials` and `training`, and with those of `ask_ahead`.
+        progress: Called with the stages `reading sessions`, `trying every hint`, `trying the best
+            hints` and `training`, and with those of `ask_ahead`.
 
     Raises:
         InputError: There is no such recipe or domain, or too few sessions or active hints.
@@ -96,11 +94,19 @@ async def train(  # noqa: PLR0913  # what a training can be
         most = min(limit, len(drawn.hints), len(hints))
         config = default_config(recipe, seed=seed, most=most)
         trained = await _train(tried, recipe, config, options, progress)
-    judged = (await Judged.of(tried, trained, options)).no_worse_than_static()
+    judged = (await Judged.of(tried, trained, options)).no_worse_than_one_hint()
     fusions = await judged.fusions(options)
     metrics, worse = judged.metrics(), judged.worse()
     of_release = metrics | {"worse": worse} | ({"fusion": fusions} if fusions else {})
-    release = release_of(judged.trained, recipe, config, of_release, hints, options)
+    release = release_of(
+        judged.trained,
+        recipe,
+        config,
+        of_release,
+        hints,
+        options,
+        newest_hint=None if tried.few is None else tried.newest_hint,
+    )
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
         refusal = refusal or worse or judged.too_little()
@@ -113,7 +119,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         why_not=why_not,
         **metrics,
         fusion=fusions,
-        all_cells=len(tried.states) * sum(math.comb(len(hints), n) for n in range(most + 1)),
+        all_cells=len(tried.states) * sum(math.comb(tried.all_hints, n) for n in range(most + 1)),
         **spent(budget),
         **drawn.forgotten.paid(),
         unanswered=tried.table.unanswered,
@@ -129,17 +135,14 @@ async def _train(
     options: RunOptions,
     progress: Progress,
 ) -> Trained:
-    """Train in a thread, on estimated rewards or on those for which it asks this event loop."""
+    """Train in a thread, on rewards for which it asks this event loop."""
     loop = asyncio.get_running_loop()
 
     def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
-        return asyncio.run_coroutine_threadsafe(tried.table.rewards(rows, actions), loop).result()
+        return asyncio.run_coroutine_threadsafe(tried.rewards(rows, actions), loop).result()
 
     def report(done: int, total: int) -> None:
         loop.call_soon_threadsafe(progress, "training", done, total)
-
-    def estimated(mine: NDArray[np.float64]) -> Rewards:
-        return lambda rows, actions: mine[rows, actions]
 
     price = options.settings.hint_price
     data = TrainingData(
@@ -147,9 +150,6 @@ async def _train(
         hint_features(tried.hints),
         np.array([price * estimated_tokens(hint.text) / 1_000 for hint, _ in tried.hints]),
     )
-    earned: Rewards | list[Rewards] = rewards
-    if tried.search is not None:
-        folds = draw_folds(len(tried.rows), config)
-        of_members = await asyncio.to_thread(tried.search.imputed_rewards, folds)
-        earned = [estimated(mine) for mine in of_members]
-    return await asyncio.to_thread(train_hint_policy, data, recipe, config, earned, progress=report)
+    return await asyncio.to_thread(
+        train_hint_policy, data, recipe, config, rewards, progress=report
+    )

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from ...knowledge.first_stages import Forgotten
-from ...knowledge.hint_store.hints import Hint, HintAndEmbedding, best_hints, find_hints
+from ...knowledge.hint_store.hints import (
+    Hint,
+    HintAndEmbedding,
+    best_hints,
+    find_hints,
+    newest_hint_id,
+)
 from ...ranking.hints.panels import random_sessions
 from ...ranking.hints.stats import update_stats
 from ...records import counted
@@ -86,6 +92,12 @@ async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbeddi
         await update_stats(connection, domain.id, options)
         count = options.settings.shortlist
         return domain.id, await best_hints(connection, domain.id, count=count)
+
+
+async def newest_hint(options: RunOptions) -> int:
+    """Return the id of a domain's newest hint, whatever its status; 0 if there is none."""
+    async with in_domain(options) as (connection, domain):
+        return await newest_hint_id(connection, domain.id)
 
 
 def too_little_to_train(domain: str, hints: int, sessions: int) -> InputError:

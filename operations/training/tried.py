@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...knowledge.hint_store.hints import HintAndEmbedding
-from ...policies.cell_search import CellSearch
+from ...arrays import Floats
+from ...knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ...policies.recipes import PolicyRecipe
+from ...policies.sets import Actions
+from ...ranking.hints.panels import unbiased_sessions
 from ...ranking.hints.rewards import RewardTable
 from ...ranking.hints.trials import resolve_session
 from ...ranking.state import RecommendState
 from ...runtime.batch_calls import ask_ahead
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress
-from .few_cells import Stopped, panel_size, pay_for_few, pays_for_every_cell
+from .few_cells import BEST_HINTS, FewCells, panel_size, pay_for_few, pays_for_every_cell
 from .own_cells import own_cells
 from .panel import ask_every_hint, try_on_panel
-from .training_set import TrainingSet, promising_hints, too_little_to_train
+from .training_set import TrainingSet, newest_hint, promising_hints, too_little_to_train
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +33,44 @@ class Tried:
 
     Attributes:
         states: Of the sessions, in random order, the panel first.
-        hints: In the order of their actions.
+        hints: In the order of their actions, with the stats to train by.
+        all_hints: How many there are with those that were tried on the panel alone.
+        newest_hint: The newest hint of the domain when they were taken.
         table: What hints earn in sessions; it asks the model for what it does not know.
         own: From `own_cells`.
-        search: Chose the cells beyond the panel; `None` if training pays for every cell that it
+        few: What was paid for beyond the panel; `None` if training pays for every cell that it
             visits.
-        stopped: Why it chose no more.
     """
 
     states: Sequence[RecommendState]
     hints: Sequence[HintAndEmbedding]
+    all_hints: int
+    newest_hint: int
     table: RewardTable
     own: NDArray[np.bool_]
-    search: CellSearch | None
-    stopped: Stopped | None
+    few: FewCells | None
 
     @property
     def rows(self) -> NDArray[np.int64]:
         """The rows of `states` to train on."""
-        if self.search is None:
+        if self.few is None:
             return np.arange(len(self.states), dtype=np.int64)
-        return self.search.rows
+        return self.few.rows
+
+    async def rewards(self, places: NDArray[np.int64], actions: Actions) -> Floats:
+        """Return rewards, shape `[B]`; those of single hints cost nothing where `few` has them.
+
+        Args:
+            places: Of sessions in `rows`, `[B]`.
+            actions: One for each, `[B]`; or several hints, `[B, K]`.
+
+        Raises:
+            BudgetSpentError: The budget is spent; paid trials are kept.
+            ModelDownError: The model has been down for long; paid trials are kept.
+        """
+        if self.few is None:
+            return await self.table.rewards(places, actions)
+        return self.few.gains[places, actions]
 
 
 async def try_hints(
@@ -83,15 +103,53 @@ async def try_hints(
         await ask_ahead(pieces, options, progress)
     table = await RewardTable.of(drawn.domain_id, states, drawn.hints, options)
     await try_on_panel(table, len(panel), len(drawn.hints), progress)
+    newest = await newest_hint(options)
     _, hints = await promising_hints(options)
     if not hints:  # all were retired meanwhile
         raise too_little_to_train(options.domain, 0, len(states))
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
     own = await own_cells(states, hints, options)
-    search, stopped = None, None
-    if not every:
-        search, stopped = await pay_for_few(table, states, hints, own, options, progress)
-    return Tried(states, hints, table, own, search, stopped)
+    if every:
+        return Tried(states, hints, len(hints), newest, table, own, None)
+    best = hints[:BEST_HINTS]
+    own = own[:, : 1 + len(best)]
+    few = await pay_for_few(table, states, [hint for hint, _ in best], own, options, progress)
+    first = unbiased_sessions(options.settings)
+    measured = _with_all_trials(best, table, own, few, first)
+    return Tried(states, measured, len(hints), newest, table, own, few)
+
+
+def _with_all_trials(
+    hints: Sequence[HintAndEmbedding],
+    table: RewardTable,
+    own: NDArray[np.bool_],
+    few: FewCells,
+    first: int,
+) -> list[HintAndEmbedding]:
+    """Return hints with the stats of all trials in random sessions, those visited included.
+
+    Args:
+        first: Rows before it count in the stored stats, too.
+    """
+    earlier = np.setdiff1d(np.arange(min(first, len(own))), few.rows)
+    gains = table.known(earlier.tolist())[:, : own.shape[1]]
+    gains[own[earlier]] = np.nan
+    gains = np.vstack([gains, few.gains])
+    return [
+        (_with_trials(hint, gains[np.isfinite(gains[:, action]), action]), embedding)
+        for action, (hint, embedding) in enumerate(hints, 1)
+    ]
+
+
+def _with_trials(hint: Hint, gains: Floats) -> Hint:
+    return replace(
+        hint,
+        trials=len(gains),
+        mean_gain=float(gains.mean()),
+        gain_error=float(gains.std(ddof=1)) / math.sqrt(len(gains)),
+        helped=int((gains > 0).sum()),
+        harmed=int((gains < 0).sum()),
+    )
 
 
 async def _resolved(

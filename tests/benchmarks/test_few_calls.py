@@ -28,9 +28,12 @@ def tables() -> Tables:
     gains[:, 0] = 0.0
     paid = np.zeros(gains.shape, dtype=np.bool_)
     paid[:20] = True
+    own = np.zeros(gains.shape, dtype=np.bool_)
+    own[::50, 2] = True
     return Tables(
         gains,
         paid,
+        own,
         rng.standard_normal((SESSIONS, 5)).astype(np.float32),
         np.arange(SESSIONS),
         rng.standard_normal((HINTS, 6)).astype(np.float32),
@@ -43,20 +46,28 @@ def tables() -> Tables:
 
 def test_no_more_is_spent_than_allowed_and_what_is_paid_is_counted(tables: Tables) -> None:
     few = few_calls.chosen(tables, 300)
-    assert few.spent["calls"] == (few.paid & ~tables.paid).sum() <= 240
-    assert few.spent["visited"] == (few.search.rows >= tables.first).sum()
+    assert len(few.rows) == few.spent["visited"] == 300 // (1 + HINTS)
+    assert few.spent["calls"] == 300
+    assert few.rows.min() >= tables.first
+    assert not tables.own[few.rows].any()
     everything = few_calls.chosen(tables, 100_000)
-    assert everything.spent["visited"] == SESSIONS - tables.first
-    assert everything.spent["calls"] < (~tables.paid).sum()
+    fair = ~tables.own[tables.first :].any(axis=1)
+    assert everything.spent["visited"] == fair.sum() == SESSIONS - tables.first - 7
+    assert everything.spent["calls"] == fair.sum() * (1 + HINTS)
+    again = few_calls.chosen(replace(tables, paid=np.ones_like(tables.paid)), 1)
+    assert (again.spent["calls"], again.spent["visited"]) == (0, fair.sum())
 
 
-def test_a_validation_pays_for_the_choice_and_the_best_hint(tables: Tables) -> None:
-    paid = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 1]], dtype=np.bool_)
-    # The choice; both; the best hint, which is the choice; nothing.
-    assert few_calls._validation(paid, np.array([2, 2, 1, 2])) == 1 + 2 + 1 + 0
-    stats = tables.statistics(every_cell=False)
-    assert np.expm1(stats[:, -1]) == pytest.approx(20)
-    assert np.expm1(tables.statistics(every_cell=True)[:, -1]) == pytest.approx(40)
+def test_stats_count_the_panel_and_what_was_visited_but_no_hints_own_session(
+    tables: Tables,
+) -> None:
+    def counts(visited: list[int], *, every_cell: bool) -> list[int]:
+        found = tables.statistics(every_cell=every_cell, visited=np.array(visited, dtype=int))
+        return np.expm1(found[:, -1]).round().astype(int).tolist()
+
+    assert counts([], every_cell=False) == [20, 19, 20, 20]
+    assert counts([], every_cell=True) == [40, 39, 40, 40]
+    assert counts([45, 46], every_cell=False) == [22, 21, 22, 22]
 
 
 @pytest.mark.long
@@ -95,7 +106,8 @@ def test_a_policy_is_trained_on_what_was_paid_for_and_measured_unseen(tables: Ta
     few = few_calls.chosen(tables, 300)
     row = few_calls.measured(tables, few, 0)
     assert (row["limit"], row["visited"]) == (300, few.spent["visited"])
-    assert few.spent["calls"] <= row["calls"] <= few.spent["calls"] + 2 * row["validation_sessions"]
+    assert row["calls"] == few.spent["calls"]
+    assert row["validation_sessions"] == len(few.rows)
     assert row["over_static"] == pytest.approx(row["ndcg"] - row["static"])
     assert row["static"] == pytest.approx(tables.test_ndcg[:, 1].mean())
     everything = few_calls.measured(tables, None, 0)
@@ -121,6 +133,7 @@ async def test_the_tables_hold_every_hint_on_every_session(
     tables = Tables.read(tmp_path / "tables.npz")
     assert tables.gains.shape == (len(known), 3)
     assert np.isfinite(tables.gains).all()
+    assert not tables.own.any()  # the hints were added by hand
     assert (tables.gains[:, 0] == 0).all()
     assert tables.test_ndcg.shape == (len(unseen), 3)
     assert ((tables.test_ndcg >= 0) & (tables.test_ndcg <= 1)).all()

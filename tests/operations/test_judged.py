@@ -27,6 +27,7 @@ def of(
     gain: float,
     means: Sequence[float] = (0.3, 0.1, 0.2),
     recipe: PolicyRecipe = "content",
+    few: Any = None,
 ) -> tuple[Judged, HintFeatures]:
     hints = HintFeatures.of(np.eye(12)[:3], hint_statistics([[mean] * 40 for mean in means]))
     monkeypatch.setattr(module, "hint_features", lambda _: hints)
@@ -37,7 +38,7 @@ def of(
         TrainingData(STATES, hints), recipe, config, lambda rows, _: np.sin(7.0 * rows)
     )
     places = np.flatnonzero(trained.folds >= 0)
-    tried: Any = SimpleNamespace(hints=[])
+    tried: Any = SimpleNamespace(hints=[], few=few)
     gains, static = np.full(len(places), gain), np.full(len(places), STATIC)
     return Judged(tried, trained, places, gains, static), hints
 
@@ -46,7 +47,7 @@ def test_a_choice_that_gains_less_gives_way_to_the_best_hint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judged, hints = of(monkeypatch, STATIC - 0.01)
-    found = judged.no_worse_than_static()
+    found = judged.no_worse_than_one_hint()
     assert (greedy_actions(actor_of(found.trained.policy), STATES, hints) == 1).all()
     assert (found.trained.choices[found.places] == 1).all()
     assert (found.gains == STATIC).all()
@@ -57,16 +58,32 @@ def test_a_choice_that_gains_less_gives_way_to_the_best_hint(
 @pytest.mark.parametrize("gain", [STATIC, STATIC + 0.01])
 def test_one_that_gains_no_less_stays(monkeypatch: pytest.MonkeyPatch, gain: float) -> None:
     judged, _ = of(monkeypatch, gain)
-    assert judged.no_worse_than_static() is judged
+    assert judged.no_worse_than_one_hint() is judged
 
 
 def test_it_stays_where_the_trials_say_that_another_hint_is_best(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judged, _ = of(monkeypatch, STATIC - 0.01, means=(0.1, 0.3, 0.2))
-    assert judged.no_worse_than_static() is judged
+    assert judged.no_worse_than_one_hint() is judged
+
+
+def test_of_few_cells_the_hint_with_the_best_trials_is_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not the one that was best before them: the policy falls back on what its trials say."""
+    means = (0.1, 0.3, 0.2)
+    few: Any = SimpleNamespace(gains=np.tile([0.0, STATIC, 0.4, 0.0], (SESSIONS, 1)))
+    worse, hints = of(monkeypatch, 0.39, means=means, few=few)
+    found = worse.no_worse_than_one_hint()
+    assert not found.by_session
+    assert (found.gains == 0.4).all()
+    assert (found.static_gains == STATIC).all()
+    assert (greedy_actions(actor_of(found.trained.policy), STATES, hints) == 2).all()
+    better, _ = of(monkeypatch, 0.41, means=means, few=few)
+    assert better.no_worse_than_one_hint() is better
 
 
 def test_the_papers_policy_has_no_prior_to_go_back_to(monkeypatch: pytest.MonkeyPatch) -> None:
     judged, _ = of(monkeypatch, STATIC - 0.01, recipe="paper")
-    assert judged.no_worse_than_static() is judged
+    assert judged.no_worse_than_one_hint() is judged

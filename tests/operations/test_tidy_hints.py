@@ -5,7 +5,7 @@ import datetime as dt
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -543,6 +543,21 @@ async def test_only_answers_that_could_have_had_a_hint_say_that_it_is_not_used(
     }
 
 
+async def test_a_hint_that_a_release_of_few_cells_does_not_know_is_not_unused(
+    services: Services, room: str, url: str, adjust: Change
+) -> None:
+    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        change(connection, room, [near, director, long], created_at=ago, status_since=ago)
+    # The second existed when it was trained, but not the third.
+    choice = {"newest": director, "stats": {str(near): {}}}
+    release(url, room, 1, "content", [near], status="active", config={"hints": choice})
+    adjust(**SMALL, hints_unused_days=90)
+    log(url, room, near, 1_500, policy="ppo:1")
+    assert verdicts(await tidy_hints(Context(domain=room), dry_run=True)) == {long: "unused"}
+
+
 async def test_an_answer_with_several_hints_is_one_answer(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
@@ -585,14 +600,20 @@ def change(
 
 
 def release(
-    url: str, domain: str, number: int, recipe: str, hints: list[int], status: str = "inactive"
+    url: str,
+    domain: str,
+    number: int,
+    recipe: str,
+    hints: list[int],
+    status: str = "inactive",
+    config: Mapping[str, Any] | None = None,
 ) -> None:
     with psycopg.connect(libpq(url)) as connection:
         connection.execute(
             "INSERT INTO re2llm.policy_release (domain_id, number, status, recipe, weights, "
             "encoder, prompt_version, model, hint_set, hint_ids, config, metrics) SELECT id, %s, "
-            "%s, %s, '', '', '', '', '', %s, '{}', '{}' FROM re2llm.domain WHERE name = %s",
-            [number, status, recipe, json.dumps(hints), domain],
+            "%s, %s, '', '', '', '', '', %s, %s, '{}' FROM re2llm.domain WHERE name = %s",
+            [number, status, recipe, json.dumps(hints), json.dumps(config or {}), domain],
         )
 
 

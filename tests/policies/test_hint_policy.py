@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from re2llm.errors import InputError
-from re2llm.policies.held_out import Checkpoint, choose_checkpoint
+from re2llm.policies.held_out import Checkpoint, choose_checkpoint, draw_folds
 from re2llm.policies.hint_features import HintFeatures, hint_statistics
 from re2llm.policies.hint_policy import greedy_actions
 from re2llm.policies.networks import (
@@ -21,7 +22,7 @@ from re2llm.policies.networks import (
     PaperConfig,
     PaperPolicy,
 )
-from re2llm.policies.ppo import PPOConfig, Rewards
+from re2llm.policies.ppo import PPOConfig
 from re2llm.policies.recipes import PolicyRecipe, TrainingConfig, default_config
 from re2llm.policies.set_policy import pick
 from re2llm.policies.training import TrainingData, train_hint_policy, without_choice
@@ -310,18 +311,21 @@ def test_without_a_choice_all_sessions_get_the_best_hint(members: int) -> None:
 
 
 @pytest.mark.long
-def test_each_member_learns_from_its_own_rewards_and_is_judged_by_them() -> None:
+def test_no_member_learns_from_the_sessions_that_it_is_judged_by() -> None:
+    """In each fold, another hint earns something: a member knows only that of the other fold."""
     world = World(60)
+    settings = replace(config(members=2, updates=40, averaging=0.0), validate_every=40)
+    folds = draw_folds(60, settings)
 
-    def only(action: int) -> Rewards:
-        return lambda _, actions: np.where(actions == action, 1.0, -1.0)
+    def rewards(rows: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.where(actions == folds[rows] + 1, 1.0, -1.0)
 
-    settings = config(members=2, updates=40, averaging=0.0)
-    trained = train_hint_policy(world.data, "content", settings, [only(1), only(2)])
+    trained = train_hint_policy(world.data, "content", settings, rewards)
+    np.testing.assert_array_equal(trained.folds, folds)
     for member in (0, 1):
-        chosen = trained.choices[trained.folds == member]
-        assert (chosen == member + 1).mean() > 0.9
-    assert trained.validation_reward > 0.8
+        chosen = trained.choices[folds == member]
+        assert (chosen == 2 - member).mean() > 0.9
+    assert trained.validation_reward < -0.8
 
 
 @pytest.mark.long

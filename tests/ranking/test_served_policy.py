@@ -14,6 +14,7 @@ from re2llm.data.sample import sample_items
 from re2llm.errors import InputError, ReleaseMisfitError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.hint_choice import HintChoice
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, best_hints, hint_key, set_status
 from re2llm.knowledge.hint_store.shortlist import shortlist
 from re2llm.knowledge.prompted_model import PromptedModel
@@ -252,6 +253,33 @@ async def test_a_new_hint_is_usable_at_once(
     ids = await measured(services, domain, {new: 0.3})
     hint = (await ask(domain))["hint"]
     assert (hint["id"], hint["policy"]) == (ids[new], f"ppo:{number}")
+
+
+async def test_a_release_of_few_cells_leaves_out_the_hints_that_it_did_not_try(
+    services: Services, hinted: dict[str, int], domain: str
+) -> None:
+    """It goes by the trials that it was trained with, and may give hints that came later."""
+    second, third = [hint for text, hint in hinted.items() if text != BEST]
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, domain)
+        stored = [hint for hint, _ in await best_hints(connection, found.id, count=9)]
+    tried = [
+        replace(hint, mean_gain=0.4 if hint.id == third else hint.mean_gain)
+        for hint in stored
+        if hint.id in {second, third}
+    ]
+    made = release_of(policy_of("content"), [second, third])
+    choice = HintChoice(tried, max(hinted.values())).as_dict()
+    await release(services, domain, replace(made, config={**made.config, "hints": choice}))
+    assert (await ask(domain))["hint"]["id"] == third
+    new = "Prefer films from the decade of the most recent films."
+    ids = await measured(services, domain, {new: 0.5})
+    assert (await ask(domain))["hint"]["id"] == ids[new]
+    async with services.engine.begin() as connection:
+        found = await find_domain(connection, domain)
+        for hint in (third, ids[new]):
+            await set_status(connection, found.id, hint, "retired", "test")
+    assert (await ask(domain))["hint"]["id"] == second  # not the one with the best trials
 
 
 async def test_the_paper_recipe_keeps_to_its_own_hints_however_many_there_are(
