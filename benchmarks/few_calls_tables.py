@@ -140,7 +140,7 @@ async def build_tables(domain: str, test: Path, path: Path) -> None:
         test_states=np.stack([session_state(state, "content") for state in unseen]),
         bounds=np.array(
             [
-                panel_size(len(states), options.settings, every_cell=False),
+                panel_size(len(states), options.settings, all_hints=False),
                 unbiased_sessions(options.settings),
             ]
         ),

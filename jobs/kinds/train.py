@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...operations.sessions.selection import selected_sessions
-from ...operations.training.few_cells import panel_size, pays_for_every_cell
+from ...operations.training.few_cells import panel_size, tries_all_hints
 from ...operations.training.panel import try_on_session
 from ...operations.training.train import train
 from ...operations.training.training_set import draw_training_set, require_enough_to_train
@@ -46,11 +46,11 @@ class Train:
         keys = await selected_sessions(options, keys=work.arguments["keys"])
         drawn = await draw_training_set(options, keys, silent)
         hints = [hint.id for hint in drawn.hints]
-        count, recipe = len(drawn.sessions), work.arguments["recipe"]
-        every = pays_for_every_cell(
-            count, options.settings, recipe, asked=work.arguments.get("every_cell", False)
+        count = len(drawn.sessions)
+        all_hints = tries_all_hints(
+            count, options.settings, asked=work.arguments.get("every_cell", False)
         )
-        size = panel_size(count, options.settings, every_cell=every)
+        size = panel_size(count, options.settings, all_hints=all_hints)
         return Plan(list(drawn.sessions[:size]), {"hints": hints})
 
     async def do(self, work: Work, piece: int) -> Mapping[str, int]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ...arrays import Floats
 from ...errors import BudgetSpentError
 from ...knowledge.hint_store.hints import Hint
-from ...policies.recipes import PolicyRecipe
 from ...policies.value_of_sessions import ExpectedGain, gain_of_more
 from ...ranking.hints.panels import unbiased_sessions
 from ...ranking.hints.rewards import RewardTable
@@ -31,7 +30,7 @@ Stopped = Literal["noise", "limit", "all"]
 """More would gain less than its noise, a limit is reached, or nothing is left to pay for."""
 
 BEST_HINTS = 8
-"""Hints that a policy chooses from where not every cell is paid for."""
+"""Hints that a policy chooses from, unless it tries all."""
 FEWEST = 300
 """Sessions to visit before it stops by itself: training also validates on them."""
 ROUND = 64
@@ -69,30 +68,27 @@ class FewCells:
         }
 
 
-def panel_size(sessions: int, settings: Settings, *, every_cell: bool) -> int:
+def panel_size(sessions: int, settings: Settings, *, all_hints: bool) -> int:
     """Return on how many sessions every hint is tried.
 
     Args:
         sessions: To train on.
-        every_cell: Whether training pays for every cell that PPO visits.
+        all_hints: From `tries_all_hints`.
     """
     most = settings.train_panel
-    return min(sessions, most if every_cell else min(most, settings.verify_random))
+    return min(sessions, most if all_hints else min(most, settings.verify_random))
 
 
-def pays_for_every_cell(
-    sessions: int, settings: Settings, recipe: PolicyRecipe, *, asked: bool = False
-) -> bool:
-    """Return whether training pays for every cell that PPO visits, rather than choose.
+def tries_all_hints(sessions: int, settings: Settings, *, asked: bool = False) -> bool:
+    """Return whether training tries all hints in all sessions, rather than the best in some.
 
-    It does for sets of hints, which PPO has to try to know, and where a choice would save little.
+    It does where a choice would save little.
 
     Args:
         sessions: To train on.
         asked: Whether that is asked for.
     """
-    several = settings.max_hints > 1 and recipe == "content"
-    return asked or several or sessions < 2 * unbiased_sessions(settings)
+    return asked or sessions < 2 * unbiased_sessions(settings)
 
 
 async def pay_for_few(

@@ -47,9 +47,9 @@ async def train(  # noqa: PLR0913  # what a training can be
 ) -> TrainedRelease:
     """Train the hint policy with PPO on training sessions, and release it.
 
-    It tries the best hints in one session after another, and stops when more would likely gain less
-    than its noise; see `few_cells`. With few sessions, or for several hints at once, it pays for
-    every cell that PPO visits.
+    It tries the best hints in one session after another, and stops when more would likely gain
+    less than its noise; see `few_cells`. For several hints at once, it pays for the sets that PPO
+    visits. With few sessions, it pays for every cell that PPO visits.
 
     Trials that were paid for before are not paid for again, so an interrupted run can be repeated.
 
@@ -60,7 +60,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         keys: Likewise, by their keys.
         panel_hints: Ids of the hints that are tried on the panel; `None` takes the best ones.
         recipe: `content`, or `paper` for the fixed network of arXiv 2403.16427.
-        every_cell: Pay for every cell that PPO visits.
+        every_cell: Choose from all hints, and pay for every cell that PPO visits.
         max_llm_calls: Make at most so many model calls. What they can pay for is trained on, as far
             as training chooses its cells.
         max_cost: Likewise, what can be paid for with so much, at the prices in `RE2LLM_PRICES`.
@@ -105,7 +105,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         of_release,
         hints,
         options,
-        newest_hint=None if tried.few is None else tried.newest_hint,
+        newest_hint=tried.newest_hint if len(hints) < tried.count or tried.few else None,
     )
     refusal = "" if activate else "It was asked for without activating it."
     if not force:
@@ -119,7 +119,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         why_not=why_not,
         **metrics,
         fusion=fusions,
-        all_cells=len(tried.states) * sum(math.comb(tried.all_hints, n) for n in range(most + 1)),
+        all_cells=len(tried.states) * sum(math.comb(tried.count, n) for n in range(most + 1)),
         **spent(budget),
         **drawn.forgotten.paid(),
         unanswered=tried.table.unanswered,

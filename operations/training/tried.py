@@ -21,7 +21,7 @@ from ...ranking.state import RecommendState
 from ...runtime.batch_calls import ask_ahead
 from ...runtime.options import RunOptions
 from ...runtime.progress import Progress
-from .few_cells import BEST_HINTS, FewCells, panel_size, pay_for_few, pays_for_every_cell
+from .few_cells import BEST_HINTS, FewCells, panel_size, pay_for_few, tries_all_hints
 from .own_cells import own_cells
 from .panel import ask_every_hint, try_on_panel
 from .training_set import TrainingSet, newest_hint, promising_hints, too_little_to_train
@@ -34,7 +34,7 @@ class Tried:
     Attributes:
         states: Of the sessions, in random order, the panel first.
         hints: In the order of their actions, with the stats to train by.
-        all_hints: How many there are with those that were tried on the panel alone.
+        count: How many hints there are, with those that were tried on the panel alone.
         newest_hint: The newest hint of the domain when they were taken.
         table: What hints earn in sessions; it asks the model for what it does not know.
         own: From `own_cells`.
@@ -44,7 +44,7 @@ class Tried:
 
     states: Sequence[RecommendState]
     hints: Sequence[HintAndEmbedding]
-    all_hints: int
+    count: int
     newest_hint: int
     table: RewardTable
     own: NDArray[np.bool_]
@@ -86,7 +86,8 @@ async def try_hints(
 
     Args:
         drawn: What to train on.
-        every_cell: Leave the trials beyond the panel to training, which pays for all it visits.
+        every_cell: Try all hints, and leave the trials beyond the panel to training, which pays for
+            all it visits.
         batch: First ask the panel's questions in provider batches.
         progress: As for `train`.
 
@@ -96,8 +97,8 @@ async def try_hints(
         ModelDownError: The model has been down for long; paid trials are kept.
     """
     states = await _resolved(drawn.sessions, options, progress)
-    every = pays_for_every_cell(len(states), options.settings, recipe, asked=every_cell)
-    panel = states[: panel_size(len(states), options.settings, every_cell=every)]
+    all_hints = tries_all_hints(len(states), options.settings, asked=every_cell)
+    panel = states[: panel_size(len(states), options.settings, all_hints=all_hints)]
     if batch:
         pieces = [partial(ask_every_hint, state, drawn.hints, options) for state in panel]
         await ask_ahead(pieces, options, progress)
@@ -109,10 +110,11 @@ async def try_hints(
         raise too_little_to_train(options.domain, 0, len(states))
     table = await RewardTable.of(drawn.domain_id, states, [hint for hint, _ in hints], options)
     own = await own_cells(states, hints, options)
-    if every:
-        return Tried(states, hints, len(hints), newest, table, own, None)
-    best = hints[:BEST_HINTS]
+    best = hints if all_hints else hints[:BEST_HINTS]
     own = own[:, : 1 + len(best)]
+    several = options.settings.max_hints > 1 and recipe == "content"
+    if all_hints or several:  # of sets, PPO has to try those that it learns of
+        return Tried(states, best, len(hints), newest, table, own, None)
     few = await pay_for_few(table, states, [hint for hint, _ in best], own, options, progress)
     first = unbiased_sessions(options.settings)
     measured = _with_all_trials(best, table, own, few, first)

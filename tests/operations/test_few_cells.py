@@ -475,9 +475,28 @@ async def test_every_cell_is_paid_for_if_asked(
     assert (whole.stopped, whole.visited_sessions) == (None, None)
     assert whole.cells == len(cells(url, school))
     assert whole.validation_sessions == len(SESSIONS)
+
+
+@pytest.mark.long
+async def test_sets_are_of_the_best_hints(
+    school: str,
+    services: Services,
+    url: str,
+    adjust: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tried, "BEST_HINTS", 3)
     adjust(max_hints=2)
-    sets = await operation.train(Context(domain=school), force=True)
-    assert sets.stopped is None
+    trained = await operation.train(Context(domain=school), force=True)
+    assert (trained.stopped, trained.visited_sessions) == (None, None)
+    panel = FIRST * (1 + len(HINTS))
+    assert trained.llm_calls == len(cells(url, school)) == trained.cells
+    assert panel < trained.llm_calls <= panel + len(SESSIONS) * (1 + 3 + 3)
+    async with services.engine.connect() as connection:
+        found = await find_domain(connection, school)
+        release = await fetch_release(connection, found.id, trained.release)
+    assert len(release.hint_ids) == 3
+    assert release.config["hints"]["stats"].keys() == {str(hint) for hint in release.hint_ids}
 
 
 def retire_all(url: str, domain: str) -> None:
