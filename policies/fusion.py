@@ -13,16 +13,16 @@ from ..arrays import Floats, standardised
 from ..rank_metrics import ndcgs
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
-"""What the weight is chosen from, in deviations of the first stage's scores."""
+"""The weights to choose from, in deviations of the first stage's scores."""
 
 FOLDS = 10
 """Session number `i` is in fold `i % FOLDS`."""
 _LITTLE = 0.03
-"""About a tenth of an answer's deviation. One that differs less from the average answer, if only by
-rounding, says little, and is not scaled up to a full opinion."""
+"""Smallest standard deviation to scale by, about a tenth of a usual one. An answer that hardly
+differs from the average one must not be scaled up to full weight."""
 _CONFIDENT = 1.96
 _BY_CHANCE = 0.05
-"""So much may what a place gets on average differ, which each training measures anew."""
+"""Tolerance when position averages are compared; each training measures them again."""
 FEWEST_SESSIONS = 30
 """Sessions below which no weight is learned."""
 
@@ -33,9 +33,9 @@ class Fusion:
 
     Attributes:
         weight: Deviations of the first stage's scores that one deviation of opinion is worth.
-        places: What a place in the prompt gets on average, whatever is there: many models
-            favour early places. Empty where it was not measured.
-        sessions: Training sessions that the weight was learned on; 0 where it was not.
+        places: Mean score of each position in the prompt: many models favour early ones. Empty if
+            it was not measured.
+        sessions: Training sessions that the weight was learned on; 0 if it was not learned.
         gain: What the model adds to the first stage's NDCG@10 on sessions held out from the choice
             of the weight.
         low: Lower end of the gain's 95 % interval.
@@ -75,11 +75,11 @@ class Fusion:
 
 
 REFERENCE = Fusion(0.5)
-"""Counts in every trial of a hint, so that trials compare."""
+"""Used in every trial of a hint, so that trials can be compared."""
 UNMEASURED = Fusion(0.2)
-"""Serves until a weight is learned: little, since most models know less than past sessions do."""
+"""Used until a weight is learned. It is small: most models know less than past sessions do."""
 LEADING = Fusion(3.0)
-"""Serves where there are no past sessions, so that the model knows more than the first stage."""
+"""Used without past sessions: the model then knows more than the first stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Opinions:
     Attributes:
         first: The first stage's scores by a model that has not seen the session, one array
             `[candidates]` a session, in the order of the prompt.
-        opinions: Of the candidates in the prompt, one array `[asked]` a session.
+        opinions: The model's scores of the candidates in the prompt, one array `[asked]` a session.
         chosen: The row of the chosen candidate in each.
     """
 
@@ -117,10 +117,10 @@ def fused_order(first: Floats, opinion: Floats, fusion: Fusion) -> list[int]:
 
 
 def mean_places(opinions: Sequence[Floats]) -> list[float]:
-    """Return what each place in the prompt gets on average.
+    """Return the mean score of each position in the prompt.
 
     Args:
-        opinions: Of each session, the model's score by place; shape `[asked]`.
+        opinions: The model's scores by position, one array `[asked]` a session.
     """
     longest = max((len(opinion) for opinion in opinions), default=0)
     total, count = np.zeros(longest), np.zeros(longest)

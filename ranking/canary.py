@@ -95,8 +95,7 @@ async def with_canary(
 def compared(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -> Chosen:
     """Return the choice that serves a rollout's request, with what is logged of both releases.
 
-    So it is known for which requests they differ, and the probability of the hint is that over
-    both.
+    The log then says whether the two releases differ, and the hint's probability is that over both.
 
     Args:
         serving: What serves.

@@ -88,7 +88,7 @@ async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
         flags = () if misfit.other_mode else (Flag.RELEASE_SKIPPED,)
         best = await _beyond_doubt(state, options)
         control = Chosen(best, 1.0, policy="static", flags=flags)
-    # What is not logged belongs to an evaluation.
+    # Requests that are not logged are evaluations, and take part in no rollout.
     if rollout is None or not options.record or not options.in_rollout:
         return control
 
@@ -98,7 +98,7 @@ async def _ppo(state: RecommendState, options: RunOptions) -> Chosen:
 
     try:
         return await with_canary(rollout, state, control, canary)
-    except ReleaseMisfitError:  # what it cannot be asked belongs to no rollout
+    except ReleaseMisfitError:  # the request does not fit the release, so it is in no rollout
         return control
 
 
@@ -111,7 +111,7 @@ async def _by_release(
     *,
     slot: str = "policy",
 ) -> Chosen:
-    """Let a release choose; without one, the best measured hint is given.
+    """Let a release choose; without one, take the best measured hint.
 
     Args:
         shortlisted: The request's shortlist, filled in by the first release that needs it.
@@ -146,11 +146,11 @@ async def _by_release(
 
 
 def _drawing_seed(state: RecommendState, options: RunOptions) -> int:
-    """Return what a request's random choice is drawn with.
+    """Return the seed of a request's random choice.
 
-    Whoever asks for the same again gets the same hint. Strangers with the same session each have a
-    draw of their own: else a popular session would be given one hint for ever, and the log of its
-    answers would say nothing about the others.
+    The same user gets the same hint for the same request. Anonymous requests are drawn
+    independently. Otherwise a popular session would always get one hint, and the log would say
+    nothing about the other hints.
     """
     who = state.get("requester")
     if not who and options.record and not options.seeded:

@@ -14,18 +14,18 @@ from ..sessions.sources import LOCAL
 async def owners_of(
     connection: AsyncConnection, domain_id: int, sources: Collection[str]
 ) -> dict[str, str | None]:
-    """Return whom exposures have to be told apart by.
+    """Return the owners of sources.
 
-    Trusted is this machine, an owner who may promote and stop rollouts anyway (with the right to
-    `learn`), and the only one with a working key of the domain.
+    This machine is trusted, and so is an owner with the right to `learn`, who may promote and stop
+    rollouts anyway. The only owner with a working key of the domain is trusted too.
 
     Args:
-        domain_id: Of the rollout.
+        domain_id: The rollout's domain.
         sources: Ids of API keys, or `local`.
 
     Returns:
-        By source, its owner, or `None` if that is trusted. A source whose owner has no working
-        key of the domain any more is missing.
+        Each source's owner, or `None` if the owner is trusted. A source is left out if its owner
+        no longer has a working key of the domain.
     """
     learns = func.bool_or(ApiKeyRow.may.contains(["learn"]))
     rows = await connection.execute(

@@ -1,9 +1,9 @@
 """Decides on a rollout so that no single owner of API keys can decide it alone.
 
-Whoever holds a key may send requests under any number of names, see which release has served each,
-and answer with any reward. So what is decided has to be decided as well without any one owner: a
-release that the others' rewards do not prove better is not promoted, and one that they do not prove
-worse is not taken back, with the same chance of error as without such an owner.
+The holder of an API key can send requests under any number of names, see which release served each,
+and report any reward. So a decision must also hold without any single owner's requests. A release
+is promoted only if the others' rewards prove it better, and taken back only if they prove it worse.
+The error rates stay the same.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a rollout has seen, by whose keys it came with.
+    """What a rollout has seen, by the owner of the key.
 
     Attributes:
-        trusted: From owners whose word is taken as it is.
-        owners: From each of the others, by name.
+        trusted: Evidence from trusted owners.
+        owners: Evidence from each of the others, by name.
     """
 
     trusted: Evidence
@@ -33,11 +33,11 @@ class Owned:
 
     @property
     def whole(self) -> Evidence:
-        """From all of them."""
+        """The evidence from all of them."""
         return reduce(add, self.owners.values(), self.trusted)
 
     def without_each(self) -> Iterator[tuple[str, Evidence]]:
-        """Yield each owner's name, and what was seen from all but that one."""
+        """Yield each owner's name, and the evidence from all others."""
         parts = list(self.owners.values())
         before = list(accumulate(parts, add, initial=self.trusted))
         after = list(accumulate(reversed(parts), add, initial=Evidence(())))[::-1]
@@ -48,15 +48,15 @@ class Owned:
 def decide_without_one(
     plan: Plan, seen: Owned, *, held: bool = False
 ) -> tuple[Verdict, str | None]:
-    """Decide how a rollout goes on; what one owner would decide alone waits for the others.
+    """Decide how a rollout continues. Wait if the decision depends on one owner.
 
     Args:
         plan: What was asked for.
-        seen: By owner.
+        seen: The evidence by owner.
         held: As for `decide`.
 
     Returns:
-        The verdict, and the owner whom it waits for, if that is so.
+        The verdict, and the owner that it depends on, if there is one.
     """
     verdict = decide(plan, seen.whole, held=held)
     if verdict.action is Action.WAIT:
@@ -65,9 +65,10 @@ def decide_without_one(
         without = decide(plan, others, held=held)
         if without.action is not verdict.action:
             words = (
-                f"The requests of one owner of API keys alone say: {verdict.words} Without them: "
-                f"{without.words} The server's log names the owner: give a key of theirs the right "
-                "to learn if you trust them, else revoke their keys."
+                "This decision depends on one owner of API keys. With that owner's requests: "
+                f"{verdict.words} Without them: {without.words} The server's log names the owner. "
+                "If you trust them, give one of their keys the right to learn; otherwise revoke "
+                "their keys."
             )
             return replace(verdict, action=Action.WAIT, reason="one_owner", words=words), name
     return verdict, None

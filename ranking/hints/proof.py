@@ -1,15 +1,18 @@
 """Sequential tests of whether many hints gain, by trials that come step by step.
 
-A hint is *proven* if its mean gain is above 0 by a one-sided t-test that is corrected twice. First
-for gains that are skewed (Hall, 1992): many small gains and rare large losses look better than they
-are, as long as few of the losses have come, so one more is reckoned with. (Of a skew to the other
-side, half counts: among many hints, some look skewed by luck.) Then for how many hints were ever
-tested (Benjamini and Hochberg, 1995: of the proven ones, at most `FALSE_SHARE` are lucky
-in expectation; gains of different hints on one session depend positively, as they share the trial
-without a hint, which is what the procedure allows). A hint that more trials can no longer prove is
-given up early, by its predictive power (Spiegelhalter, Freedman and Blackburn, 1986). Giving up
-early makes no false proof likelier, so it needs no correction. One that is proven early is accepted
-at a tenth of the level only (Haybittle, 1971; Peto, 1976).
+A hint is *proven* if its mean gain is above 0 by a one-sided t-test with two corrections.
+
+The first correction is for skew (Hall, 1992). With many small gains and rare large losses, the mean
+looks too high until the losses come, so one more loss is assumed. (Only half of a positive skew
+counts: among many hints, some look skewed by chance.)
+
+The second is for the number of hints that were ever tested (Benjamini and Hochberg, 1995). In
+expectation, at most `FALSE_SHARE` of the proven hints are lucky. Gains of different hints on one
+session share the trial without a hint, so they depend positively, which the procedure allows.
+
+A hint that more trials can no longer prove is given up early, by its predictive power
+(Spiegelhalter, Freedman and Blackburn, 1986). This makes no false proof likelier, so it needs no
+correction. A hint is accepted early only at a tenth of the level (Haybittle, 1971; Peto, 1976).
 """
 
 # scipy has no types of its own.
@@ -32,32 +35,33 @@ Gains = NDArray[np.float64]
 """NDCG@10 with a hint minus without it, one per session."""
 
 FALSE_SHARE = 0.05
-"""The part of the proven hints that may be lucky ones, in expectation."""
+"""Share of the proven hints that may be lucky ones, in expectation."""
 EARLY = 0.1
-"""The part of the level at which a hint is accepted before all its sessions are tried."""
+"""Share of the level at which a hint is accepted before all its sessions are tried."""
 FIRST_LOOK = 24
-"""Sessions after which a hint is looked at for the first time."""
+"""Sessions after which a hint is judged for the first time."""
 _HOPELESS = 0.02
 """Predictive power below which a hint is given up."""
 _FAVOURED = 0.5
-"""The part of a skew that speaks for a hint which is believed."""
+"""Factor applied to a skew that favours the hint."""
 _MORE_LOSSES = 4
-"""As large as any that are reckoned with: a gain that stands in spite of them needs no correction,
-which goes wrong where a hint nearly always helps, and a few losses are all of its spread."""
+"""Assumed extra losses of the largest size. A gain that stays significant with them needs no skew
+correction, which fails if a hint nearly always helps and a few losses are all of its spread."""
 _SMALLEST = 1e-9
-"""Skewness over the root of the sessions that is taken as none."""
+"""Skewness over the root of the sessions up to which there is no correction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What gains sum up to.
+    """Summary statistics of gains.
 
     Attributes:
-        n: Sessions.
+        n: Number of sessions.
         mean: Mean gain.
         deviation: Standard deviation of the gains.
-        skewness: Of the gains; below 0 if the losses are rare and large.
-        p: Of the one-sided test that the mean is not above 0; 1 with fewer than two sessions.
+        skewness: Skewness of the gains; below 0 if the losses are rare and large.
+        p: p-value of the one-sided test that the mean is not above 0; 1 with fewer than two
+            sessions.
     """
 
     n: int
@@ -82,7 +86,7 @@ def tally(gains: Gains) -> Tally:
     if n < 2:  # noqa: PLR2004  # one session has no spread
         return Tally(n, float(gains.mean()) if n else 0.0, 0.0, 0.0, 1.0)
     mean = float(gains.mean())
-    if np.ptp(gains) == 0:  # as unlikely as so many coins that all fall on one side
+    if np.ptp(gains) == 0:  # as unlikely as n coins that all fall on one side
         return Tally(n, mean, 0.0, 0.0, 0.5**n if mean > 0 else 1.0)
     deviation, off = float(gains.std(ddof=1)), gains - mean
     skewness = float((off**3).mean() / (off**2).mean() ** 1.5)
@@ -91,13 +95,12 @@ def tally(gains: Gains) -> Tally:
 
 
 def typical_loss(gains: Gains) -> float:
-    """Return how large the losses are that cost the most, by the gains of many hints.
+    """Return the size of the losses that cost the most, by the gains of many hints.
 
-    Every loss counts as often as it is large, so that neither many tiny ones nor a single huge one
-    decides.
+    Each loss is weighted by its size, so that neither many tiny ones nor a single huge one decides.
 
     Args:
-        gains: Of any shape; NaN where a hint was not tried.
+        gains: Any shape; NaN where a hint was not tried.
     """
     losses = -gains[gains < 0]
     return min(float((losses**2).sum() / losses.sum()), UNSEEN) if len(losses) else 0.0
@@ -108,7 +111,7 @@ def luck(gains: Gains, loss: float = 0.0) -> float:
 
     Args:
         gains: Shape `[n]`.
-        loss: One more loss that is reckoned with, from `typical_loss`.
+        loss: One more loss to assume, from `typical_loss`.
     """
     found = tally(np.append(gains, -loss) if loss else gains)
     if found.deviation == 0:
@@ -120,7 +123,7 @@ def luck(gains: Gains, loss: float = 0.0) -> float:
 
 
 def _believed(skewness: float, sessions: int) -> float:
-    """Return how much a skew bends the distribution of the t-value."""
+    """Return the skew of the mean to correct for."""
     return skewness * (1 if skewness < 0 else _FAVOURED) / math.sqrt(sessions)
 
 
@@ -128,8 +131,8 @@ def proof_level(ps: Sequence[float], tested: int) -> float:
     """Return the p-value up to which hints are proven.
 
     Args:
-        ps: Of the hints that are kept.
-        tested: How many hints were tested in all, also those that were given up.
+        ps: The p-values of the hints that are kept.
+        tested: How many hints were tested in all, including those that were given up.
     """
     tested = max(tested, len(ps), 1)
     ranked = enumerate(sorted(ps), start=1)
@@ -156,7 +159,7 @@ def predictive_power(gains: Gains, planned: int, level: float, loss: float = 0.0
 
 
 def _needed(seen: Tally, planned: int, level: float, loss: float) -> float:
-    """Return the mean that would prove a gain, by inverting `luck`: the spread stays as it is."""
+    """Return the mean that would prove a gain with the same spread, by inverting `luck`."""
     deviation = math.hypot(seen.deviation, loss / math.sqrt(planned))
     third = seen.skewness * seen.deviation**3 - loss**3 / planned
     skew = _believed(third / deviation**3, planned)
@@ -172,7 +175,7 @@ def is_hopeless(gains: Gains, planned: int, level: float, loss: float = 0.0) -> 
 
 
 def looks(sessions: int) -> Iterator[int]:
-    """Return after how many sessions hints are looked at: ever twice as many, at last all."""
+    """Yield the numbers of sessions after which hints are judged: doubled each time, then all."""
     look = FIRST_LOOK
     while look < sessions:
         yield look

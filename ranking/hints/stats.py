@@ -25,7 +25,7 @@ async def update_stats(
 
     Args:
         connection: In a transaction.
-        also: Others than the run's own.
+        also: Further models and prompts to refresh.
     """
     settings = options.settings
     every = await session_keys(connection, domain_id)

@@ -13,11 +13,11 @@ from ...rank_metrics import BEYOND_DOUBT
 from ...records import counted
 
 CLEAR_HARM_AFTER = 12
-"""Sessions after which a candidate is given up whose interval lies below 0."""
+"""Sessions after which a candidate is given up if its interval lies below 0."""
 _SURE_IF_EQUAL = 5
-"""Equal gains that are no luck: so many coins fall on one side once in 32 times."""
+"""Equal gains needed to rule out chance (1 in 32)."""
 _WIDEST = 1.0
-"""Margin of a gain of which nothing is known."""
+"""Margin of a gain before anything is known about it."""
 _NO_GAIN_AFTER = 40
 """Sessions after which a hint without a gain is given up."""
 
@@ -27,7 +27,7 @@ class Verification:
     """The gain of a hint on some sessions.
 
     Attributes:
-        sessions: How many it was tried on.
+        sessions: Sessions that it was tried on.
         mean: Mean gain in NDCG@10.
         low: Lower end of the gain's 90 % interval.
         high: Upper end.

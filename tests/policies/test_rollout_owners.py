@@ -114,5 +114,5 @@ def test_a_rollout_that_waits_for_others_says_what_they_lack_and_what_to_do() ->
     assert (verdict.reason, owner) == ("one_owner", "shop")
     assert "Without them: 0 of 50 exposures at this step." in verdict.words
     assert "1 of 30 people without the release" in verdict.words
-    assert "give a key of theirs the right to learn" in verdict.words
+    assert "give one of their keys the right to learn" in verdict.words
     assert "shop" not in verdict.words
