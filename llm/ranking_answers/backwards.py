@@ -1,4 +1,4 @@
-"""Whether an answer says of its list that the best candidate comes last, or that none is good."""
+"""Detects answers that say their list is reversed or lists bad candidates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FILLERS = re.compile(
     r"|that|above|order|read|put|s|ones|films|of)\W{1,3}+){0,10}+",
     re.IGNORECASE,
 )
-"""How a remark about a list begins; within others, what follows is a reason."""
+"""How a remark about a list begins. After other words, the same phrase is a reason."""
 _CLAIM = re.compile(
     r"to (?:avoid|skip)\b|not (?:recommended|suitable)\b|backwards\b|reversed\W{0,5}$",
     re.IGNORECASE,
@@ -65,7 +65,7 @@ _DECLINED = re.compile(
     r"|(?:should|must|would|will|can|do|does)(?:\snot\b|n't|(?:\sbe)?\s(?:avoid|exclud|skip|reject)))",
     re.IGNORECASE,
 )
-"""Candidates, in a sentence, that the answer is against."""
+"""A sentence that rejects candidates by their numbers."""
 _TURNED_DOWN = re.compile(
     r"\b(?:avoid|skip|not\s(?:recommend|suggest|pick|choose))\s(?:all\s|any\s)?(?:of\s)?"
     r"(?:these|those|them|this)\b(?=\W{0,5}$|[,;])",
@@ -86,12 +86,12 @@ _NEAR, _DENIAL, _INTRODUCTION = 500, 40, 6
 
 
 def says_backwards(before: str, beside: Iterable[tuple[str, str | bool]], after: str) -> bool:
-    """Return whether a list's own words doubt its order, or are against all that it names.
+    """Return whether the words around a list say that it is reversed or lists bad candidates.
 
     Args:
-        before: The text up to the list, without titles.
-        beside: The names and values of its neighbors in the same object.
-        after: The text behind the list, without titles.
+        before: The text before the list, without titles.
+        beside: The names and values next to it in the same object.
+        after: The text after the list, without titles.
     """
     return (
         _introduced(before)
@@ -102,14 +102,14 @@ def says_backwards(before: str, beside: Iterable[tuple[str, str | bool]], after:
 
 
 def _introduced(before: str) -> bool:
-    """Whether a list is called the opposite, as in "I would avoid these: [4, 5]"."""
+    """Whether a list is introduced as bad candidates, as in "I would avoid these: [4, 5]"."""
     text = _FENCE.sub("", before[-_NEAR:]).rstrip(" *")
     last = SENTENCE_END.split(text.rstrip())[-1]
     return (_opens(last) or not text.endswith("\n")) and _is_against(last)
 
 
 def _is_against(sentence: str) -> bool:
-    """Whether the last that a sentence says of what follows is against it."""
+    """Whether a sentence ends by rejecting what follows."""
     said = [found.end() for found in _AGAINST_IT.finditer(sentence)]
     return bool(said) and not _FOR_IT.search(sentence, said[-1])
 
@@ -122,7 +122,7 @@ def _remarked(name: str, said: str | bool) -> bool:
 
 
 def _stated(text: str) -> bool:
-    """Whether a sentence says of the list, and not of the history, how it is ordered."""
+    """Whether a sentence says that the list, and not the history, is reversed or rejected."""
     return any(
         (_claims(sentence) and (_RANKED.search(sentence) or not _HISTORY.search(sentence)))
         or _TURNED_DOWN.search(sentence)
@@ -137,7 +137,7 @@ def _claims(sentence: str) -> bool:
 
 
 def text_says_backwards(text: str) -> bool:
-    """Return whether a text that holds no JSON says so outside of its numbered lines."""
+    """Return whether a text without JSON says so outside its numbered lines."""
     lines = text.split("\n")
     said = [line for line in lines if len(lines) == 1 or not _NUMBERED.match(line)]
     return any(_opens(line) and _is_against(line[-_NEAR:]) for line in said) or any(
@@ -148,7 +148,7 @@ def text_says_backwards(text: str) -> bool:
 
 
 def without_backward_titles(text: str, items: Sequence[Item]) -> str:
-    """Return a text without those titles that would be taken for a doubt."""
+    """Return a text without the titles whose words would count as such a remark."""
     if not _DOUBTS.search(text):
         return text
     for named in (item.title for item in items if _DOUBTS.search(item.title)):

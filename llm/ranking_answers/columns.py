@@ -181,9 +181,9 @@ def _read_rows(
 
 
 def _placed(column: Sequence[Any]) -> Sequence[Any]:
-    """Return the places of a column; the same for all, so that none is first, where it has words.
+    """Return a column's places, or all zeros if it holds a different word in each row.
 
-    Words that recur, such as "high", are no places, and leave the order of the rows alone.
+    Words that recur, such as "high", are no places and do not change the order of the rows.
     """
     places = [place_in(entry) for entry in column]
     words = {entry for entry in column if isinstance(entry, str)}
@@ -199,7 +199,7 @@ def _by_places(places: Sequence[Any], chosen: Sequence[int]) -> Sequence[int] | 
 
 
 def _by_scores(scores: Sequence[Sequence[Any]], chosen: Sequence[int]) -> Sequence[int] | None:
-    """Return candidates whose order their scores confirm, or those in no order by their scores."""
+    """Return candidates in the order that their scores confirm or give; else none."""
     best, *others = scores
     if len(chosen) == 1:
         return chosen
@@ -213,7 +213,7 @@ def _by_scores(scores: Sequence[Sequence[Any]], chosen: Sequence[int]) -> Sequen
 
 
 def _unread(columns: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether a column holds broken numbers, of which no name says what they measure."""
+    """Whether a column of numbers holds fractions, which may measure anything."""
     return any(
         all(isinstance(entry, int | float) for entry in c)
         and any(isinstance(entry, float) for entry in c)

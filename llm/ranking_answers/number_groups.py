@@ -1,4 +1,4 @@
-"""Whether a sentence names several groups of numbers, of which one may only be mentioned."""
+"""Detects sentences with a group of numbers that is mentioned but may not be the ranking."""
 
 # ruff: noqa: RUF001  # dashes that models write
 
@@ -12,7 +12,7 @@ from .names import names_no_ranking
 
 _MANY = 3
 _ASIDE = re.compile(r"\((?=[^()\d]{0,200}\))[^()\d]{1,200}\)")
-"""What is said of a candidate, in brackets."""
+"""A remark on a candidate, in brackets."""
 _SPLIT = re.compile(r":|[.;)]|\s[-–—]|[–—]\s?|(?<!,)\n")
 _WORD = re.compile(r"[^\W\d_]+")
 _ON = (
@@ -24,7 +24,7 @@ _ON = (
     " candidato candidatos poi infine"
 )
 _JOINING = frozenset(_ON.split())
-"""What goes on with a list. Any other word may begin another one."""
+"""Words that continue a list. Any other word may begin another one."""
 _MENTION = re.compile(
     r"\b(?:without|excluding|excluded|omitting|omitted|removing|removed|ignoring|ignored|skipping"
     r"|skipped|dropping|dropped|except|besides|apart from|(?<!final )draft"
@@ -34,7 +34,7 @@ _MENTION = re.compile(
     r"|kandidaten|les|los|las|i|os|die)){0,3}[\s\"'#*_(\[]{0,4}\Z",
     re.IGNORECASE,
 )
-"""What a group of numbers is introduced with that is no ranking."""
+"""Words that introduce numbers which are no ranking."""
 _GOES_ON = re.compile(
     r"\b(?:then|next|later|afterwards|followed (?:\w{1,12} )?by|after (?:it|that|this|them|which)"
     r"|runners?.?up|(?:the )?(?:rest|others)|gefolgt von|danach|dann|suivie?s? (?:de|par)|puis"
@@ -42,26 +42,26 @@ _GOES_ON = re.compile(
     r"[*_]{0,2}:?[\s\"'#*_(\[]{0,4}\Z",
     re.IGNORECASE,
 )
-"""What says, after other words, that a list goes on."""
+"""Words which say, after others, that a list continues."""
 _OUT = re.compile(r"\b(?:not?|out|gone|less|weaker|lower?)\b|n['\u2019]t\b", re.IGNORECASE)
 _LABEL = re.compile(r"([^.:;\n]{1,60}):[\s*_\"'#(\[]{0,5}\Z")
 _NEAR = 100
 
 
 def mentions(before: str) -> bool:
-    """Whether words introduce what is no ranking: "Without", "Excluding the films"."""
+    """Whether words introduce something other than a ranking: "Without", "Excluding the films"."""
     return _MENTION.search(before) is not None
 
 
 def may_mention(text: str, numbers: Sequence[re.Match[str]]) -> bool:
-    """Whether one group of numbers may be the ranking, and another one only be mentioned.
+    """Whether a group of numbers may be mentioned without being the ranking.
 
-    So it is if the first ones are introduced as something else, or if a list of several follows
-    others, and what is said in between does not just go on with them.
+    True if the first numbers are introduced as something else, or if a later group has three or
+    more and the words before it do not continue the list.
 
     Args:
-        text: A sentence or several.
-        numbers: All that are found in it.
+        text: One or more sentences.
+        numbers: All numbers in it.
     """
     if not numbers:
         return False
@@ -87,12 +87,12 @@ def may_mention(text: str, numbers: Sequence[re.Match[str]]) -> bool:
 
 
 def _goes_on(said: str) -> bool:
-    """Whether words between two numbers end as those that go on with a list, and refuse none."""
+    """Whether words between two numbers say that the list continues, and reject nothing."""
     return bool(_GOES_ON.search(said)) and not (_OUT.search(said) or names_no_ranking(said))
 
 
 def _breaks(said: str) -> bool:
-    """Whether what stands between two numbers begins another list."""
+    """Whether the words between two numbers begin another list."""
     words = _WORD.findall(said.lower())
     known = _JOINING.issuperset(words) and ":" not in said
     return not known or (not words and _SPLIT.search(said) is not None)

@@ -14,7 +14,7 @@ from .title_match import WRAPPING
 LONGEST = 500
 """Characters of a line that are read."""
 FEW = 2
-"""So few numbers may go up without being places."""
+"""Up to this many ascending numbers need not be places."""
 _CANDIDATES = (
     r"candidat[eo]?|kandidat|\u5019\u9009|\u5019\u88dc"
     r"|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442"

@@ -37,15 +37,16 @@ def without_place_labels(
     number: Callable[[str], bool],
     candidate: Callable[[str], bool],
 ) -> list[str]:
-    """Write lines that begin alike but for a number that counts from or to 1 as "1. …", "2. …".
+    """Write lines with labels such as "Platz 1:", "Platz 2:" as "1. …", "2. …".
 
-    A word that no place is known by may be that for a candidate, so before mere numbers it stays.
+    The labels differ only by the number, which counts up from 1 or down to 1. An unknown label may
+    mean a candidate, so it is kept before bare numbers.
 
     Args:
-        lines: Of an answer.
+        lines: The lines of an answer.
         titled: Whether a line is a title.
-        number: Whether a text is a mere number.
-        candidate: Whether a word is one for a candidate.
+        number: Whether a text is a bare number.
+        candidate: Whether a word means a candidate.
     """
     lines = _numbered(lines, titled)
     groups: defaultdict[tuple[str, str], list[tuple[int, re.Match[str]]]] = defaultdict(list)
@@ -80,12 +81,12 @@ def without_place_labels(
 
 
 def _counts(most: int) -> tuple[list[int], list[int]]:
-    """Return the numbers of places, from the first and from the last on."""
+    """Return the numbers of places, counted up and counted down."""
     return list(range(1, most + 1)), list(range(most, 0, -1))
 
 
 def _numbered(lines: Sequence[str], titled: Callable[[str], bool]) -> list[str]:
-    """Write lines that begin with "First: …", "Second: …" with numbers."""
+    """Write lines such as "First: …", "Second: …" with numbers."""
     found = [(at, said) for at, line in enumerate(lines) if (said := _ORDINAL.match(line))]
     places = [ORDINALS.index(said["ordinal"].lower()) + 1 for _, said in found]
     lines = [*lines]

@@ -1,4 +1,4 @@
-"""Reads a ranking out of a sentence: the numbers that it names, if they mean candidates."""
+"""Reads a ranking from a sentence: its numbers, if they mean candidates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ RANGE = re.compile(
     r"(?!\s?[-\u2013\u2014\d])|^\W{0,5}\d{1,6}\s?(?:[-=]>|=)\s?\d{1,6}\W{0,5}$",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Of several candidates, or with the best last; and pairs of which either may be the place."""
+"""Ranges (`3-7`), chains with the best last (`3 < 7`), and pairs in which either number may be the
+place (`3 -> 7`)."""
 _COUNT = re.compile(
     r"\b(?:step|page|part|section|chapter|version|limit)\s\d|[\u20ac\u00a3]\s?\d|\$\d{1,6}\b[^$>]{1,9}\$\d|\d\s?[%\u00b0\u20ac\u00a3]"
     r"|\d\s?[+*]\s?\d|\d:\d|\d{4}-\d|\b(?:compar|consider|between\b|versus\b|vs\b|unlike\b|similar)"
@@ -35,15 +36,15 @@ _AFTER = re.compile(
     r"(?:st|nd|rd|th|er|\.?[\u00ba\u00aa])?[\s:.)\]*_\"'=|>\u2013\u2014-]{1,9}([^\W\d][^,;\n]{0,200})",
     re.IGNORECASE,
 )
-"""What a number may be written before."""
+"""Text after a number, such as a title."""
 _MOST = 1_000
 
 
 def read_sentence(text: str, reader: EntryReader) -> Sequence[int]:
-    """Return the candidates' numbers in a sentence, best first; none where it is doubtful.
+    """Return the candidates' numbers in a sentence, best first; none if it is doubtful.
 
     Args:
-        text: Of any kind that is no list.
+        text: Any text that is no list.
     """
     numbers = [*islice(NUMBER.finditer(text), _MOST)]
     if may_mention(text, numbers) or _contradicts(text, numbers, reader):

@@ -1,4 +1,4 @@
-"""Reads what stands behind a title in its line: the candidate's number, a place or a score."""
+"""Reads the number after a title in its line: the candidate's number, a place or a score."""
 
 # ruff: noqa: RUF001  # dashes and signs that models write
 
@@ -22,12 +22,12 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _NEAR = 60
-"""Characters of a line in which such a number begins."""
+"""Characters at the end of a line in which such a number begins."""
 _YEARS = range(1850, 2101)
 
 
 class Kind(Enum):
-    """What a number behind a title may be."""
+    """What a number after a title may be."""
 
     BARE = auto()
     PLACE = auto()
@@ -36,12 +36,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """A number behind a title.
+    """A number after a title.
 
     Attributes:
-        head: The line before it.
-        number: As a number.
-        kind: By the words and the unit beside it.
+        head: The part of the line before it.
+        number: The number.
+        kind: What it is, by the words and the unit next to it.
     """
 
     head: str
@@ -50,10 +50,10 @@ class Tail:
 
 
 def tails_of(line: str) -> Iterator[Tail]:
-    """Yield what may be the number with which a line ends, the longest first.
+    """Yield the numbers that a line may end with, the longest first.
 
     Args:
-        line: Of which only a number beside a name or a sign counts, and no year.
+        line: The line. Only a number next to a word or sign counts; years do not.
     """
     line = line[:LONGEST]
     for at in range(max(1, len(line) - _NEAR), len(line)):
@@ -84,12 +84,12 @@ def in_order(
     *,
     counted: bool = False,
 ) -> Sequence[int]:
-    """Return candidates in the order that the numbers beside them confirm or give; else none.
+    """Return candidates in the order that the numbers after them confirm or give; else none.
 
     Args:
         found: The candidates, in the order of their lines or of the numbers in front.
-        titles: Those that the lines name, in the order of the lines.
-        tails: What stands behind each.
+        titles: The candidates that the lines name, in the order of the lines.
+        tails: The number after each title, if there is one.
         counted: Whether numbers in front count places, so that scores decide nothing.
     """
     beside = {title: tail for title, tail in zip(titles, tails, strict=True) if tail}

@@ -30,12 +30,12 @@ _FIRST_ARTICLE = re.compile(r"^(?:the|an?)\s+(.+)$")
 _LAST_ARTICLE = re.compile(r"^(.+?),\s*(?:the|an?)$")
 _WORD = re.compile(r"\w+")
 _NO_TITLE = re.compile(r"[\[\]{}]|^[\W\d]*$")
-"""What is left of JSON, and bare numbers, which name places and not "Nine"."""
+"""Remains of JSON, and bare numbers, which are places and not titles such as "Nine"."""
 _LONGEST = 500
 """Characters of a line or a title that are compared."""
 _MOST_SPELLINGS = 12
 _LEAST_LETTERS = 8
-"""Shorter titles have too many neighbours to forgive them a misspelling."""
+"""Shorter titles are not matched with typos, because too many are similar."""
 _LEAST_WORD = 5
 _LONG_WORD = 9
 
@@ -217,10 +217,10 @@ def _without_article(title: str) -> str:
 
 
 def _same_but_for_typos(words: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether two titles differ by slips of the pen alone.
+    """Whether two titles differ by typos alone.
 
-    Word by word: numbers must be the same, short words too, and a longer one may differ by one or
-    two letters within, but not by an ending, which makes "Aliens" of "Alien".
+    They are compared word by word. Numbers and short words must be the same. A longer word may
+    differ by one or two letters, but not by an ending, as "Alien" and "Aliens" do.
     """
     if sum(map(len, others)) < _LEAST_LETTERS:
         return False
