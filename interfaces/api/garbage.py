@@ -1,4 +1,4 @@
-"""Looks for garbage as often as what a server receives asks for."""
+"""Runs Python's garbage collector at intervals that suit a server."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import gc
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _OBJECTS = 10_000
-"""New objects after which Python looks for garbage. A hundred requests at a time always hold more
-than its own 700, so that each look takes milliseconds and finds next to nothing."""
+"""New objects that trigger a collection. With Python's default of 700, a hundred concurrent
+requests trigger it all the time, for nothing."""
 BYTES = 32 * 2**20
-"""Bytes of requests after which it looks, too: a refused one leaves few objects that hold all of
-its body, since the error and its frame refer to each other."""
+"""Request bytes that trigger one too: a refused request can leave a reference cycle, of the error
+and its frame, that keeps its body alive."""
 
 
 def collect_rarely() -> None:
-    """Look for garbage now and rarely from now on, and no more in what is loaded by now.
+    """Collect now, then rarely, and exempt all that is loaded (`gc.freeze`).
 
-    That stays; to search it again and again takes an eighth of the work.
+    It stays alive anyway; scanning it took an eighth of the work.
     """
     gc.collect()
     gc.freeze()
@@ -25,10 +25,10 @@ def collect_rarely() -> None:
 
 
 class CollectsGarbage:
-    """Looks for garbage whenever so many bytes have come.
+    """Collects garbage after every `BYTES` bytes of requests.
 
     Args:
-        app: The application behind it.
+        app: The application that it wraps.
     """
 
     def __init__(self, app: ASGIApp) -> None:

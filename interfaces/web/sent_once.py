@@ -1,4 +1,4 @@
-"""Does once what a form asks for, however often its page sends it: people click twice."""
+"""Makes form submissions idempotent: a double click counts once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..api.problems import ProblemError
 from ..auth import OPEN
 
 ONCE = "once"
-"""The field of forms with a value of their page: what comes with it again was sent before."""
+"""Form field with the page's token; the same form with the same token is a repeat."""
 ONCE_HEADER = "x-once"
-"""What scripts send of the page that they fetch a part for: its forms stay those of the page."""
+"""Header with the page's token, sent when a script fetches a part of the page."""
 AGAIN = "again"
-"""In the address of the page that answers a form which was sent before."""
+"""Query parameter that marks the answer to a repeated form."""
 _VALUE = re.compile(r"[0-9a-f]{32}")
 _PATIENCE = 20.0
 _NOTHING = "nothing_done"
@@ -36,11 +36,11 @@ class _Led(BaseModel):
 
 
 class _NotKeptError(Exception):
-    """The answer is not for anybody who sends the form again."""
+    """The answer is not kept for repeats of the form."""
 
 
 def once_value(request: Request) -> str:
-    """Return the value of a page's forms: that of the page itself where a script fetches a part.
+    """Return the token for a page's forms: the page's own if a script fetches a part of it.
 
     Args:
         request: The request for the page.
@@ -53,19 +53,18 @@ def note_nothing_done(request: Request) -> None:
     """Note that a form has changed nothing, so that it may be sent again.
 
     Args:
-        request: With the form.
+        request: The request with the form.
     """
     setattr(request.state, _NOTHING, True)
 
 
 async def answered_once(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
-    """Return the answer to a form, or to the one like it that the same page has sent before.
+    """Answer a form once; a repeat from the same page gets the first answer.
 
-    Only what was done and leads to another page is kept: a form that was refused may be sent
-    again, and one that is answered with a page asks for it anew.
+    Only redirects are kept: a refused form can be sent again, and a page is rendered again.
 
     Args:
-        request: With the form.
+        request: The request with the form.
         answer: Does what the form asks for.
 
     Raises:
@@ -82,7 +81,7 @@ async def answered_once(request: Request, answer: Callable[[], Awaitable[Respons
         response = await answer()
         given.append(response)
         leads = response.status_code == HTTPStatus.SEE_OTHER
-        # A cookie would be lost to whoever sends it again.
+        # A repeat would not get the cookie.
         if not leads or "set-cookie" in response.headers or getattr(request.state, _NOTHING, False):
             raise _NotKeptError
         return _Led(location=response.headers["location"])

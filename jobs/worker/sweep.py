@@ -1,6 +1,6 @@
-"""Deletes what DBOS has noted of attempts and ticks that are over, which nobody reads again.
+"""Deletes finished DBOS workflows, which nothing reads any more.
 
-Another attempt of a job has workflows of its own, so `jobs retry` needs none of an earlier one.
+Each attempt of a job has its own workflows, so `jobs retry` needs none of an earlier attempt.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ...runtime.services import Services
 from ..queue.dbos_client import RUN, queue_client
 
 KEPT = dt.timedelta(days=1)
-"""For which a workflow that is over is kept."""
+"""How long a finished workflow is kept."""
 _EVERY = 3600.0
 """Seconds between two sweeps; workers that start together do not sweep together."""
 _ROOTS, _CHILDREN = 100, 1000
-"""Deleted at once."""
+"""Most workflows to delete at once, and most of their children."""
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _log = logging.getLogger(__name__)
 
@@ -35,15 +35,17 @@ async def sweep_hourly(services: Services) -> None:
         try:
             await sweep(services)
         except (DatabaseError, SQLAlchemyError, OSError) as error:
-            _log.warning("workflows that are over stay for now (%s)", type(error).__name__)
+            _log.warning(
+                "could not delete finished workflows (%s); trying again later", type(error).__name__
+            )
 
 
 async def sweep(services: Services, *, kept: dt.timedelta = KEPT) -> int:
-    """Delete workflows that are over, with their pieces, and return how many there were.
+    """Delete finished workflows with their children, and return how many there were.
 
     Args:
-        services: Of the process.
-        kept: For how long one stays.
+        services: The process's services.
+        kept: How long to keep one.
 
     Raises:
         DatabaseError: The database failed.
@@ -64,7 +66,7 @@ async def sweep(services: Services, *, kept: dt.timedelta = KEPT) -> int:
 
 
 async def _cancel_forgotten(services: Services, client: DBOSClient, before: str) -> None:
-    """Cancel what waits for a worker of its version although its job is gone or over."""
+    """Cancel queued workflows whose job was deleted or has ended."""
     waiting = await _ids(client, name=RUN, status="ENQUEUED", end_time=before)
     async with services.engine.connect() as connection:
         for workflow in waiting:
