@@ -18,7 +18,7 @@ async def bounded_rows(
     """Return the first rows of a query for histories and candidates, no more than memory can hold.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         statement: Its rows have `history` and `candidates`.
         most: Rows.
     """

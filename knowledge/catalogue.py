@@ -53,7 +53,7 @@ async def store_items(
     """Insert items, or replace those of the same id.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         items: A batch without repeated ids.
         embeddings: Unit vectors, shape `[len(items), 384]`.
     """
@@ -199,7 +199,7 @@ async def refresh_popularity(connection: AsyncConnection, domain: Domain) -> Non
     """Recount in how many training sessions each item occurs.
 
     Args:
-        connection: In the transaction that changed the sessions.
+        connection: A connection in the transaction that changed the sessions.
     """
     await connection.execute(
         text("""

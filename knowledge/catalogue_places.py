@@ -18,7 +18,7 @@ def listed_near(
     """Return how close candidates stand to the last items of a history.
 
     Args:
-        places: Of the items in the catalogue, by id; an item without one is left out.
+        places: Places of the items in the catalogue, by id; an item without one is left out.
         history: Item ids, oldest first.
 
     Returns:

@@ -113,7 +113,7 @@ def libpq_url(text: str) -> URL | None:
     """Read what libpq reads and SQLAlchemy does not: several hosts, `host=… user=…`, sockets.
 
     Args:
-        text: Of `plain_scheme`.
+        text: A text from `plain_scheme`.
 
     Returns:
         `None` if it is neither, or cannot be read.
@@ -158,7 +158,7 @@ def doubtful(text: str, parsed: URL) -> tuple[str, str] | None:
     messages name.
 
     Args:
-        text: Of `plain_scheme`.
+        text: A text from `plain_scheme`.
         parsed: What it was read as.
     """
     given = dict(parsed.query)

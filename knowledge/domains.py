@@ -166,7 +166,8 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
     """Find or make a domain and hold it alone until the transaction ends.
 
     Args:
-        connection: In a transaction; a second loader of the same domain waits for its end.
+        connection: A connection in a transaction; a second loader of the same domain waits for its
+            end.
         name: As given to `load`.
         encoder: Id of the encoder that will make the embeddings.
 
@@ -193,7 +194,8 @@ async def delete_domain(connection: AsyncConnection, domain: Domain) -> None:
     """Delete a domain with everything that hangs on it.
 
     Args:
-        connection: In a transaction; it waits for the end of a load of the same domain.
+        connection: A connection in a transaction; it waits for the end of a load of the same
+            domain.
     """
     await _hold(connection, domain.name)
     await hold_hints(connection, domain.id)
@@ -214,7 +216,7 @@ async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
     a number again that servers know another domain by.
 
     Args:
-        connection: In the transaction that makes the change.
+        connection: A connection in the transaction that makes the change.
     """
     seconds = cast(func.extract("epoch", func.clock_timestamp()) - _SECONDS_TO_2020, Integer)
     revision = func.greatest(DomainRow.revision + 1, seconds)
@@ -227,7 +229,8 @@ async def hold_hints(connection: AsyncConnection, domain_id: int) -> None:
     """Hold a domain's hints alone until the transaction ends.
 
     Args:
-        connection: In a transaction; a second writer of the same domain's hints waits for its end.
+        connection: A connection in a transaction; a second writer of the same domain's hints waits
+            for its end.
     """
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:hints', :domain))"),

@@ -70,7 +70,7 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
     """Make an engine. Opens no connection yet.
 
     Args:
-        url: From `database_url`.
+        url: The URL from `database_url`.
     """
     engine = create_async_engine(
         url,
@@ -93,7 +93,7 @@ def make_sync_engine(url: str, settings: Settings, *, pool_size: int) -> Engine:
     """Make an engine for a library that blocks. Opens no connection yet.
 
     Args:
-        url: From `database_url`.
+        url: The URL from `database_url`.
         pool_size: Connections at most.
     """
     engine = create_engine(
@@ -164,7 +164,7 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
     """Make sure that the database answers in time.
 
     Args:
-        engine: From `make_engine`.
+        engine: An engine from `make_engine`.
 
     Raises:
         DatabaseError: It does not answer, or refuses; says so without the password.

@@ -22,7 +22,7 @@ class StoredFirstStage:
 
     Attributes:
         id: Its number.
-        revision: Of the domain when it was fitted.
+        revision: The revision of the domain when it was fitted.
         metrics: On training sessions, each ranked by a model that has not seen it.
     """
 
@@ -59,9 +59,9 @@ async def store_first_stage(
     asked about, and in which order.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         domain: As it was when the sessions were read.
-        model: From `FirstStage.dump`.
+        model: The model's bytes, from `FirstStage.dump`.
 
     Returns:
         The metrics of what serves, and what was forgotten: a first stage of newer sessions that was
@@ -85,7 +85,7 @@ async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> For
     """Forget a domain's first stage, and what rests on it; the next fit makes another.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     shown = or_(*(TrialRow.prompt_version.contains(mark) for mark in FIRST_STAGE_MARKS))
     known = await connection.execute(
@@ -104,7 +104,7 @@ async def forget_learned_since(
     """Forget what may have learned from sessions that are deleted: what was made after they came.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         since: When the first of them came; `None` if nobody knows.
     """
     own = FirstStageRow.domain_id == domain_id

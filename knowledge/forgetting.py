@@ -23,10 +23,10 @@ class TriedHint:
     """A hint that was tried on some sessions with a model.
 
     Attributes:
-        id: Of the hint.
+        id: The id of the hint.
         status: `active`, `pending` or `retired`.
         verified: Whether it had to be verified; a person's hint need not be.
-        prompted_model: With which it was tried.
+        prompted_model: The model and prompt with which it was tried.
     """
 
     id: int
@@ -92,7 +92,7 @@ async def delete_sessions(
     """Delete training sessions with their trials, and all reflections that tell of them.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     told = select(BatchedMissRow.reflection_id).where(is_among(BatchedMissRow.session_id, sessions))
     await connection.execute(
@@ -111,7 +111,7 @@ async def clear_stats(connection: AsyncConnection, domain: Domain, hints: Sequen
     """Set hints' stats to 0, for `refresh_stats` to fill in what is left.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(
         text("""
@@ -127,7 +127,7 @@ async def settle_feedback(connection: AsyncConnection, domain: Domain, source: s
     """Keep the waiting misses of a source from being learned from.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
 
     Returns:
         How many waited.

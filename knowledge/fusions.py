@@ -26,7 +26,7 @@ async def store_fusions(
     Too few sessions measure nothing: what was measured before stays then.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         fusions: By the policy that chose the hints.
     """
     statement = insert(FusionRow)

@@ -64,10 +64,10 @@ async def claim_answer(connection: AsyncConnection, source: str, key: str, diges
     """Claim a key for a request, or return what became of it.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         source: The id of the caller's API key, or `local`.
         key: As the caller sent it.
-        digest: Of the request.
+        digest: The request's digest.
     """
     await connection.execute(delete(_Row).where(tuple_(_Row.source, _Row.key).in_(_EXPIRED)))
     claimed = await connection.scalar(
@@ -96,7 +96,7 @@ async def keep_answer(
     """Store the answer to a claimed request.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         source: As it was claimed.
         key: As it was claimed.
         digest: As it was claimed.
@@ -113,7 +113,7 @@ async def release_claim(connection: AsyncConnection, source: str, key: str) -> N
     """Give up a claim, so that the request may be sent again.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         source: As it was claimed.
         key: As it was claimed.
     """

@@ -20,7 +20,7 @@ class DatabaseState:
     Attributes:
         server: PostgreSQL's version, such as `18.4`.
         vector: pgvector's version.
-        revision: Of our schema.
+        revision: Our schema's revision.
         writable: Whether this role may store recommendations.
     """
 

@@ -17,7 +17,7 @@ class ItemVectors:
     """The embeddings of a catalogue's items.
 
     Args:
-        ids: Of the items, in the order in which those at the same distance are named.
+        ids: The ids of the items, in the order in which those at the same distance are named.
         vectors: Shape `[items, 384]`.
     """
 

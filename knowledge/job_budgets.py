@@ -37,7 +37,7 @@ class JobClaim:
 
     Attributes:
         reserved: What it may cost.
-        day: Of the autopilot's budget that reserved it too; `None` for another job.
+        day: The day of the autopilot's budget that reserved it too; `None` for another job.
     """
 
     reserved: float
@@ -60,7 +60,7 @@ async def claim_job_call(
     claims from its day, without that exception, and reserves what it does there.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         estimate: What the call may cost; `None` if the model has no price.
         least: What it will cost at least, with an answer of usual length; `None` takes the
             estimate.
@@ -153,10 +153,10 @@ async def settle_job_call(
     """Replace what a call has reserved by what it cost.
 
     Args:
-        connection: In a transaction.
-        reserved: From `claim_job_call`, summed over the attempts at one question.
+        connection: A connection in a transaction.
+        reserved: The sum reserved by `claim_job_call` over the attempts at one question.
         answered: Whether there was an answer.
-        days: Of that, what each day of an autopilot has reserved; the last one pays the cost.
+        days: What each day of an autopilot has reserved of that; the last one pays the cost.
     """
     # First the days and then the job, as a claim does: else they deadlock.
     for day, kept in sorted((days or {}).items()):
@@ -208,7 +208,7 @@ async def next_start(connection: AsyncConnection, model: str, rate: float) -> fl
     """Take a model's next turn, and return how many seconds from now it is.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         rate: Calls a second, over all workers.
     """
     now, step = func.clock_timestamp(), func.make_interval(0, 0, 0, 0, 0, 0, 1 / rate)

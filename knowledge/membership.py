@@ -20,7 +20,7 @@ def is_among(
     another statement for each number of values, which psycopg reads anew.
 
     Args:
-        column: Of a table.
+        column: A table's column.
         values: Any number of them; none is never true.
     """
     several: Any = bindparam(None, list(values), type_=ARRAY(column.type), unique=True)

@@ -91,7 +91,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     """Migrate upwards. Blocks; safe to call from many processes at once.
 
     Args:
-        url: From `database_url`.
+        url: The URL from `database_url`.
 
     Raises:
         DatabaseError: As from `migrate`.
@@ -105,7 +105,7 @@ def downgrade(url: str, revision: str = "base") -> None:
     """Migrate downwards, dropping what the later revisions made. Blocks.
 
     Args:
-        url: From `database_url`.
+        url: The URL from `database_url`.
         revision: Alembic revision to reach; `base` leaves nothing of ours.
     """
     scripts = _scripts()

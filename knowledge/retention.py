@@ -106,7 +106,7 @@ async def hold_domains(
     """Hold all domains that a purge changes, in the order in which any other purge takes them.
 
     Args:
-        connection: In a transaction that has changed nothing yet.
+        connection: A connection in a transaction that has changed nothing yet.
         sessions: The names of the domains whose observed sessions go.
     """
     answered = select(RecommendationRow.domain_id).where(scope.covers(RecommendationRow))
@@ -128,7 +128,7 @@ async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int
     paid twice.
 
     Args:
-        connection: In a transaction that holds the domains by `hold_domains`.
+        connection: A connection in a transaction that holds the domains by `hold_domains`.
 
     Returns:
         How many `recommendations`, `feedback` and `answers`.

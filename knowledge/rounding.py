@@ -13,7 +13,7 @@ def rounded(values: Floats) -> Floats:
     """Round to two places as `round` does; numpy alone is off where a product falls on a half.
 
     Args:
-        values: Of any shape, below 1e13.
+        values: Values below 1e13, of any shape.
     """
     hundreds = values * 100
     rounded = np.rint(hundreds) / 100

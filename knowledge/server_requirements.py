@@ -103,7 +103,7 @@ def wants_owner(said: str, *, may_read: bool | None) -> bool:
 
     Args:
         said: The server's words.
-        may_read: From the function of that name.
+        may_read: The result of the function of that name.
     """
     changes_schema = said.startswith("permission denied for schema") and bool(may_read)
     return said.startswith("must be owner") or changes_schema

@@ -55,7 +55,7 @@ class ServingQuery:
     """Selects a serving state.
 
     Attributes:
-        name: Of the domain; empty for the only one there is.
+        name: The name of the domain; empty for the only one there is.
         prompted_model: What ranks.
         best: Whether the best hint is wanted even where a release is active.
     """

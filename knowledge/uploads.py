@@ -43,7 +43,7 @@ class Upload:
         content: Its bytes, as they came.
         taken: Whether a job is to load it, or has just been asked to.
         job: That job, once it is stored.
-        state: Of that job.
+        state: The state of that job.
     """
 
     id: uuid.UUID
@@ -67,7 +67,7 @@ async def store_upload(
     """Store a file in place of the last one that its sender has not submitted.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         name: As the sender calls it; only its last part is kept.
         source: The id of the API key that sends it, or `local`.
 
@@ -135,7 +135,7 @@ async def hold_free_upload(connection: AsyncConnection, domain_id: int, key: str
     """Return a file that no job is to load; nobody else submits or deletes it meanwhile.
 
     Args:
-        connection: In a transaction, to whose end the file is held.
+        connection: A connection in a transaction; the file is held until its end.
 
     Raises:
         NotThereError: There is none, or none any more.
@@ -158,7 +158,7 @@ async def mark_submitted(connection: AsyncConnection, upload: uuid.UUID) -> None
     """Keep a file for the job that is to load it.
 
     Args:
-        connection: In the transaction of `hold_free_upload`.
+        connection: A connection in the transaction of `hold_free_upload`.
 
     Raises:
         InputError: Too many files of its sender wait already.
@@ -182,7 +182,7 @@ async def forget_upload(connection: AsyncConnection, domain_id: int, key: str) -
     """Delete a file of a domain, if it is there.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     if (known := uuid_of(key)) is not None:
         await connection.execute(
@@ -194,7 +194,7 @@ async def forget_old_uploads(connection: AsyncConnection) -> None:
     """Delete files that were not submitted within an hour, or not loaded within a day.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     old = [
         and_(UploadRow.submitted == submitted, UploadRow.created_at < func.now() - text(waits))

@@ -22,7 +22,8 @@ def message_length(message: BaseMessage) -> int:
     """Return the bytes of a message as it is sent: text, tool calls, other blocks and fields.
 
     Args:
-        message: Of a prompt, or an answer. Text alone counts as itself, all else as JSON.
+        message: A message of a prompt, or an answer. Plain text counts as itself, anything else as
+            JSON.
     """
     content = message.content
     blocks: list[Any] = [content] if isinstance(content, str) else content

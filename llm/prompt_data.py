@@ -50,7 +50,7 @@ def inert(text: str) -> str:
     """Break control tokens with a blank, which leaves them readable: `< |im_end|>`.
 
     Args:
-        text: Of a catalogue, a person or a model; not JSON.
+        text: A text by a catalogue, a person or a model; not JSON.
 
     Returns:
         The same text if it holds none.
@@ -65,7 +65,7 @@ def one_line(text: str, longest: int) -> str:
     slashes, and control tokens are broken.
 
     Args:
-        text: Of a catalogue, a person or a model.
+        text: A text by a catalogue, a person or a model.
         longest: Characters to keep.
     """
     return _one_line(text[: 4 * longest], longest)

@@ -28,9 +28,9 @@ class Usage:
     """Tokens of one question and its answer.
 
     Attributes:
-        tokens_in: Of the prompt, cached ones included.
-        tokens_out: Of the answer.
-        tokens_cached: Of the prompt, those that the provider had in its cache.
+        tokens_in: Tokens of the prompt, cached ones included.
+        tokens_out: Tokens of the answer.
+        tokens_cached: Tokens of the prompt that the provider had in its cache.
         estimated: Whether the model did not count them.
     """
 

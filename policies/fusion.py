@@ -103,7 +103,8 @@ def fused_order(first: Floats, opinion: Floats, fusion: Fusion) -> list[int]:
 
     Args:
         first: Shape `[candidates]`, in the order of the prompt.
-        opinion: Of the candidates in the prompt, which come first: shape `[asked]`.
+        opinion: The model's scores of the candidates in the prompt, which come first: shape
+            `[asked]`.
 
     Returns:
         Candidate numbers from 1, best first; those that are not in the prompt come last, by the
@@ -138,7 +139,7 @@ def learn_fusion(data: Opinions, places: Sequence[float]) -> Fusion:
 
     Args:
         data: At least `FEWEST_SESSIONS` sessions; with fewer, the weight stays unmeasured.
-        places: From `mean_places` of answers without a hint.
+        places: Mean scores from `mean_places` of answers without a hint.
     """
     count = len(data.chosen)
     if count < FEWEST_SESSIONS:

@@ -50,9 +50,9 @@ class HeldOut:
     """The likeliest choices of members in the sessions held out from each.
 
     Args:
-        states: Of all sessions, `[S, D]`.
+        states: States of all sessions, `[S, D]`.
         hints: To choose from.
-        folds: From `draw_folds`.
+        folds: Folds from `draw_folds`.
         rules: What a set may hold; `None` where one decision is made.
     """
 

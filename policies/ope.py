@@ -58,7 +58,7 @@ def ips(
         logged: Probability of the logged action when it was taken, `[N]`.
         target: Probability of the same action under the new policy, `[N]`.
         groups: The group of each decision, `[N]`, from 0.
-        level: Of the interval.
+        level: The interval's level.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
@@ -110,7 +110,7 @@ def doubly_robust(
         predicted: The model's reward of the logged action, `[N]`.
         expected: The model's reward averaged over the new policy's actions, `[N]`.
         groups: The group of each decision, `[N]`, from 0.
-        level: Of the interval.
+        level: The interval's level.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.

@@ -34,8 +34,8 @@ class PPOConfig:
         batch_size: Sessions per gradient step.
         epochs: Passes over each rollout.
         clip: Largest distance of a probability ratio from 1 that still earns.
-        learning_rate: Of AdamW, at the start.
-        weight_decay: Of AdamW.
+        learning_rate: AdamW's learning rate at the start.
+        weight_decay: AdamW's weight decay.
         entropy_coefficient: Weight of the entropy bonus.
         value_coefficient: Weight of the critic's squared error.
         prior_coefficient: Weight of KL(policy ‖ prior policy); needs a policy with a prior.
@@ -43,7 +43,7 @@ class PPOConfig:
         normalise_advantages: Whether a rollout's advantages get mean 0 and deviation 1.
         decay: GAE's λ in a sequence of decisions; a single one has no use for it. Releases store it
             under this name.
-        seed: Of the sampling and the shuffling.
+        seed: The seed of the sampling and the shuffling.
     """
 
     updates: int = 100
@@ -66,7 +66,8 @@ class Outputs(NamedTuple):
     """What a policy says about states.
 
     Attributes:
-        log_probabilities: Of each action, `[B, A]`; masked ones hugely negative, never `-inf`.
+        log_probabilities: The log-probability of each action, `[B, A]`; masked ones hugely
+            negative, never `-inf`.
         values: The critic's expected reward, `[B]`.
         prior: Log-probabilities before training, `[B, A]` or `[A]`, if the policy has a prior.
     """
@@ -143,7 +144,7 @@ def ppo_losses(outputs: Outputs, rollout: Rollout, advantage: Tensor, config: PP
     """Return the clipped surrogate, the value error and the regularisers, averaged over sessions.
 
     Args:
-        outputs: Of the current policy in the rollout's states.
+        outputs: The current policy's outputs in the rollout's states.
         advantage: `[B]`.
     """
     taken = outputs.log_probabilities.gather(1, rollout.actions[:, None]).squeeze(1)

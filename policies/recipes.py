@@ -38,10 +38,10 @@ class TrainingConfig:
         averaging: Decay per rollout of the running average of weights, which is what is validated
             and kept; 0 keeps the weights themselves. It averages out the rewards' noise.
         members: Content policies that are trained from different seeds and decide together.
-        rank: Of the content policy.
-        hidden: Of the content policy.
-        shrinkage: Of the content policy's prior, in trials.
-        inverse_temperature: Of the content policy's prior.
+        rank: The rank of the content policy.
+        hidden: Width of the content policy's hidden layer.
+        shrinkage: The shrinkage of the content policy's prior, in trials.
+        inverse_temperature: The inverse temperature of the content policy's prior.
         most: Hints that a content policy picks for a session at most.
     """
 
@@ -74,7 +74,7 @@ def default_config(recipe: PolicyRecipe, *, seed: int = 0, most: int = 1) -> Tra
     """Return a recipe's settings.
 
     Args:
-        seed: Of the split, the initial weights and the sampling.
+        seed: The seed of the split, the initial weights and the sampling.
         most: Hints that a content policy picks at most; the paper's picks one.
     """
     if recipe == "paper":

@@ -26,9 +26,9 @@ class Picked(NamedTuple):
     """A set of hints, and how it came about.
 
     Attributes:
-        actions: Of the hints, in the order in which they were picked; empty for none.
+        actions: The actions of the hints, in the order in which they were picked; empty for none.
         steps: Probability of each step given those before, the last one perhaps of stopping.
-        probability: Of the set, in whatever order.
+        probability: The probability of the set, in any order.
     """
 
     actions: tuple[int, ...]
@@ -117,7 +117,7 @@ def set_probability(
 
     Args:
         state: `[D]`.
-        actions: Of the hints, none twice.
+        actions: The hints' actions, none twice.
         most: Hints that it picks at most.
     """
     chosen = sorted(actions)

@@ -31,7 +31,8 @@ class SetRules:
     Attributes:
         hints: `H`.
         most: Hints that a set holds at most.
-        prices: Of each hint in units of the reward, `[H]`; the first that is picked is free.
+        prices: The price of each hint in units of the reward, `[H]`; the first that is picked is
+            free.
     """
 
     hints: int
@@ -63,7 +64,7 @@ def with_picked(states: Tensor, picked: Tensor) -> Tensor:
     """Return states that say what was picked, `[B, D + H]`.
 
     Args:
-        states: Of the sessions, `[B, D]`.
+        states: States of the sessions, `[B, D]`.
         picked: 1 for each hint that was picked, else 0, `[B, H]`.
     """
     return torch.cat([states, picked], dim=1)
@@ -81,7 +82,7 @@ def play(
 
     Args:
         act: Maps states of `with_picked` to outputs; it masks the picked hints.
-        states: Of the sessions, `[B, D]`.
+        states: States of the sessions, `[B, D]`.
         sessions: The ids by which `rewards` knows them, `[B]`.
         rewards: Given sessions `[B]` and picks `[B, most]`, the reward of each set, `[B]`.
     """

@@ -53,7 +53,7 @@ async def with_canary(
 
     Args:
         rollout: The live rollout.
-        state: Of the request.
+        state: The request's state.
         control: What serves without the rollout.
         choose: Lets the rollout's release choose. A failure of it never fails the request.
 
@@ -100,7 +100,7 @@ def compared(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -
     Args:
         serving: What serves.
         shadow: What the other release would have served; `None` if it failed to choose.
-        assignment: From `with_canary`.
+        assignment: The assignment from `with_canary`.
     """
     chosen = serving.chosen
     if shadow is None:

@@ -17,15 +17,15 @@ class Chosen:
 
     Attributes:
         hint: The hint, or `None`; of several, the first that was picked.
-        probability: With which it was chosen; several hints, in any order.
+        probability: The probability with which it was chosen; several hints, in any order.
         policy: Says more exactly what chose, such as a release; `None` where the name says it all.
         flags: What the caller should know about the choice.
-        further: Of several hints, the others in the order in which they were picked.
+        further: The other hints, in the order in which they were picked, if there are several.
         steps: Probability of each step of a policy that may pick several hints.
         drawn: Returns the probability of any choice, where a policy draws; without it, what was
             chosen was certain.
         assignment: The release of a rollout that serves, if one is under way.
-        beside: Of a rollout, what the other release chose.
+        beside: What a rollout's other release chose.
     """
 
     hint: Hint | None

@@ -63,7 +63,7 @@ def exposure_of(
     """Return an exposure as it is stored.
 
     Args:
-        flags: Of the answer.
+        flags: The flags of the answer.
         full_usage: What the answer takes where it was not paid for before, as in the state: a new
             release's prompts are new, and would look slow and dear beside stored answers.
         prices: By model; without a price, a token out counts as a token in.

@@ -28,7 +28,7 @@ def first_stage_task(
     """Return the task of the first stage.
 
     Args:
-        embeddings: Of the items, shape `[384]` each.
+        embeddings: The items' embeddings, shape `[384]` each.
         repeats: The part of the past sessions that chose an item of their own history.
     """
     return FirstStageTask(

@@ -93,7 +93,7 @@ def session_embedding(
 
     Args:
         history: Item ids, at least one; repeats count once.
-        embeddings: Of these items at least, shape `[384]` each.
+        embeddings: The embeddings of these items at least, shape `[384]` each.
 
     Returns:
         Shape `[384]`, not normalised.

@@ -18,9 +18,9 @@ def given(
     """Return hints as an update of the state.
 
     Args:
-        hints: In the order in which they were picked.
+        hints: The hints in the order in which they were picked.
         policy: What chose them.
-        probability: With which it chose them, in any order.
+        probability: The probability with which it chose them, in any order.
         steps: Probability of each step, for a policy that may pick several.
     """
     shares = steps if len(steps) >= len(hints) else [probability] * len(hints)

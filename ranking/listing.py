@@ -24,7 +24,7 @@ def listing(
     its order or shuffled among themselves, and the rest follow in its order.
 
     Args:
-        scores: Of the first stage, by candidate.
+        scores: The first stage's scores, by candidate.
         training: Whether it is a training session, whose trials runs of any seed share.
     """
     seed = options.settings.seed if training else options.seed
@@ -60,7 +60,7 @@ def best(scores: Mapping[str, float], count: int, *, keep: str | None) -> list[s
     """Return the best candidates of a pool.
 
     Args:
-        scores: Of each of them.
+        scores: Their scores.
         keep: One that stays, whatever its score.
     """
     kept = sorted(scores, key=lambda item: (-scores[item], item))[:count]

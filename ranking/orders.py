@@ -50,7 +50,7 @@ def fuse(rankings: Sequence[Sequence[_Key]]) -> list[_Key]:
     """Fuse rankings by their reciprocal ranks; what a ranking leaves out gets nothing from it.
 
     Args:
-        rankings: Of the same candidates, best first.
+        rankings: The rankings of the same candidates, best first.
 
     Returns:
         Everything that any of them ranks, best first; equals in the order of the first ranking.

@@ -52,7 +52,7 @@ def hint_set_version(hints: Sequence[Hint]) -> str:
     """Return a short digest of a set of hints.
 
     Args:
-        hints: In the order of their actions.
+        hints: The hints in the order of their actions.
     """
     content = json.dumps([[hint.id, hint.text] for hint in hints])
     return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -62,7 +62,7 @@ def paper_features(release: Release, active: NDArray[np.bool_]) -> HintFeatures:
     """Return what the paper's network sees of its hints: only which of them are active.
 
     Args:
-        active: In the order of the release's hints, `[H]`.
+        active: Whether each of the release's hints is active, in their order, `[H]`.
     """
     count = len(release.hint_ids)
     return HintFeatures.of(np.zeros((count, 1)), np.zeros((count, 5)), active)

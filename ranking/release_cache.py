@@ -48,7 +48,7 @@ async def loaded_release(
     """Return a release, loaded once.
 
     Args:
-        number: Of the release.
+        number: The release's number.
         prompted_model: What gets the hints.
         slot: Where it is kept; each slot of a domain keeps one release.
 

@@ -29,7 +29,7 @@ async def retrieved(
     """Return the items nearest in meaning and the most chosen ones, without the history.
 
     Args:
-        embedding: Of the session, shape `[384]`.
+        embedding: The session's embedding, shape `[384]`.
         count: How many candidates are wanted.
         warm: Whether there are training sessions; without them only meaning counts.
 

@@ -41,7 +41,7 @@ class ServedPolicy:
     """A release that is ready to choose.
 
     Attributes:
-        number: Of the release.
+        number: The release's number.
         release: What it must be served with.
         actor: What chooses.
     """

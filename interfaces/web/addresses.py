@@ -26,7 +26,7 @@ def address(scope: Scope, path: str, query: Query | None = None) -> str:
     """Return the address of a page, as a browser asks for it.
 
     Args:
-        scope: Of the request whose answer links to it.
+        scope: The scope of the request whose answer links to it.
         path: Such as `/hints`; empty for the first page.
         query: Its parameters.
     """

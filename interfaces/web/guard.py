@@ -28,7 +28,7 @@ def guarded(scope: Scope, response: Response) -> Response:
 
     Args:
         scope: The request's.
-        response: Of a page or a file.
+        response: The response with a page or a file.
     """
     response.headers.update(_HEADERS)
     response.headers.setdefault("cache-control", "no-store")

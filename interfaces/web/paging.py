@@ -16,7 +16,7 @@ class Paging:
     """A page of a list.
 
     Attributes:
-        number: From 1.
+        number: The number, from 1.
         total: Rows on all pages.
         size: Rows on one.
     """
@@ -35,7 +35,7 @@ def skipped(number: int, size: int = PAGE_SIZE) -> int:
     """Return how many rows come before a page.
 
     Args:
-        number: Of the page, from 1.
+        number: The page's number, from 1.
         size: Rows on one page.
     """
     return (number - 1) * size

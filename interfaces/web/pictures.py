@@ -72,7 +72,7 @@ class Curve:
     """Lines over a common axis.
 
     Attributes:
-        paths: Of each line, as SVG writes it.
+        paths: The path of each line, in SVG's notation.
         zero: Height of 0; `None` where it is not between the ends.
         low: The lowest value.
         high: The highest.
@@ -93,7 +93,7 @@ def curve(places: Sequence[float], lines: Sequence[Sequence[float | None]]) -> C
     """Return lines to draw; `None` where there are fewer than two points.
 
     Args:
-        places: Of the points on the axis, shape `[P]`.
+        places: The places of the points on the axis, shape `[P]`.
         lines: The values of each line, shape `[L, P]`; `None` leaves a point out.
     """
     values = [value for line in lines for value in line if value is not None]

@@ -41,7 +41,7 @@ class PilotForm:
     """A form as it is shown.
 
     Attributes:
-        values: Of the fields.
+        values: The fields' values.
         wrong: What is wrong, by field.
     """
 
@@ -53,7 +53,7 @@ class PilotForm:
         """Return the form for another plan, which holds the present one.
 
         Args:
-            stored: From `AutopilotPlan.as_dict`; `None` if there is none.
+            stored: A plan from `AutopilotPlan.as_dict`; `None` if there is none.
         """
         if stored is None:
             return cls(OnForm(domain="x").model_dump(include=set(_FIELDS)))

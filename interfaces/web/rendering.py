@@ -69,7 +69,7 @@ def written(scope: Scope, template: str, /, **values: Any) -> str:
     """Return a page's HTML.
 
     Args:
-        scope: Of the request that asks for it.
+        scope: The scope of the request that asks for it.
         template: Its file.
         **values: What the template shows.
     """
@@ -102,7 +102,7 @@ def see(
 
     Args:
         request: With the form.
-        path: Of the page.
+        path: The path of the page.
         query: Its parameters.
         done: What the page says was done, a key of the messages.
     """

@@ -90,7 +90,7 @@ def form_of(request: Request, kind: type[_Form]) -> _Form:
     """Return the form that a request holds.
 
     Args:
-        request: Of a `PageRoute`.
+        request: A request of a `PageRoute`.
         kind: The form; a field that may come several times is a list.
 
     Raises:

@@ -9,7 +9,7 @@ class Section(NamedTuple):
     """A part of the console.
 
     Attributes:
-        path: Of its first page.
+        path: The path of its first page.
         name: As people read it.
     """
 

@@ -25,7 +25,7 @@ class Visit:
 
     Attributes:
         request: The request for the page.
-        context: Of the operations.
+        context: The context of the operations.
         domain: The one that is looked at.
         domains: The domains that the person may see.
     """

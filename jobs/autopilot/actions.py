@@ -32,7 +32,7 @@ async def begin(
     Args:
         decision: What to do.
         seen: What it rests on.
-        plan: Of the autopilot.
+        plan: The autopilot's plan.
         context: The run's options.
         key_id: The API key that the autopilot works for.
 

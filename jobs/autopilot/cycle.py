@@ -24,7 +24,7 @@ class Cycle:
     """What a cycle has done.
 
     Attributes:
-        state: Of the autopilot.
+        state: The state of the autopilot.
         decision: What it has decided; `None` if it was not its turn.
         job: The job that it has submitted.
     """

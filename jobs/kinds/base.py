@@ -35,8 +35,8 @@ class Work:
     Attributes:
         context: The run's options; its budget is the job's.
         arguments: The job's.
-        shared: Of the plan.
-        counts: Of all pieces, for the last step.
+        shared: What the plan shares with all pieces.
+        counts: Counts of all pieces, for the last step.
     """
 
     context: Context

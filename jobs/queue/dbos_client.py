@@ -169,8 +169,9 @@ async def enqueue(
     """Enqueue an attempt of a job; twice does nothing.
 
     Args:
-        connection: In the transaction that stores the job, so that neither is there alone.
-        version: Of the code that may run it.
+        connection: A connection in the transaction that stores the job, so that both are stored or
+            neither.
+        version: The version of the code that may run it.
     """
     options = EnqueueOptions(
         workflow_name=RUN,

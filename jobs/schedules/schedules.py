@@ -42,10 +42,10 @@ class Schedule:
 
     Attributes:
         name: Its own, once in a database.
-        kind: Of its jobs.
+        kind: The kind of its jobs.
         domain: The domain's name.
         cron: When, as five fields of cron.
-        zone: In which time zone.
+        zone: The time zone.
         next_at: When next, as ISO 8601.
     """
 
@@ -76,13 +76,13 @@ async def add_schedule(
 
     Args:
         context: Names the domain.
-        kind: Of the jobs.
+        kind: The kind of the jobs.
         cron: When, as five fields of cron.
-        zone: In which time zone.
+        zone: The time zone.
         name: The schedule's; `None` takes kind and domain.
-        limits: Of each job, as for `submit`.
+        limits: The limits of each job, as for `submit`.
         cycles: Whether it is of an autopilot, whose cycles nothing else schedules.
-        connection: In a transaction that changes more; `None` opens one.
+        connection: A connection in a transaction that changes more; `None` opens one.
 
     Raises:
         InputError: The cron, the zone or the kind cannot be used, or the name is taken.

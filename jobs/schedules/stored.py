@@ -33,10 +33,10 @@ async def store_schedule(
     """Store a schedule. Of those that get one name at the same time, the first stays.
 
     Args:
-        connection: In a transaction, which is lost if the name is taken.
-        client: Of the queues.
+        connection: A connection in a transaction, which is lost if the name is taken.
+        client: A client of the queues.
         given: What its ticks are given: `name`, `cron`, `zone` and more.
-        now: From when on it is due.
+        now: The time from which it is due.
 
     Raises:
         InputError: The name is taken.
@@ -73,9 +73,9 @@ async def drop_schedule(connection: AsyncConnection, client: DBOSClient, name: s
     """Delete a schedule, if it is there.
 
     Args:
-        connection: In a transaction.
-        client: Of the queues.
-        name: Of the schedule.
+        connection: A connection in a transaction.
+        client: A client of the queues.
+        name: The name of the schedule.
     """
     await connection.run_sync(lambda plain: _within(plain, client).delete_schedule(name, plain))
 

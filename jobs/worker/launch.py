@@ -38,9 +38,9 @@ async def launch(services: Services, name: str, version: str, concurrency: int) 
     """Start to take work.
 
     Args:
-        services: Of the process.
-        name: Of this worker.
-        version: Of the code; jobs and pieces of another one are not taken.
+        services: The process's services.
+        name: This worker's name.
+        version: The version of the code; jobs and pieces of another one are not taken.
         concurrency: Pieces at the same time.
     """
     url = await asyncio.to_thread(database_url, services.settings)

@@ -45,8 +45,8 @@ async def claim_request(
     """Count a request of this minute.
 
     Args:
-        connection: In a transaction.
-        key_id: Of the key.
+        connection: A connection in a transaction.
+        key_id: The id of the key.
         most: Requests a minute.
 
     Returns:
@@ -83,8 +83,8 @@ async def claim_call(
     key out.
 
     Args:
-        connection: In a transaction.
-        key_id: Of the key.
+        connection: A connection in a transaction.
+        key_id: The id of the key.
         grants: Its limits.
         estimate: What the call may cost.
         least: What it will cost at least, with an answer of usual length.
@@ -138,8 +138,8 @@ async def settle_call(
     """Replace what a call has reserved by what it cost.
 
     Args:
-        connection: In a transaction.
-        key_id: Of the key.
+        connection: A connection in a transaction.
+        key_id: The id of the key.
         reserved: What `claim_call` reserved of each day, summed over the attempts at one question;
             the last day pays the cost.
         cost: What they cost.

@@ -21,8 +21,8 @@ async def open_session(connection: AsyncConnection, key_id: str) -> str:
     """Open a session; those that have expired are removed on the way.
 
     Args:
-        connection: In a transaction.
-        key_id: Of a key that was checked. It opens nothing once the key is revoked.
+        connection: A connection in a transaction.
+        key_id: The id of a key that was checked. The session ends when the key is revoked.
 
     Returns:
         The session's token, which is stored as a hash alone.
@@ -52,7 +52,7 @@ async def close_session(connection: AsyncConnection, token: str) -> None:
     """Sign out; repeating it changes nothing.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(
         delete(ConsoleSessionRow).where(ConsoleSessionRow.token_hash == _hash(token))

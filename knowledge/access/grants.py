@@ -73,7 +73,7 @@ class Grants:
         """Return the grants that `as_dict` wrote; of anything else, none.
 
         Args:
-            document: From `as_dict`.
+            document: A document from `as_dict`.
         """
         if not isinstance(document, dict):
             return cls()

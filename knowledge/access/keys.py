@@ -57,7 +57,7 @@ async def create_key(
     """Make a key and store its hash.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         domains: Names of the domains that it may know of.
         grants: What else it may do and spend; `None` for the defaults.
 
@@ -124,7 +124,7 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
     """Make a key stop working, at once and for good.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         key_id: As `list_keys` shows it.
 
     Returns:
@@ -150,8 +150,8 @@ async def hold_key(connection: AsyncConnection, key_id: str | None) -> None:
     What begins in the transaction is thus visible to the one that revokes the key.
 
     Args:
-        connection: In a transaction.
-        key_id: Of the key; `None` for a run without one.
+        connection: A connection in a transaction.
+        key_id: The id of the key; `None` for a run without one.
 
     Raises:
         NotGrantedError: It was revoked.

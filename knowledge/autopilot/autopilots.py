@@ -35,11 +35,11 @@ class Autopilot:
     Attributes:
         domain_id: Key of the domain.
         state: `on`, `held` or `off`.
-        plan: From `AutopilotPlan.as_dict`.
+        plan: A plan from `AutopilotPlan.as_dict`.
         schedule: Name of the schedule of its cycles.
         since: When it was turned on, or resumed.
         reward_since: When it was turned on, or resumed after a drop of reward.
-        rewards: From `CountedRewards.as_dict`; `None` before the first cycle.
+        rewards: Counted rewards from `CountedRewards.as_dict`; `None` before the first cycle.
         key_id: The API key that turned it on, or let it go on; `None` for none.
     """
 
@@ -91,8 +91,8 @@ async def store_autopilot(
     """Turn an autopilot on, or give it another plan.
 
     Args:
-        connection: In a transaction.
-        plan: From `AutopilotPlan.as_dict`.
+        connection: A connection in a transaction.
+        plan: A plan from `AutopilotPlan.as_dict`.
         schedule: Name of the schedule of its cycles.
         key_id: The API key that turns it on.
     """
@@ -124,7 +124,7 @@ async def set_autopilot_state(connection: AsyncConnection, domain_id: int, state
     """Hold an autopilot, or turn it off.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         state: The new one.
     """
     changed = update(AutopilotRow).where(AutopilotRow.domain_id == domain_id)
@@ -145,7 +145,7 @@ async def let_go_on(
     """Let a held autopilot go on; jobs that failed before now no longer hold it.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         after_drop: Whether it was held for a drop of reward: then present reward is what to
             expect. After any other hold, what was expected stays.
         key_id: The API key that lets it go on.
@@ -168,7 +168,7 @@ async def store_decision(
     """Write a decision down; waiting on for the same reason counts the one that is there up.
 
     Args:
-        connection: In the transaction that holds the autopilot.
+        connection: A connection in the transaction that holds the autopilot.
         action: What was decided.
         reason: In one word.
         words: In a sentence.

@@ -125,7 +125,7 @@ async def keep_counted_rewards(connection: AsyncConnection, domain_id: int, mode
     """Count what is new, and store it; nothing is done while the autopilot is off.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         model: The ranking model, where nothing has been counted yet.
     """
     autopilot = await find_autopilot(connection, domain_id, alone=True)
@@ -143,7 +143,7 @@ async def keep_before_purge(connection: AsyncConnection, model: str) -> None:
     """Count what is new of all autopilots, so that a purge of the log takes nothing from it.
 
     Args:
-        connection: In a transaction that holds the domains whose log is purged.
+        connection: A connection in a transaction that holds the domains whose log is purged.
         model: The ranking model, where nothing has been counted yet.
     """
     found = await connection.execute(

@@ -54,7 +54,7 @@ async def claim_day_call(
     exception for a first call: what does not fit into the day is not asked.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         estimate: What the call may cost.
         free: Whether the call costs nothing for certain: then it reserves nothing.
 
@@ -90,7 +90,7 @@ async def settle_day_call(
     """Replace what a call has reserved by what it cost, on the day on which it was claimed.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         job_id: The step that made the call.
         day: From `claim_day_call`, as `reserved` is, summed over the attempts at one question.
         cost: What they cost.

@@ -54,7 +54,7 @@ async def forget_waits(connection: AsyncConnection, domain_id: int) -> None:
     """Delete the ended cycles of a domain's autopilot that did nothing but wait.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(
         delete(JobRow).where(

@@ -43,7 +43,7 @@ def open_copy(
         account: Is to enter them.
         root: The folder that holds them.
         parts: Their paths from there.
-        name: Of the copy, with the version.
+        name: The name of the copy, with the version.
         copies: Where copies are kept. Only root may write there.
 
     Raises:

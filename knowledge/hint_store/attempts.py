@@ -27,10 +27,10 @@ async def store_failed_attempt(
     No text is kept, since it may tell of the sessions that its author has seen.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         parents: Ids of the hints.
         sessions: How many could show that a child is better.
-        about: With whom it failed, as JSON: the models, and the prompt.
+        about: The models and the prompt with which it failed, as JSON.
     """
     await connection.execute(
         insert(ProposalRow).values(

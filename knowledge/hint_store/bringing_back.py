@@ -39,7 +39,7 @@ async def known_key(
     """Return whether a hint is stored, and not `retired_elsewhere`.
 
     Args:
-        key: From `hint_key`.
+        key: A key from `hint_key`.
     """
     known = select(HintRow.id).where(
         HintRow.domain_id == domain_id, HintRow.key == key, ~retired_elsewhere(prompted_model)
@@ -63,9 +63,9 @@ async def add_or_bring_back(
     stays as it is.
 
     Args:
-        connection: In a transaction that holds the domain's hints.
-        embedding: Of the text, shape `[384]`.
-        prompted_model: Of the trials.
+        connection: A connection in a transaction that holds the domain's hints.
+        embedding: The embedding of the text, shape `[384]`.
+        prompted_model: The trials' model and prompt.
         status: `active`, or `pending` until a person approves.
     """
     number, new = await add_hint(

@@ -32,9 +32,9 @@ class KeptHint:
 
     Attributes:
         hint: The hint.
-        embedding: Of its text, shape `[384]`.
+        embedding: Embedding of its text, shape `[384]`.
         since: When it got its status.
-        keys: Of its trials, from `keys_by_hint`.
+        keys: Keys of its trials, from `keys_by_hint`.
     """
 
     hint: Hint
@@ -165,8 +165,8 @@ async def apply_change(
     """Change a hint's status as decided, and keep the decision; both or neither.
 
     Args:
-        connection: In a transaction that holds the domain's hints.
-        prompted_model: Of whose trials it was decided by.
+        connection: A connection in a transaction that holds the domain's hints.
+        prompted_model: The model and prompt whose trials decided.
 
     Returns:
         Whether it was changed; not, if somebody else has changed its status meanwhile.

@@ -45,8 +45,8 @@ def first_gains(paid: Iterable[Gain], keys: Sequence[bytes]) -> dict[int, float]
     """Return a hint's gains by session, where its own trial counts before a merged one's.
 
     Args:
-        paid: Of any hints.
-        keys: From `keys_of`.
+        paid: Paid gains of any hints.
+        keys: Keys from `keys_of`.
     """
     place = {key: at for at, key in enumerate(keys)}
     known = [one for one in paid if one.hint_key in place]

@@ -23,7 +23,7 @@ async def nearest_hints(
     """Return the active hints nearest in meaning, nearest first.
 
     Args:
-        embedding: Of a session or of another hint, shape `[384]`.
+        embedding: The embedding of a session or of another hint, shape `[384]`.
         count: How many at most.
 
     Returns:

@@ -64,7 +64,7 @@ async def page_of_hints(
     Args:
         status: Only those of this status.
         words: Only those whose text holds this; empty for all.
-        sort: By which column; hints of one value come newest first.
+        sort: The column to sort by; hints with the same value come newest first.
         skip: How many to leave out, from the first.
         count: How many at most.
     """

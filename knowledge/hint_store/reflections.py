@@ -72,7 +72,7 @@ async def store_reflection(
     """Store a reflection.
 
     Args:
-        connection: In the transaction that also stores its proposals.
+        connection: A connection in the transaction that also stores its proposals.
 
     Returns:
         Its key, or `None` if another worker has reflected on this miss already.
@@ -109,8 +109,8 @@ async def store_proposal(
     """Record a proposed hint.
 
     Args:
-        connection: In a transaction.
-        reflection_id: Of the reflection it came from, or `None` if a person proposed it.
+        connection: A connection in a transaction.
+        reflection_id: The id of the reflection it came from, or `None` if a person proposed it.
     """
     await connection.execute(
         insert(ProposalRow).values(

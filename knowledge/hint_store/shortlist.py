@@ -81,7 +81,7 @@ async def shortlist(
     index: an exact scan takes 8 ms among 10,000 hints.
 
     Args:
-        embedding: Of the session, shape `[384]`.
+        embedding: The session's embedding, shape `[384]`.
         count: How many at most.
 
     Returns:

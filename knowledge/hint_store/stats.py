@@ -123,7 +123,7 @@ async def refresh_stats(
     Where a hint itself was not tried, the trials of those that were merged into it count.
 
     Args:
-        connection: In a transaction; a second one waits for its end.
+        connection: A connection in a transaction; a second one waits for its end.
         prompted_model: Whose trials count.
         sessions: Keys of the training sessions that were drawn at random.
     """
@@ -194,7 +194,7 @@ async def retire_harmful(
     Those stay that somebody approved after a decision by the same trials.
 
     Args:
-        connection: In a transaction, after `refresh_stats`.
+        connection: A connection in a transaction, after `refresh_stats`.
     """
     approved = await standing_by_approval(connection, domain_id, prompted_model)
     harmful = [

@@ -30,14 +30,14 @@ class Trial:
 
     Attributes:
         session_id: Key of the training session.
-        hint_key: From `hint_key`, or from `set_key` for several hints.
+        hint_key: A key from `hint_key`, or from `set_key` for several hints.
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
-        rank: Of the target among all candidates, 1 is best.
+        rank: The rank of the target among all candidates, 1 is best.
         answer: The model's raw text.
         flags: What went wrong on the way.
         tokens: Tokens in and out.
-        hint_keys: Of several hints, the key of each in the prompt's order; else empty.
+        hint_keys: The key of each of several hints, in the prompt's order; else empty.
     """
 
     session_id: int
@@ -96,7 +96,7 @@ class Gain:
 
     Attributes:
         session_id: Key of the session.
-        hint_key: From `hint_key`, or from `set_key` for several hints.
+        hint_key: A key from `hint_key`, or from `set_key` for several hints.
         gain: NDCG@10 with the hint minus without it.
     """
 
@@ -135,7 +135,7 @@ async def gains(
     """Return the gains of hints on the sessions of which both trials were paid.
 
     Args:
-        keys: Of the hints or sets of hints; `None` takes every single hint.
+        keys: Keys of the hints or sets of hints; `None` takes every single hint.
         sessions: Only on these; `None` for all.
     """
     without = _plain(domain_id, prompted_model).subquery()
@@ -183,7 +183,7 @@ async def answers(
     """Return the model's answers by session and hint key.
 
     Args:
-        keys: From `hint_key`; those that were never tried count as 0.
+        keys: Keys from `hint_key`; those that were never tried count as 0.
     """
     rows = await connection.execute(
         select(TrialRow.session_id, TrialRow.hint_key, TrialRow.answer).where(

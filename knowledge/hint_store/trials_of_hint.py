@@ -28,8 +28,8 @@ class HintTrial:
         model: Name of the ranking model.
         history: Titles, oldest first.
         target: The title of what came next.
-        rank: Of the target with the hint.
-        rank_without: Of the target without it; `None` where that was not tried.
+        rank: The rank of the target with the hint.
+        rank_without: The target's rank without it; `None` if that was not tried.
         gain: NDCG@10 with it minus without it; `None` where that is not known.
         created_at: When it was tried.
     """
@@ -97,7 +97,7 @@ def _of_hint(domain_id: int, keys: Sequence[bytes]) -> type[TrialRow]:
     """Return a hint's trials, one for each session, model and prompt: its own before a merged one.
 
     Args:
-        keys: From `keys_of`.
+        keys: Keys from `keys_of`.
     """
     place = case({key: at for at, key in enumerate(keys)}, value=TrialRow.hint_key)
     cell = (TrialRow.session_id, TrialRow.model, TrialRow.prompt_version)

@@ -94,7 +94,7 @@ async def count_up(connection: AsyncConnection, domain_id: int) -> None:
     """Count what a domain has logged since this was last done, if that is an hour ago.
 
     Args:
-        connection: In a transaction; where another one does it just now, nothing happens.
+        connection: A connection in a transaction; if another one is doing it now, nothing happens.
     """
     await connection.execute(_COUNT_UP, {"domain": domain_id})
 

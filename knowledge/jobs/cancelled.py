@@ -20,7 +20,7 @@ async def cancel_stored(connection: AsyncConnection, job_id: str) -> None:
     """Cancel a job that is not running.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(_CANCEL.where(JobRow.id == job_id))
 
@@ -29,8 +29,8 @@ async def cancel_with_sessions(connection: AsyncConnection, which: ColumnElement
     """Cancel jobs that keep people's sessions and do not run: without them, they cannot go on.
 
     Args:
-        connection: In a transaction.
-        which: Of these jobs.
+        connection: A connection in a transaction.
+        which: Selects the jobs.
     """
     kept = JobRow.arguments.op("?")(PRIVATE)
     await connection.execute(_CANCEL.where(kept, which).values(reason=_PURGED))

@@ -44,7 +44,7 @@ class ListedJob:
 
     Attributes:
         domain: Name of the domain.
-        version: Of the code that runs it.
+        version: The version of the code that runs it.
         attempt: How often it was started.
         state: Its state.
         reason: Why it stopped or failed; else empty.
@@ -97,7 +97,7 @@ async def store_job(connection: AsyncConnection, domain_id: int, **values: Any) 
     """Store a new job.
 
     Args:
-        connection: In the transaction that enqueues it.
+        connection: A connection in the transaction that enqueues it.
         values: Columns of `JobRow`.
     """
     await connection.execute(insert(JobRow).values(domain_id=domain_id, **values))
@@ -206,7 +206,7 @@ async def end_job(
     """End a running attempt of a job, and return whether it was running.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     ended = (
         update(JobRow)
@@ -227,8 +227,9 @@ async def hold_running(connection: AsyncConnection, job_id: str | None) -> None:
     """Let a job publish what it made, unless it was cancelled, paused or stopped meanwhile.
 
     Args:
-        connection: In the transaction that publishes; until it ends, the job's state stays.
-        job_id: Of the job; `None` for work that is none.
+        connection: A connection in the transaction that publishes; until it ends, the job's state
+            stays.
+        job_id: The id of the job; `None` for work that is none.
 
     Raises:
         BudgetSpentError: It does not run any more.
@@ -253,7 +254,7 @@ async def restart_job(
     """Begin another attempt of a job in one of some states; `None` if it is in another.
 
     Args:
-        connection: In the transaction that enqueues it.
+        connection: A connection in the transaction that enqueues it.
         key_id: The API key that goes on with it.
         forgets: Whether to forget what calls in flight have set aside: those of a worker that was
             killed never end.

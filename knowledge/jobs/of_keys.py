@@ -19,8 +19,9 @@ async def hold_place(connection: AsyncConnection, key_id: str | None) -> None:
     """Make sure that a key may have one more job running.
 
     Args:
-        connection: In the transaction that starts the job; until it ends, the key's others wait.
-        key_id: Of the key; `None` for work without one.
+        connection: A connection in the transaction that starts the job; until it ends, the key's
+            others wait.
+        key_id: The id of the key; `None` for work without one.
 
     Raises:
         LimitReachedError: It has as many as it may have.
@@ -41,7 +42,7 @@ async def stop_jobs_of_key(connection: AsyncConnection, key_id: str) -> int:
     """Stop the running jobs that an API key has started, and return how many.
 
     Args:
-        connection: In the transaction that revokes the key.
+        connection: A connection in the transaction that revokes the key.
     """
     stopped = (
         update(JobRow)

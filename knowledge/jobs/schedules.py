@@ -22,8 +22,8 @@ async def change_alone(connection: AsyncConnection, domain_id: int) -> None:
     """Wait until no other turns this domain's autopilot on or off.
 
     Args:
-        connection: In the transaction that changes schedule and state, so that they agree. Of its
-            locks, this comes after that of an API key and before those of rows.
+        connection: A connection in the transaction that changes schedule and state, so that they
+            agree. Of its locks, this comes after that of an API key and before those of rows.
         domain_id: Key of the domain.
     """
     await connection.execute(_ALONE, {"domain": domain_id})

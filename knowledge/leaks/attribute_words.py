@@ -56,7 +56,7 @@ class AttributeWords:
         """Return the words of an item's values, also as possessives.
 
         Args:
-            item: Of the catalogue, or not.
+            item: Any item; it need not be in the catalogue.
         """
         listed = [words(clean(value)) for value in _values(item.attributes)]
         known = [key for key in listed if "".join(key) in self.values]

@@ -29,7 +29,7 @@ def undisguised(text: str) -> Iterator[str]:
     """Yield the other texts that a hint may stand for.
 
     Args:
-        text: From `clean`.
+        text: A text from `clean`.
     """
     once = _REPEATED.sub(r"\1", text)
     seen = {text}

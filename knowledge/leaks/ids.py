@@ -23,7 +23,7 @@ def find_id(text: str, ids: Collection[str]) -> str | None:
     """Return the id that a hint holds or points at, if it does.
 
     Args:
-        text: From `clean`.
+        text: A text from `clean`.
     """
     lowered = text.casefold()
     known = {clean(item).casefold(): item for item in ids}

@@ -18,11 +18,11 @@ class Reading:
         text: The hint, cleaned.
         tokens: Its words.
         keys: Its words, folded.
-        index: Of the catalogue.
+        index: The catalogue's index.
 
     Args:
         hint: As a person wrote it.
-        index: Of the catalogue.
+        index: The catalogue's index.
     """
 
     def __init__(self, hint: str, index: TitleIndex) -> None:

@@ -55,7 +55,7 @@ class TitleIndex:
         """Return what an item is called, without names of mere editions.
 
         Args:
-            item: Of this catalogue, or not.
+            item: Any item; it need not be in this catalogue.
         """
         known = names(self._items.get(item.id, item))
         return [
@@ -66,7 +66,7 @@ class TitleIndex:
         """Return the words of an item's attributes, which may be in its title too.
 
         Args:
-            item: Of this catalogue, or not.
+            item: Any item; it need not be in this catalogue.
         """
         return self._facts.words_of(self._items.get(item.id, item))
 
@@ -74,7 +74,7 @@ class TitleIndex:
         """Whether a part of a title is shared by so many that it names none: "Jewel Case".
 
         Args:
-            name: From `titles.names`.
+            name: A name from `titles.names`.
         """
         return name.aside and name.words in self._editions
 
@@ -171,7 +171,7 @@ def windows(length: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield the stretches of about a size, as start and stop.
 
     Args:
-        size: Of a stretch, one more or less.
+        size: A stretch's size; one more or less also counts.
     """
     for wide in range(max(1, size - 1), min(size + 1, length) + 1):
         for start in range(length - wide + 1):

@@ -65,7 +65,7 @@ async def close_days(connection: AsyncConnection) -> None:
     """Sum up the days that have ended since this was last done.
 
     Args:
-        connection: In a transaction; where another one does it just now, nothing happens.
+        connection: A connection in a transaction; if another one is doing it now, nothing happens.
     """
     hold = text("SELECT pg_try_advisory_xact_lock(hashtextextended('re2llm:llm_day', 0))")
     if await connection.scalar(hold):

@@ -65,8 +65,8 @@ async def store_feedback(
     """Store what a person did with a recommendation, once; saying the same again changes nothing.
 
     Args:
-        connection: In a transaction.
-        domain: Of the recommendation; another domain's is not found.
+        connection: A connection in a transaction.
+        domain: The domain of the recommendation; another domain's is not found.
         picked: Id of the chosen item of the catalogue, or `None` for none of these.
         source: The id of the API key that it came with, or `local`.
 
@@ -142,13 +142,13 @@ class Decision:
         candidates: Item ids.
         policy: What chose the hint.
         hint_id: The hint, or `None`; of several, the first that was picked.
-        probability: With which it was chosen, or with which the several were in any order.
+        probability: The probability with which it was chosen, or the several in any order.
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
         picked: Id of the chosen item, or `None` for none of these.
         reward: NDCG@10 of the picked item.
-        hint_ids: Of several hints, all in the order in which they were picked; else `None`.
-        arms: Of a rollout that drew the release, both policies; else empty.
+        hint_ids: The ids of several hints, in the order in which they were picked; else `None`.
+        arms: Both policies of a rollout that drew the release; else empty.
         made_at: When it was ranked; `None` where that is not known.
     """
 

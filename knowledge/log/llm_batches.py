@@ -20,10 +20,10 @@ class Batch:
         id: Its row's; 0 before it is stored.
         model: The model's name.
         server: Its base URL; empty for the provider's own.
-        prompt_version: Of the questions.
+        prompt_version: The prompt version of the questions.
         command: What asked, such as `train`.
         method: How the model is held to the answer's form.
-        keys: Of the questions, as in the ledger.
+        keys: The keys of the questions, as in the ledger.
         file_id: The provider's name for the file of questions.
         remote_id: The provider's name for the batch, or `None` if that was not confirmed.
     """
@@ -43,7 +43,7 @@ async def store_batch(connection: AsyncConnection, batch: Batch) -> int:
     """Store a batch before it is started, and return its id.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     values = {
         "model": batch.model,
@@ -64,7 +64,7 @@ async def note_status(
     """Note what the provider says of a batch.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(
         update(LlmBatchRow)
@@ -97,7 +97,7 @@ async def end_batch(connection: AsyncConnection, batch_id: int, status: str) -> 
     """Mark a batch as ended, and return whether no other process has done so before.
 
     Args:
-        connection: In the transaction that books its answers.
+        connection: A connection in the transaction that books its answers.
     """
     ended = (
         update(LlmBatchRow)

@@ -68,7 +68,7 @@ async def book_call(connection: AsyncConnection, made: LlmCall) -> None:
     """Store a paid call. Text that the database cannot hold is replaced, so that none gets lost.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(_BOOK, _row(made))
 
@@ -77,7 +77,7 @@ async def book_calls(connection: AsyncConnection, made: Sequence[LlmCall]) -> No
     """Store many paid calls.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     if made:
         await connection.execute(_BOOK_MANY, [_row(one) for one in made])
@@ -125,7 +125,7 @@ async def cached_answer(connection: AsyncConnection, key: bytes) -> PaidAnswer |
     """Return the answer that a prompt was given before, and count that it served again.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     latest = (
         select(LlmCallRow.id)

@@ -28,7 +28,7 @@ async def store_logprobs(
     """Store whether a model gives log-probabilities, in place of what was known before.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         server: As in `find_logprobs`.
     """
     row = {"model": model, "server": server or "", "given": given}

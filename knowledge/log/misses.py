@@ -26,12 +26,12 @@ class Miss:
     """A picked item that the ranking did not hold among its first `hit_ranks`.
 
     Attributes:
-        recommendation_id: Of the ranking.
+        recommendation_id: The id of the ranking.
         domain: Name of its domain.
         history: Item ids, oldest first.
         candidates: Item ids.
         picked: Id of the picked item.
-        source: Of the feedback.
+        source: The source of the feedback.
     """
 
     recommendation_id: uuid.UUID
@@ -98,7 +98,7 @@ async def mark_learnt(connection: AsyncConnection, recommendations: Sequence[uui
     """Note that a learner has seen what people did with recommendations.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
     """
     await connection.execute(
         update(FeedbackRow)

@@ -28,16 +28,17 @@ class Recommendation:
         ranking: The candidates, best first.
         policy: What chose the hint.
         hint_id: The hint, or `None`; of several, the first that was picked.
-        probability: With which the policy chose so.
+        probability: The probability with which the policy chose so.
         model: Name of the ranking model.
         prompt_version: Version of the ranking prompt.
         flags: What went wrong on the way.
-        latency_ms: Of the model call or calls, in milliseconds.
+        latency_ms: Latency of the model call or calls, in milliseconds.
         tokens: Tokens in and out, where the model counts them.
         source: The id of the API key that asked, or `local`.
         id: The id by which feedback refers to it.
-        hint_ids: Of several hints, all in the order in which they were picked; else empty.
-        step_probabilities: Of each step of a policy that may pick several hints; else empty.
+        hint_ids: The ids of several hints, in the order in which they were picked; else empty.
+        step_probabilities: The probability of each step of a policy that may pick several hints;
+            else empty.
     """
 
     domain_id: int

@@ -24,7 +24,7 @@ class Exposure:
         step: Its step when the person was assigned.
         person: Salted hash of who asked.
         canary: Whether the person was assigned the new release; it served unless it failed.
-        probability: With which the person was assigned so.
+        probability: The probability with which the person was assigned so.
         differs: Whether the two releases may rank differently: they chose different hints, or weigh
             the model's opinion differently.
         failed: Whether the new release failed to choose.
@@ -53,7 +53,7 @@ async def log_exposures(connection: AsyncConnection, made: Mapping[uuid.UUID, Ex
     """Store exposures.
 
     Args:
-        connection: In the transaction that stores the recommendations.
+        connection: A connection in the transaction that stores the recommendations.
         made: By the id of the answer.
     """
     rows = [
@@ -87,8 +87,8 @@ async def note_reward(
     The exposure counts from then on as that of who gave the feedback.
 
     Args:
-        connection: In the transaction that stores the feedback.
-        recommendation_id: Of the answer; most belong to no rollout.
+        connection: A connection in the transaction that stores the feedback.
+        recommendation_id: The id of the answer; most belong to no rollout.
         reward: As stored with the feedback.
         picked: Whether something was picked.
         source: The id of the API key that the feedback came with, or `local`.

@@ -37,12 +37,12 @@ class Rollout:
 
     Attributes:
         id: Its key in every table.
-        domain_id: Of its domain.
+        domain_id: The id of its domain.
         number: 1 for the domain's first rollout.
         release: Number of the release that is rolled out.
         control: Number of the release that was active at its start, or `None`.
         salt: What people's names are hashed with.
-        plan: From `Plan.as_dict`.
+        plan: A plan from `Plan.as_dict`.
         step: Place in the plan's steps, from 0.
         state: `running`, `held`, `promoted`, `taken_back` or `stopped`.
     """
@@ -97,10 +97,10 @@ async def start_rollout(
     """Start a rollout.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         release: Number of the release.
         control: Number of the active one, or `None`.
-        plan: From `Plan.as_dict`.
+        plan: A plan from `Plan.as_dict`.
         source: The id of the API key that asks for it, or `local`.
 
     Raises:
@@ -154,7 +154,7 @@ async def claim_rollout(
     """Hold a live rollout alone until the transaction ends; its exposures are logged meanwhile.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         pause: Seconds that must have passed since the last look at it, by any server.
         wait: Whether to wait for another holder; else there is `None` meanwhile.
 
@@ -176,7 +176,7 @@ async def note_look(connection: AsyncConnection, rollout_id: int) -> None:
     """Note that a rollout was decided on just now.
 
     Args:
-        connection: In the transaction that claimed it.
+        connection: A connection in the transaction that claimed it.
     """
     await connection.execute(
         update(RolloutRow)
@@ -189,7 +189,7 @@ async def change_rollout(connection: AsyncConnection, rollout: Rollout, change: 
     """Carry a change out, and write it down.
 
     Args:
-        connection: In the transaction that claimed the rollout.
+        connection: A connection in the transaction that claimed the rollout.
     """
     step = rollout.step + 1 if change.kind == "step" else rollout.step
     state = {"started": "running", "step": rollout.state}.get(change.kind, change.kind)
@@ -220,7 +220,8 @@ async def claim_live_rollout(
     """Hold a domain's live rollout, if there is one, alone until the transaction ends.
 
     Args:
-        connection: In a transaction. It waits for the end of a decision on the rollout.
+        connection: A connection in a transaction. It waits for the end of a decision on the
+            rollout.
         release: The one that must be rolled out, if any is; `None` takes any.
 
     Raises:

@@ -75,7 +75,7 @@ async def within_share(
     """Return training sessions in their order, without the surplus of any one API key.
 
     Args:
-        keys: Of training sessions.
+        keys: The keys of training sessions.
         share: The largest part of the result that may come with one key.
     """
     keyed = await keyed_sessions(connection, domain_id)

@@ -59,7 +59,7 @@ async def notice_time_order(connection: AsyncConnection, domain: Domain) -> bool
     recent was tried beside other evidence, and is forgotten.
 
     Args:
-        connection: In the transaction that changed the sessions.
+        connection: A connection in the transaction that changed the sessions.
 
     Returns:
         Whether the order was found to tell time just now.

@@ -56,7 +56,7 @@ async def store_sessions(
     longer history the newest `LONGEST_LIST` items are kept: it is read into memory to serve.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         sessions: All with a target, as one file holds them; read in a thread, a batch at a time.
         complete: Gives a session the candidates that it lacks. The session is known by what it
             was before, so that a grown catalogue does not make it a new one.
@@ -242,7 +242,7 @@ async def observe_session(
     """Make an observed session a training session, unless it is one already.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         source: `local`, or the id of the API key that it came with.
 
     Returns:

@@ -28,7 +28,7 @@ def article_first(title: str) -> str:
     """Return a title with its article in front: "Boot, Das" as "Das Boot".
 
     Args:
-        title: From `words.clean`.
+        title: A title from `words.clean`.
     """
     found = _ARTICLE_LAST.match(title)
     return f"{found[2]} {found[1]}" if found else title
@@ -40,7 +40,7 @@ def joined(title: str) -> tuple[str, str]:
     An English article in front, and what is often left out before a number, are left out.
 
     Args:
-        title: From `words.clean`.
+        title: A title from `words.clean`.
     """
     keys = words(article_first(title))
     if len(keys) > 1 and keys[0] in {"the", "a", "an"}:
@@ -124,7 +124,7 @@ def may_be_letter(form: str, series: Collection[str]) -> bool:
 
     Args:
         form: As for `numbers`.
-        series: From `before_numbers`, of all titles: behind one of these, X is 10.
+        series: The result of `before_numbers` for all titles: after one of these, X is 10.
     """
     keys = form.split()
     return any(

@@ -30,7 +30,7 @@ def likeliest(typed: str, forms: Sequence[str], count: int) -> list[tuple[str, f
 
     Args:
         typed: As for `likeness`.
-        forms: Of all titles.
+        forms: All titles' forms.
         count: How many at most.
     """
     # A likeness is at most the higher of these two, which let other threads go on meanwhile.

@@ -42,7 +42,7 @@ class TitleMatch:
 
     Attributes:
         item: The item.
-        likeness: Of its title to what was typed, 0 to 100; 100 is the same title.
+        likeness: The likeness of its title to what was typed, 0 to 100; 100 is the same title.
     """
 
     item: Item
@@ -212,7 +212,7 @@ def settled(matches: list[TitleMatch]) -> Item | None:
     """Return the item that is meant, if there is no doubt.
 
     Args:
-        matches: From `TitleSearch.find`.
+        matches: Matches from `TitleSearch.find`.
     """
     if not matches or matches[0].likeness < SURE:
         return None

@@ -130,7 +130,7 @@ def fold(word: str) -> str:
     """Return the form in which words are compared.
 
     Args:
-        word: From cleaned text.
+        word: A word from cleaned text.
     """
     return "and" if word == "&" else word.casefold().replace("'", "")
 
@@ -139,7 +139,7 @@ def words(text: str) -> list[str]:
     """Return the folded words of a cleaned text.
 
     Args:
-        text: From `clean`.
+        text: A text from `clean`.
     """
     return [fold(word) for word in _WORD.findall(text)]
 
@@ -148,7 +148,7 @@ def tokenise(text: str) -> list[Token]:
     """Return the words of a hint with what tells a name from ordinary words.
 
     Args:
-        text: From `clean`.
+        text: A text from `clean`.
     """
     tokens: list[Token] = []
     last = 0

@@ -30,7 +30,7 @@ def with_calls_answered(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     calls that could not be read. Providers refuse such a history, and every later turn with it.
 
     Args:
-        messages: Of the thread, oldest first.
+        messages: The messages of the thread, oldest first.
 
     Returns:
         The same messages if nothing was wrong; none of them is changed.
@@ -55,7 +55,7 @@ def with_inert_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     tools keeps its calls, and its model's thoughts.
 
     Args:
-        messages: Of the thread; none of them is changed.
+        messages: The messages of the thread; none of them is changed.
     """
     return [_with_inert_text(message) for message in messages]
 

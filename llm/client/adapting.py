@@ -23,7 +23,7 @@ def adapted(model: BaseChatModel, refused: Collection[Part]) -> BaseChatModel | 
 
     Args:
         model: The model whose request was refused; stays as it is.
-        refused: From `errors.unsupported_options.refused_parts`.
+        refused: The refused parts, from `errors.unsupported_options.refused_parts`.
     """
     changed = model
     for part, adapt in _ADAPT.items():

@@ -55,7 +55,7 @@ class StreamedAnswer:
     """One answer of a model.
 
     Attributes:
-        traits: Of the model; updated by the answer.
+        traits: The model's traits; updated by the answer.
         started: Whether a word of it has been streamed.
         answer: The whole message without its thoughts, once it is there.
     """

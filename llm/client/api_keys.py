@@ -76,7 +76,7 @@ def secrets_of(model: BaseChatModel) -> list[str]:
     """Return what a chat model keeps secret, such as its key, the longest first.
 
     Args:
-        model: Of any provider's package.
+        model: A model of any provider's package.
     """
     held = [value for value in vars(model).values() if isinstance(value, SecretStr)]
     texts = {value.get_secret_value() for value in held}

@@ -90,7 +90,7 @@ class Attempts:
 
         Args:
             request: Makes it.
-            turn: For whom, and until when.
+            turn: For whom the question is asked, and until when.
 
         Raises:
             ModelFailedError: There is no answer.

@@ -65,7 +65,7 @@ class Line:
     """What became of one question of a batch.
 
     Attributes:
-        key: Of the question.
+        key: The key of the question.
         answered: The answer, or `None`.
         failure: Why there is none; `None` also if the provider did not get to it.
     """

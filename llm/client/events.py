@@ -44,7 +44,7 @@ async def usual_events(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Stream events, those that are parts of an answer in the usual form.
 
     Args:
-        parts: Of the stream, cut between lines.
+        parts: Parts of the stream, cut between lines.
     """
     chunks = Chunks()
     async for part in parts:
@@ -67,7 +67,7 @@ async def joined(parts: AsyncIterator[bytes]) -> Any:
     """Return what a stream of events says as one answer in the usual form, or its first error.
 
     Args:
-        parts: Of the stream, cut anywhere.
+        parts: Parts of the stream, cut anywhere.
 
     Returns:
         Decoded JSON, or `None` if no event is a part of an answer.

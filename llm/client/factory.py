@@ -29,7 +29,7 @@ def make_chat_model(
         name: `offline`, or a provider and a name such as `openai:gpt-4.1-mini`; unset takes the
             settings' model.
         reflects: Take the server and the key of the reflecting model.
-        option: Of a run, which errors name if the settings have another name.
+        option: The run's option to name in errors, if it has another name than the setting.
 
     Raises:
         InputError: The provider is unknown, its package is missing, or it has no usable key.

@@ -42,7 +42,7 @@ class AnswerClient(DefaultAsyncHttpxClient):
         """Make a client.
 
         Args:
-            **options: Of `httpx.AsyncClient`.
+            **options: Options of `httpx.AsyncClient`.
         """
         super().__init__(**options)
         self.cookies = _NoCookies()

@@ -50,7 +50,7 @@ def error_words(body: Any, secrets: Sequence[str] = ()) -> str:
     """Return the words in an error's body, whatever its form; empty if there are none.
 
     Args:
-        body: From `error_body`.
+        body: The body from `error_body`.
         secrets: As for `shown`.
     """
     parts = dict.fromkeys(part for part in _parts(body) if part.strip())

@@ -78,7 +78,7 @@ class ModelFailedError(Exception):
     """A model gave no usable answer.
 
     Attributes:
-        failure: Of which kind.
+        failure: The kind of failure.
         retry_after: Seconds for which the provider asks to be left alone, or `None`.
         asks_for_less: Whether the provider may only dislike how an answer in JSON was asked for.
         refuses: Parts of the request that the provider says it does not take.

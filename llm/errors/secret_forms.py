@@ -43,7 +43,7 @@ def without_secrets(text: str) -> str:
     """Return a text with a sign in place of whatever looks like a key, a token or a password.
 
     Args:
-        text: Of some thousand characters at most.
+        text: A text of some thousand characters at most.
     """
     for form in _FORMS:
         text = form.sub(_hidden, text)

@@ -19,7 +19,7 @@ async def with_errors(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Stream events, each error among them as `data: {"error": …}`.
 
     Args:
-        parts: Of the stream, cut anywhere. A line is held back until it is whole.
+        parts: Parts of the stream, cut anywhere. A line is held back until it is whole.
     """
     held: list[bytes] = []
     named = [False]
@@ -39,7 +39,7 @@ def _revealed(line: bytes, named: list[bool]) -> bytes:
     """Return a line, or the error that it is.
 
     Args:
-        line: Of the stream.
+        line: A line of the stream.
         named: Whether its event is called an error.
     """
     bare = line.strip()

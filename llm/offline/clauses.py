@@ -65,6 +65,6 @@ def asks_gently(clause: str) -> bool:
     """Tell whether a clause asks for little, as in "slightly prefer".
 
     Args:
-        clause: From `clauses`.
+        clause: A clause from `clauses`.
     """
     return GENTLY.search(clause) is not None

@@ -31,7 +31,7 @@ def follow(hint: str, features: Sequence[Feature], encode: Encode) -> Scores:
     weights, and a word of negation changes their sign.
 
     Args:
-        features: From `build_features`, at least one.
+        features: At least one feature from `build_features`.
 
     Returns:
         Shape `[candidates]`: the clauses' standardised mixes, each at its strength, summed.
@@ -49,7 +49,7 @@ class ClauseWeights:
     Attributes:
         clause: Its words.
         features: The features that it may concern.
-        weights: Of each of them, negative where low values are wanted; shape `[features]`.
+        weights: Their weights, negative where low values are wanted; shape `[features]`.
         strength: From 0, not understood, to 1; less where the clause asks for little.
     """
 
@@ -79,8 +79,8 @@ def clause_weights(clause: str, features: Sequence[Feature], encode: Encode) -> 
     """Find out which features a clause means, and in which direction.
 
     Args:
-        clause: From `clauses`.
-        features: From `build_features`, at least one.
+        clause: A clause from `clauses`.
+        features: At least one feature from `build_features`.
     """
     verbatim = _in_own_words(clause, features)
     if verbatim is not None:

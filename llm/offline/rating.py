@@ -44,7 +44,7 @@ def rate(document: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str:
     """Return the four steps with a rating; with the true one where the last message tells it.
 
     Args:
-        document: From `rating_document`.
+        document: A document from `rating_document`.
     """
     given = _TRUTH.search(messages[-1].text) if len(messages) > 1 else None
     truth = float(given[1]) if given else None

@@ -55,7 +55,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a decoded JSON value is a number.
 
     Args:
-        value: From `json.loads`.
+        value: A value from `json.loads`.
     """
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -47,7 +47,7 @@ class Cause:
     Attributes:
         feature: Name of the feature.
         sign: 1 to prefer high values, -1 to prefer low ones.
-        rank: Of the chosen item, if this cause and the ones before it were fixed.
+        rank: The rank of the chosen item, if this cause and the ones before it were fixed.
     """
 
     feature: Feature

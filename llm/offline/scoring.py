@@ -34,7 +34,7 @@ def base_score(features: Sequence[Feature]) -> Scores:
     Evidence counts only where a hint mentions it.
 
     Args:
-        features: From `build_features`.
+        features: The features from `build_features`.
 
     Returns:
         Standardised, shape `[candidates]`.

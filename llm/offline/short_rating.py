@@ -22,7 +22,7 @@ def rate_short(document: Mapping[str, Any], truth: float | None) -> str:
     """Return the four steps.
 
     Args:
-        document: From `read_lines`.
+        document: A document from `read_lines`.
         truth: The true rating, if the teacher has been shown it.
     """
     scale = RatingScale(*document["scale"])

@@ -32,7 +32,7 @@ def is_taken_back(after: str, numbers: Sequence[int], reader: EntryReader) -> bo
     Args:
         after: The text.
         numbers: The ranking.
-        reader: Of entries.
+        reader: Reads entries.
     """
     if any(map(_TAKEN_BACK.match, REMARK_END.split(after))):
         return True

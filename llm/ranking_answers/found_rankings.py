@@ -44,7 +44,7 @@ class FoundRanking:
     """A ranking as it was read.
 
     Attributes:
-        numbers: Of candidates.
+        numbers: Candidates' numbers.
         plain: Whether they stood in a plain list, as was asked for.
         start: Where the JSON begins that holds them, or `None` where it is none.
         end: Where it ends, or the text.
@@ -62,8 +62,8 @@ def find_ranking(text: str, reader: EntryReader) -> FoundRanking:
     """Return the ranking that a text gives last, without numbers where none is sure.
 
     Args:
-        text: Of an answer.
-        reader: Of entries.
+        text: An answer's text.
+        reader: Reads entries.
     """
     values, broken = decoded_values(text, _KEY, reader.candidates)
     if values and values[-1].cut and (found := _of_cut(values, reader)):

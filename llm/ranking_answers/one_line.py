@@ -33,7 +33,7 @@ def titled_line(lines: Sequence[str], is_title: Callable[[str], object]) -> list
     """Return the one line that lists titles as what is said before it, and its entries.
 
     Args:
-        lines: Of an answer.
+        lines: An answer's lines.
         is_title: Whether a text is a candidate's title, and no more.
 
     Returns:

@@ -26,7 +26,7 @@ def is_refused(
     the prompt, or right behind what it refuses.
 
     Args:
-        text: Of an answer, without titles that sound like a refusal.
+        text: An answer's text, without titles that sound like a refusal.
         found: The candidates that it names, 0 for what is none.
         candidates: How many there are.
         is_title: Whether a line names a candidate.

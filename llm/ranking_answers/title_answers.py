@@ -40,7 +40,7 @@ class Reading:
 
     Attributes:
         line: As the model wrote it.
-        number: Of the candidate that it names, or `None`.
+        number: The number of the candidate that it names, or `None`.
     """
 
     line: str
@@ -51,7 +51,7 @@ def read_titles(text: str, candidates: Sequence[Item], wanted: int = WANTED) -> 
     """Read an ordered list of titles.
 
     Args:
-        candidates: In the order of their numbers.
+        candidates: The candidates in the order of their numbers.
         wanted: How many titles were asked for, at most all.
     """
     readings = title_readings(text, candidates)
@@ -71,7 +71,7 @@ def title_readings(text: str, candidates: Sequence[Item]) -> list[Reading]:
     """Read an answer line by line.
 
     Args:
-        candidates: In the order of their numbers.
+        candidates: The candidates in the order of their numbers.
 
     Returns:
         The lines that hold an entry. Of candidates with the same title, a line means the first

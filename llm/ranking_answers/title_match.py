@@ -44,7 +44,7 @@ class Titles:
     """Finds candidates by title.
 
     Args:
-        candidates: In the order of their numbers.
+        candidates: The candidates in the order of their numbers.
     """
 
     def __init__(self, candidates: Sequence[Item]) -> None:
@@ -85,7 +85,7 @@ class Titles:
         """Return the numbers of the candidates that a line may mean; none for a doubtful one.
 
         Args:
-            line: Of an answer, with whatever surrounds the title.
+            line: An answer's line, with whatever surrounds the title.
         """
         if line not in self._found:
             self._found[line] = self._find(line)
@@ -200,7 +200,7 @@ def _loose(title: str) -> str:
     """Return a title's letters and digits, without accents and with numerals as digits.
 
     Args:
-        title: From `plain_title`.
+        title: A title from `plain_title`.
     """
     plain = without_accents(_without_article(title)).replace("&", " and ").replace("'", "")
     words: list[str] = _WORD.findall(plain)

@@ -15,7 +15,7 @@ def read_titled(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] 
     """Return the candidates of `{"8": "Alien"}` or `{"Alien": 0.9}`, `None` for anything else.
 
     Args:
-        value: From decoded JSON.
+        value: A value from decoded JSON.
     """
     held = value.items()
     keyed = {int(key): said for key, said in held if key.isdecimal() and isinstance(said, str)}

@@ -70,7 +70,7 @@ def paper_answer(numbers: Sequence[int], candidates: Sequence[Item]) -> str:
 
     Args:
         numbers: Candidate numbers, best first.
-        candidates: In the order of their numbers.
+        candidates: The candidates in the order of their numbers.
     """
     best = (candidates[number - 1].title for number in numbers)
     return "\n".join(f"{place}. {_line(title)}" for place, title in enumerate(best, start=1))

@@ -49,7 +49,7 @@ class ItemTable:
     """History and candidates as lines.
 
     Attributes:
-        names: Of the attributes that are shown, in the order of their cells.
+        names: Names of the attributes that are shown, in the order of their cells.
         history: One line per item, oldest first, without a number; older ones are titles alone.
         candidates: One line per item, without number and stats.
     """

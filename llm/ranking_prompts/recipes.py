@@ -44,7 +44,7 @@ class Recipe:
     """A way to ask for a ranking.
 
     Attributes:
-        name: Of the recipe.
+        name: The name of the recipe.
         version: What trials and releases are marked with.
         answer_format: The form to hold the model to, or `None` for free text.
         messages: Writes the prompt.

@@ -80,7 +80,7 @@ def named_ratings(text: str, scale: RatingScale) -> tuple[list[float], list[floa
     or predicted goes before "my".
 
     Args:
-        text: In which what it says of the ratings of others, or in an excuse, is left out.
+        text: The text without what it says of others' ratings or in an excuse.
         scale: As for `amount`.
     """
     named: list[float] = []

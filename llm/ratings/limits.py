@@ -18,8 +18,9 @@ class PromptLimits:
     Attributes:
         history: The user's most recent reviews; 10 in the paper.
         item_reviews: Other people's most recent reviews of the item; 10 in the paper.
-        review_characters: Of each review; a longer one is cut and ends in "…"; 0 shows none.
-        title_characters: Of each title and attribute, cut in the same way.
+        review_characters: Most characters of a review; a longer one is cut and ends in "…"; 0 shows
+            none.
+        title_characters: Most characters of a title or attribute, cut in the same way.
         style: The form. The short one shows no reviews of others, and at most 30 characters of a
             title or an attribute.
     """

@@ -79,7 +79,7 @@ def shortened_messages(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Write the same prompt with the last few reviews alone, for a model that reads little.
 
     Args:
-        messages: From `rating_messages`.
+        messages: Messages from `rating_messages`.
     """
     rules, data = messages
     if is_lines(data.text):

@@ -9,7 +9,7 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a decoded JSON value is an object.
 
     Args:
-        value: From `json.loads`.
+        value: A value from `json.loads`.
     """
     return isinstance(value, dict)
 
@@ -18,7 +18,7 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
     """Whether a decoded JSON value is an array.
 
     Args:
-        value: From `json.loads`.
+        value: A value from `json.loads`.
     """
     return isinstance(value, list)
 

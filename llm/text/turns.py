@@ -71,7 +71,7 @@ def first_turn(text: str) -> str:
     """Return an answer without the marks of its turn, and without the turns after it.
 
     Args:
-        text: Of an answer, without thoughts.
+        text: An answer's text, without thoughts.
     """
     opened = _HEADER.match(text)
     start = opened.end() if opened else 0
@@ -88,7 +88,7 @@ class _Ends:
     """Tells where the answer's own turn ends.
 
     Args:
-        text: Of an answer.
+        text: An answer's text.
         start: Where its turn begins.
     """
 

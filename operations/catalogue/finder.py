@@ -180,7 +180,7 @@ class Finder:
         """Hold one of the places for what goes through the whole catalogue.
 
         Args:
-            field: Of the request, for the error.
+            field: The request's field, for the error.
 
         Raises:
             LimitReachedError: Others hold the places for too long.

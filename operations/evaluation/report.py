@@ -37,7 +37,7 @@ async def make_report(
 
     Args:
         context: The run's options, as for `evaluate`.
-        evaluation: From `evaluate`.
+        evaluation: An evaluation from `evaluate`.
         progress: Called with the stage `training for the pictures`.
 
     Raises:

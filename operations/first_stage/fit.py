@@ -106,7 +106,7 @@ def fitted(
         sessions: Key and session of all training sessions.
         chosen: Those to learn the scorer from, with candidates.
         items: Those of the catalogue that they name.
-        embeddings: Of these, shape `[384]` each.
+        embeddings: Their embeddings, shape `[384]` each.
         longest: How many items of a history are looked at.
         report: Called with finished and all steps.
     """

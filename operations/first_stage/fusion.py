@@ -34,7 +34,7 @@ async def learn_fusions(
 
     Args:
         states: Training sessions whose trials are paid; a missing one is left out.
-        hints: In the order of their actions; action 0 is no hint.
+        hints: The hints in the order of their actions; action 0 is no hint.
         actions: By the way to choose: the action in each session, or several hints, `[S, K]`; -1
             where none may count.
 
@@ -97,7 +97,7 @@ def what_it_adds(fusion: Mapping[str, Any]) -> str:
     """Say in a sentence what a model adds to the first stage.
 
     Args:
-        fusion: From `Fusion.as_dict`.
+        fusion: A fusion from `Fusion.as_dict`.
     """
     if not fusion["sessions"]:
         return (

@@ -41,8 +41,8 @@ class HintPage:
     """Some of a domain's hints.
 
     Attributes:
-        model: On which the gains were measured.
-        hints: Of this page.
+        model: The model on which the gains were measured.
+        hints: The hints on this page.
         counts: How many of the hints with the words have which status.
         total: How many there are on all pages.
     """
@@ -58,7 +58,7 @@ class MeasuredHint:
     """A hint with its stats.
 
     Attributes:
-        model: On which they were measured.
+        model: The model on which they were measured.
         hint: The hint.
         versions: Hints that are new versions of it.
     """

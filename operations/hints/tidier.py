@@ -50,7 +50,7 @@ class Tidier:
 
     Args:
         options: The run's options.
-        sessions: On which hints are tried, the newest first.
+        sessions: The sessions on which hints are tried, the newest first.
         newest: How many of them are the newest.
 
     Attributes:

@@ -32,7 +32,7 @@ async def try_child(
     """Try a child of hints, and store it if it helps more than its best parent, beyond doubt.
 
     Args:
-        text: Of the child; empty if the model wrote none.
+        text: The child's text; empty if the model wrote none.
         way: How it was made.
         parents: The hints that it was made of.
         own: Keys of the sessions that its author and its parents' authors have seen; it is not

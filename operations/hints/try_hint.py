@@ -103,7 +103,7 @@ async def try_on_session(context: Context, text: str, session: int) -> None:
     """Rank one session with a hint and without it; what is paid already is not paid again.
 
     Args:
-        text: From `text_to_try`.
+        text: A text from `text_to_try`.
         session: Its key, from `sessions_to_try`.
 
     Raises:

@@ -158,7 +158,7 @@ def advice(counts: Mapping[str, int], sessions: int, before: int, *, hints: int)
     Args:
         counts: As in `Learned`.
         sessions: All that could be learned from.
-        before: Of those, how many earlier runs have settled.
+        before: How many of those were settled by earlier runs.
         hints: Active and pending hints in the domain now.
     """
     if counts["missed"] > counts["declined"] and counts["proposed"] == counts["leak"]:

@@ -20,10 +20,10 @@ class Learned:
         sessions_before: Sessions that were settled by earlier runs.
         sessions_left: Sessions that are not settled.
         sessions: Sessions that this run learned from.
-        missed: Of those, how many the model missed.
+        missed: How many of those the model missed.
         failed: Sessions that the model left unanswered; another run retries them.
-        declined: Of those missed, how many the reflecting model declined to answer about; only
-            another one is asked again.
+        declined: How many of those missed the reflecting model declined to answer about; only
+            another model is asked again.
         proposed: Proposed hints; the next five fields are their outcomes.
         stored: Stored.
         duplicate: Repeat a stored hint.

@@ -146,7 +146,7 @@ async def submit_upload(options: RunOptions, upload: str) -> str:
     """Keep a file, at most a day, for the job that is to load it.
 
     Args:
-        options: Of the run.
+        options: The run's options.
         upload: The file's key.
 
     Returns:

@@ -15,7 +15,7 @@ async def rate(context: Context, request: Mapping[str, Any]) -> Rated:
     """Predict how a person will rate an item.
 
     Args:
-        request: Of the shape of `RatingRequest`.
+        request: A request in the shape of `RatingRequest`.
 
     Raises:
         Re2llmError: A field is missing, unknown or does not fit, or the budget allows no further

@@ -71,7 +71,7 @@ async def train_rater(
     Args:
         model: A model's folder or its name on a hub, or `tiny` to build a small one.
         recipe: `recone` imitates traces before the reinforcement; `reczero` does not.
-        traces: From `trace_ratings`; `None` has the offline model write them.
+        traces: Traces from `trace_ratings`; with `None`, the offline model writes them.
         progress: Called with the stage: `tracing`, `sft` or `grpo`.
 
     Returns:

@@ -33,7 +33,7 @@ class Batch:
 
     Attributes:
         rows: Rows that are answered now.
-        before: Of those, how many earlier runs had answered.
+        before: How many of those were answered by earlier runs.
         bad: Rows of this run that cannot be used; their answer says why.
         failed: Rows of this run that the model left unanswered: the first stage has ranked them.
         llm_calls: Model calls, retries included.

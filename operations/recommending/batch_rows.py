@@ -22,7 +22,7 @@ def request_of(row: RequestRow, options: RunOptions, k: int) -> str:
 
     Args:
         row: The row, with its number and key.
-        options: Of which the catalogue and the policy count, wherever they are set.
+        options: The run's options. Its catalogue and policy count, wherever they are set.
         k: Items in an answer.
     """
     asked = [options.domain, options.policy, k, row.number, row.key, row.history, row.candidates]

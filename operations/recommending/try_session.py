@@ -29,7 +29,7 @@ class TriedRanking:
         prompt: Role and text of each message; empty where the model was not asked.
         answer: The model's own words.
         tokens: `in`, `out`, and `cached` of those in.
-        latency_ms: Of the model's call or calls, in milliseconds.
+        latency_ms: Latency of the model's call or calls, in milliseconds.
         cost: By `RE2LLM_PRICES`; `None` without a price.
     """
 

@@ -68,7 +68,7 @@ def too_few_calls(metrics: Mapping[str, Any]) -> str:
     It is validated on so few sessions that no loss would be clear, so any counts.
 
     Args:
-        metrics: Of the release: `gain`, `static_gain` and `validation_sessions`.
+        metrics: The metrics of the release: `gain`, `static_gain` and `validation_sessions`.
     """
     gain, static = metrics["gain"], metrics["static_gain"]
     if gain >= static:

@@ -31,8 +31,8 @@ async def hold_before_purge(connection: AsyncConnection, scope: Scope, options: 
     """Hold the live rollouts whose exposures or feedback a purge deletes, with their figures.
 
     Args:
-        connection: In a transaction that holds the domains by `hold_domains`, and no hints: a
-            decision takes the rollout's row first.
+        connection: A connection in a transaction that holds the domains by `hold_domains`, and no
+            hints: a decision takes the rollout's row first.
 
     Returns:
         How many.

@@ -115,7 +115,7 @@ async def forget_sessions(
     """Delete training sessions and correct everything that was computed from them.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
 
     Returns:
         Ids of the hints that now wait for approval.

@@ -40,9 +40,9 @@ class LastJob:
     """The newest step that is a job.
 
     Attributes:
-        id: Of the job.
+        id: The id of the job.
         kind: `learn`, `tidy` or `train`.
-        state: Of the job.
+        state: The state of the job.
         reason: Why it stopped or failed.
     """
 
@@ -80,11 +80,11 @@ class Observation:
         candidate: The newest release, if the autopilot trained it, it was neither rolled out nor
             activated, and on validation sessions it gained, and no less than the active one.
         misses: New ones.
-        picks: Of people since the last training.
+        picks: People's picks since the last training.
         fresh: Hints that became active since the last training.
         hints: Active and pending ones.
         most_hints: The number that a domain may have.
-        usd_left: Of today; `None` without such a limit.
+        usd_left: What is left of today's budget in US dollars; `None` without such a limit.
         calls_left: Likewise.
     """
 
@@ -122,7 +122,7 @@ class Decision:
         action: What to do.
         reason: In one word, for programs.
         words: In a sentence, for people.
-        share: Of what is left of the day, for a step that is a job.
+        share: Share of what is left of the day's budget, for a step that is a job.
     """
 
     action: Action

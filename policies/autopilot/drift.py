@@ -34,8 +34,8 @@ class RewardDrift:
     """Live reward compared with the reference.
 
     Attributes:
-        bounds: Of later reward minus that of the reference, from the block where most of a drop
-            is certain; open until there is enough feedback.
+        bounds: Bounds of the later reward minus the reference's, from the block that shows the
+            largest certain drop; open until there is enough feedback.
         begins: That block, from 0.
         expected_rewards: How many rewards the reference has so far.
         live_rewards: How many came since.
@@ -75,7 +75,7 @@ def reward_drift(reference: Moments, blocks: Sequence[Moments], size: int) -> Re
 
     Args:
         reference: The first rewards.
-        blocks: Of those after them, oldest first.
+        blocks: Blocks of the rewards after them, oldest first.
         size: How many rewards a whole reference has; until then nothing is compared.
     """
     live = int(sum(block.n for block in blocks))

@@ -52,7 +52,7 @@ def fit(lists: Lists, *, seed: int = 0, on_epoch: Callable[[], None] = lambda: N
 
     Args:
         lists: At least one.
-        seed: Of weights, dropout and order.
+        seed: The seed of weights, dropout and order.
         on_epoch: Called after each of the `MEMBERS * EPOCHS` passes over the lists.
     """
     stacked = np.concatenate(lists.features)

@@ -27,7 +27,7 @@ class LearningSession:
     """A session to learn from.
 
     Attributes:
-        key: Of the training session.
+        key: The key of the training session.
         task: Its candidates in their stored order, and evidence that leaves the session out.
         chosen: The row of the chosen candidate.
         offered: How many of the candidates were offered; items of the history may follow, from
@@ -81,7 +81,7 @@ def fit_first_stage(
         learning: Those to learn the scorer from.
         first_recent: Place of the first recent session where their order tells time, else 0. Then
             the sessions to learn from are recent ones, and see the factors of the earlier ones.
-        seed: Of the training.
+        seed: The seed of the training.
         progress: Called with finished and all steps.
     """
     done, total = 0, (FOLDS + 1) * (1 + MEMBERS * EPOCHS)

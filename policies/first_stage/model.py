@@ -22,7 +22,7 @@ class FirstStage:
     """Ranks candidates from past sessions alone.
 
     Attributes:
-        factors: Of all training sessions.
+        factors: The factors of all training sessions.
         scorer: `None` where nothing that was learned beats the plain sum of the evidence.
         held_out: For each session that it learned from, the scores of its candidates in their
             stored order, by models that have not seen it.

@@ -20,9 +20,9 @@ class Scorer:
     """Small networks that each score a candidate; what counts is their mean.
 
     Attributes:
-        mean: Of each feature over all candidates that were learned from, shape `[features]`.
+        mean: Mean of each feature over all candidates that were learned from, shape `[features]`.
         deviation: Likewise; infinite for a feature that was the same in all of them.
-        members: Of each network, weight `[out, in]` and bias `[out]` of every layer.
+        members: Weight `[out, in]` and bias `[out]` of every layer of each network.
     """
 
     mean: Weights
@@ -73,7 +73,7 @@ def network_inputs(features: Floats, mean: Weights, deviation: Weights) -> Weigh
     """Return what the networks see: each feature within its list, and as it is.
 
     Args:
-        features: Of one list, shape `[candidates, features]`.
+        features: The features of one list, shape `[candidates, features]`.
 
     Returns:
         Shape `[candidates, 2 * features]`.

@@ -37,8 +37,8 @@ def probability_of(chosen: float, other: float, share: float) -> float:
     It is what off-policy estimates divide by: the chance that this session was given this hint.
 
     Args:
-        chosen: With which the release that served chose this hint.
-        other: With which the other release would have chosen the same hint.
+        chosen: Probability with which the release that served chose this hint.
+        other: Probability with which the other release would have chosen it.
         share: The chance that the release that served was the one to serve.
 
     Source: the behaviour policy of logs from several policies is their mixture; Agarwal et al.,

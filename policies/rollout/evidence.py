@@ -19,7 +19,7 @@ class StepEvidence:
         people: Without the canary, and with it.
         exposures: Requests without the canary, and with it.
         differ: Requests of both for which the releases may rank differently.
-        reward: Of those with feedback in time, by arm.
+        reward: Rewards of exposures with feedback in time, by arm.
         answered: Whether feedback came in time, of requests whose window is over, by arm.
         fallbacks: Whether the model's ranking or the hint was missing, by arm. This and the next
             two are of requests for which both releases ask the model.
@@ -29,7 +29,7 @@ class StepEvidence:
             always asked.
         waiting: Exposures without feedback whose window is open, by arm.
         silent: Exposures whose window is over without feedback, by arm.
-        late: Of those, how many got feedback later, by arm.
+        late: How many of those got feedback later, by arm.
         none_picked: Feedback in time that says "none of these", by arm.
     """
 

@@ -32,8 +32,8 @@ class Plan:
         failures: Share of requests in which the release may fail to choose.
         fallbacks: By how much the share of answers without the model's ranking, or without the
             hint, may rise.
-        latency: By which part the model may answer slower (geometric means).
-        cost: By which part an answer may cost more (geometric means of tokens, weighted by price).
+        latency: Share by which the model may answer slower (geometric means).
+        cost: Share by which an answer may cost more (geometric means of tokens, weighted by price).
     """
 
     steps: tuple[float, ...] = (1, 5, 25, 100)

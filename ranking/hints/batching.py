@@ -29,8 +29,8 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
     """Return a miss and known ones that share its cause, the most alike first.
 
     Args:
-        state: Of the miss, with the model's answer.
-        rank: Of its target.
+        state: The state of the miss, with the model's answer.
+        rank: The rank of its target.
         count: How many at most, the miss itself included.
 
     Returns:

@@ -107,8 +107,8 @@ class Comparison:
     """A child compared with its parents, on the same sessions.
 
     Attributes:
-        gain: Of the child, over no hint.
-        over_best: Of the child, over the parent with the larger mean.
+        gain: The child's gain over no hint.
+        over_best: The child's gain over the parent with the larger mean.
     """
 
     gain: Verification

@@ -32,11 +32,11 @@ class Pairs:
     """What is known of each pair of hints, by the sessions on which both were tried.
 
     Attributes:
-        cosine: Of the texts, shape `[hints, hints]` like all others.
-        sessions: On which both were tried.
+        cosine: Cosines of the texts, shape `[hints, hints]` like all others.
+        sessions: The sessions on which both were tried.
         telling: Those on which at least one of them changed something.
-        likeness: Of their gains: the cosine of the two, less three standard errors, so that a
-            few sessions show little; 0 if too few are telling.
+        likeness: The likeness of their gains: the cosine of the two, less three standard errors, so
+            that a few sessions show little; 0 if too few are telling.
         apart: By how many standard errors the first one's mean gain lies below the second one's.
     """
 
@@ -63,7 +63,7 @@ def pairs(gains: Floats, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
 
     Args:
         gains: By session, NaN where it was not tried; shape `[hints, sessions]`.
-        embeddings: Of the texts, unit vectors, shape `[d]` each.
+        embeddings: The embeddings of the texts, unit vectors, shape `[d]` each.
     """
     if not embeddings:
         none = np.zeros((0, 0))

@@ -46,8 +46,8 @@ class Miss:
 
     Attributes:
         session: Key of the training session.
-        rank: Of the chosen item.
-        figures: Of the chosen item and, on average, of the picks.
+        rank: The rank of the chosen item.
+        figures: Figures of the chosen item and, on average, of the picks.
         describes: The session, from `session_descriptors`; shape `[D]`.
         shown: What the reflecting model sees.
     """
@@ -95,7 +95,7 @@ def miss_of(
 
     Args:
         state: Resolved, with its target.
-        rank: Of the target.
+        rank: The rank of the target.
         answer: The model's, without a hint.
     """
     listed = candidates(state)

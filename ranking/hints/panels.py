@@ -52,7 +52,7 @@ def largest_panel(settings: Settings) -> int:
 def unbiased_sessions(settings: Settings) -> int:
     """Return how many of the random sessions make the stats of hints.
 
-    Training chooses trials by rewards on those after them only, so that the stats stay fair.
+    Beyond them, training tries only hints that did well on them, so those trials do not count.
     """
     return max(largest_panel(settings), settings.train_panel)
 
@@ -64,7 +64,7 @@ def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
     last: so trials stay shared.
 
     Args:
-        keys: Of training sessions, in the order they were loaded.
+        keys: The keys of training sessions, in the order they were loaded.
     """
 
     def place(key: int) -> bytes:

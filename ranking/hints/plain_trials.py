@@ -27,7 +27,7 @@ class PlainTrials:
 
         Args:
             session: What the caller calls it by.
-            state: Of the session, from `resolve_session`.
+            state: The session's state, from `resolve_session`.
 
         Raises:
             ModelDownError: The model gave no answer.

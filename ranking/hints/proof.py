@@ -146,8 +146,8 @@ def predictive_power(gains: Gains, planned: int, level: float, loss: float = 0.0
     Args:
         gains: Shape `[n]`.
         planned: Sessions that it will be tried on.
-        level: From `proof_level`.
-        loss: From `typical_loss`.
+        level: The level from `proof_level`.
+        loss: The loss from `typical_loss`.
     """
     if len(gains) >= planned:
         return float(luck(gains, loss) <= level)

@@ -39,7 +39,7 @@ async def close_hints(
     is no repeat to learn it again.
 
     Args:
-        embedding: Of a text, `[384]`.
+        embedding: The embedding of a text, `[384]`.
     """
     near = await nearest_known(
         connection, domain_id, embedding, options.prompted_model, count=COMPARED

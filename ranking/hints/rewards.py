@@ -26,8 +26,8 @@ class RewardTable:
     """Rewards of hints in training sessions; what was paid for before is not paid for again.
 
     Args:
-        states: Of the sessions, from `resolve_session`.
-        hints: In the order of their actions; action 0 is no hint.
+        states: The sessions' states, from `resolve_session`.
+        hints: The hints in the order of their actions; action 0 is no hint.
         options: The run's options.
         at_once: Trials at the same time; `None` takes the setting `concurrency`.
     """
@@ -60,8 +60,8 @@ class RewardTable:
         """Return a table with the rewards that earlier runs have paid for.
 
         Args:
-            states: Of the sessions, from `resolve_session`.
-            hints: In the order of their actions; action 0 is no hint.
+            states: The sessions' states, from `resolve_session`.
+            hints: The hints in the order of their actions; action 0 is no hint.
         """
         table = cls(states, hints, options)
         rows = {state.get("training_session"): row for row, state in enumerate(states)}

@@ -24,7 +24,7 @@ async def update_stats(
     """Sum up the trials on the sessions that verification and training draw at random.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         also: Further models and prompts to refresh.
     """
     settings = options.settings

@@ -21,7 +21,7 @@ class Judge:
 
     Attributes:
         changes: What is to change, in the order in which it was decided.
-        standing: Of the hints that stay, whether they are proven.
+        standing: Whether each hint that stays is proven.
     """
 
     def __init__(self, store: Store, *, final: bool = True) -> None:

@@ -54,7 +54,7 @@ async def try_hint(
     """Rank a resolved training session with hints or without, unless that was paid for already.
 
     Args:
-        state: From `resolve_session`; stays as it is.
+        state: The state from `resolve_session`; stays as it is.
         hint: The hint's text, several hints to give together, or `None`.
 
     Raises:
