@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import Floats
 
 _WEIGHTS = (1.0, 2.0, 4.0)
-"""Of the places of the last items, oldest first."""
+"""Weights of the places of the last items, oldest first."""
 
 
 def listed_near(

@@ -33,11 +33,11 @@ DOMAIN = (
         None
     ),
 )
-"""In the order of the fields of `Domain`."""
+"""Columns in the order of the fields of `Domain`."""
 _NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name"))
 
 _SECONDS_TO_2020 = 1_577_836_800
-"""From 1970; those since 2020 fit into the column until 2088."""
+"""Seconds from 1970 to 2020; the seconds since then fit into the column until 2088."""
 _LIKE = 60.0
 """Likeness, of 100, above which a name is taken for another one with a typing error."""
 _LOAD_ONE = "Load one with `re2llm load`; `re2llm demo` loads sample films as `films`."

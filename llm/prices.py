@@ -17,10 +17,11 @@ from .usage import Usage, read_usage
 
 _MILLION = 1_000_000
 _BYTES = 4
-"""Of text in a token, about."""
+"""About how many bytes of text make a token."""
 
 Prices = Mapping[str, Sequence[float]]
-"""By model, of a million tokens in, of a million out, and of a million cached ones in, if less."""
+"""For each model, the price of a million tokens in, a million out, and a million cached ones in if
+less."""
 
 
 @dataclass(frozen=True, slots=True)

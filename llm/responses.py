@@ -23,7 +23,7 @@ REASONING = "reasoning_content"
 _FENCE = "```"
 _LANGUAGE = re.compile(r"\w{0,10}\s")
 _FIRST_STEP, _LAST_STEP = "<analyze user>", "</rate>"
-"""Of a rating."""
+"""How a rating's answer begins and ends."""
 LONGEST_ANSWER = 100_000
 """Characters of an answer that are read."""
 

@@ -13,10 +13,10 @@ from langchain_core.runnables import Runnable, RunnableSequence
 from ..settings import AnswerMethod
 
 METHODS: tuple[AnswerMethod, ...] = ("json_schema", "function_calling", "json_mode", "plain")
-"""From the strictest to none: a plain answer is read tolerantly."""
+"""The strictest first; a plain answer is read tolerantly."""
 
 ALTERNATIVES = 20
-"""To a token: as many as OpenAI's servers give."""
+"""Alternatives to a token, as many as OpenAI's servers give."""
 
 _PATIENCE = 3
 """Answers of a wrong shape, or refusals, in a row, after which what has worked is given up."""

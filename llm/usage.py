@@ -18,9 +18,9 @@ _DETAILS = "prompt_tokens_details"
 _READ = ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount")
 _WRITTEN = ("completion_tokens", "output_tokens", "eval_count", "candidatesTokenCount")
 _CACHED = ("cached_tokens", "cache_read_input_tokens")
-"""In a raw `usage`: Moonshot and Together; Anthropic, also behind a proxy."""
+"""Keys in a raw `usage`: Moonshot and Together; Anthropic, also behind a proxy."""
 _HIT = "prompt_cache_hit_tokens"
-"""Of DeepSeek, always a part of the prompt's tokens."""
+"""DeepSeek's key; it is always a part of the prompt's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Usage:
 
 _MOST = 10**9
 NOTHING = Usage(0, 0)
-"""Of a call without an answer."""
+"""The usage of a call without an answer."""
 
 
 def read_usage(message: BaseMessage) -> Usage | None:

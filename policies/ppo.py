@@ -87,7 +87,7 @@ class Rollout(NamedTuple):
     states: Tensor
     actions: Tensor
     log_probabilities: Tensor
-    """Of the action taken, under the policy that took it, `[B]`."""
+    """Log-probability of the action taken, under the policy that took it, `[B]`."""
     values: Tensor
     rewards: Tensor
 

@@ -15,7 +15,7 @@ from .serving_state import serving_state_of
 from .state import RecommendState
 
 _UNIT = 0.1
-"""Of a log-probability."""
+"""Opinion per unit of log-probability."""
 
 
 def fusion_of(state: RecommendState) -> Fusion:

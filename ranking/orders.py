@@ -16,7 +16,7 @@ from .prompt import candidates, prompt_size, wanted
 from .state import RecommendState
 
 _DAMPING = 60
-"""Of reciprocal rank fusion, as in Cormack, Clarke & Büttcher (SIGIR 2009)."""
+"""The constant of reciprocal rank fusion, as in Cormack, Clarke & Büttcher (SIGIR 2009)."""
 
 ReorderedRequest = tuple[RecommendState, list[int]]
 """A request in another order, and the numbers that its places have in the original."""

@@ -64,7 +64,7 @@ class Assignment(TypedDict):
     canary: bool
     """Whether the person was assigned the new release; it serves unless it fails to choose."""
     probability: float
-    """With which the person was assigned so."""
+    """Probability of this assignment."""
     person: str
     """Salted hash of who asks, in hexadecimal digits."""
     differs: bool
@@ -87,7 +87,7 @@ class HintView(TypedDict):
     """What chose it: a policy such as `static`, a release as in `ppo:3`, `given` for the caller, or
     `trial`."""
     probability: float
-    """With which the policy chose so; several hints, in any order."""
+    """Probability of this choice; of several hints in any order."""
 
 
 class PickedHint(TypedDict):
@@ -96,7 +96,7 @@ class PickedHint(TypedDict):
     id: int | None
     text: str
     probability: float
-    """With which it was picked, given those before it."""
+    """Probability of this pick, given the ones before it."""
 
 
 class RankedItem(TypedDict):
@@ -163,7 +163,7 @@ class RecommendState(RecommendResult):
     history_items: list[ItemView]
     """The most recent items, as the prompt shows them."""
     candidate_items: list[ItemView]
-    """In the order in which the prompt numbers them; those that it leaves out come last."""
+    """The candidates in the order of the prompt's numbers; those that it leaves out come last."""
     evidence: list[dict[str, float]]
     """The evidence about each candidate, by kind; empty without training sessions."""
     first_stage: NotRequired[list[float]]
@@ -179,7 +179,8 @@ class RecommendState(RecommendResult):
     weight_of: NotRequired[str | None]
     """What that was learned for: a way to choose hints, or a release as in `ppo:3`."""
     step_probabilities: NotRequired[list[float]]
-    """Of each step of a policy that may pick several hints, stopping included; else empty."""
+    """The probability of each step of a policy that may pick several hints, stopping included; else
+    empty."""
     recipe: NotRequired[RecipeName]
     """How the ranking was asked for."""
     answer: str

@@ -19,7 +19,7 @@ from ...runtime.context import Context
 COOKIE = "re2llm_console"
 """The token of a session. Only signing in sets it."""
 FORM_COOKIE = "re2llm_console_form"
-"""Of a browser that has sent no session: its forms need something that is its own."""
+"""The cookie of a browser without a session: its forms need a secret of their own."""
 PREFIX = "/console"
 
 _OWN = frozenset({COOKIE, FORM_COOKIE})

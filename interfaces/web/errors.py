@@ -21,7 +21,7 @@ from .labels import in_labels
 from .rendering import written
 
 _LONGEST_NAME = 500
-"""Of a domain, in characters."""
+"""Most characters of a domain's name."""
 
 
 class NothingLoadedError(Exception):

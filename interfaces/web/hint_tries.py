@@ -22,7 +22,7 @@ router = page_router()
 
 
 class TryForm(BaseModel):
-    """On how many sessions to try a hint, and what that may cost."""
+    """The number of sessions to try a hint on, and what that may cost."""
 
     domain: DomainName
     sessions: Annotated[int, Field(ge=2, le=1_000)] = 40

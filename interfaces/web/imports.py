@@ -27,7 +27,7 @@ UPLOAD_KINDS: dict[UploadKind, str] = {
     "sessions": "sessions (JSON Lines)",
     "table": "interactions or items (CSV)",
 }
-"""In words, in the order of the form."""
+"""What each kind holds, in the order of the form."""
 UploadId = Annotated[str, Field(min_length=32, max_length=36, pattern="^[0-9a-f-]+$")]
 router = page_router()
 _files = upload_router()

@@ -28,18 +28,18 @@ _CHANGES: dict[str, str] = {
 }
 """Functions of `jobs.control`."""
 _LIMITS = ("max_llm_calls", "max_tokens", "max_cost")
-"""Of a job that is retried: a field left out keeps its limit, an empty one lifts it."""
+"""Limits of a retried job: a missing field keeps its limit, an empty one lifts it."""
 Calls = Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BLANK]
 """Most model calls; an empty field sets no limit."""
 Money = Annotated[Annotated[float, Field(gt=0, le=10**9)] | None, BLANK]
-"""Most cost; likewise."""
+"""Highest cost; an empty field sets no limit."""
 _KINDS: dict[FilelessKind, str] = {
     "learn": "learn hints",
     "verify": "verify hints",
     "tidy": "tidy hints",
     "train": "train the policy",
 }
-"""In words, in the order of the form."""
+"""What each kind does, in the order of the form."""
 router = page_router()
 
 

@@ -21,7 +21,7 @@ router = page_router()
 
 
 class CompareForm(BaseModel):
-    """With which release to compare, and on how many sessions both choose."""
+    """The release to compare with, and the number of sessions on which both choose."""
 
     domain: DomainName
     other: RowKey

@@ -30,7 +30,7 @@ from .visits import DomainChoice, Visit, visit
 
 SECTION = "/releases"
 _DECISIONS = 10
-"""Of the autopilot, that the list shows."""
+"""The autopilot's decisions that the list shows."""
 router = page_router()
 
 
@@ -47,7 +47,7 @@ class ActivateForm(DomainForm):
 
 
 class RollbackForm(DomainForm):
-    """From which release to go back: the one that the page shows as active."""
+    """The release to go back from: the one that the page shows as active."""
 
     active: Annotated[RowKey | None, BLANK] = None
 

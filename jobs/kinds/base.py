@@ -12,7 +12,7 @@ from ...runtime.context import Context
 from ...runtime.options import RunOptions
 
 Arguments = Mapping[str, Any]
-"""Of a job, as JSON."""
+"""A job's arguments, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ JSON = DBOSPortableJSONSerializer()
 """How rows of the queues are written: by default DBOS pickles them."""
 
 _CONNECTIONS = 2
-"""Of a client."""
+"""A client's database connections."""
 
 logging.getLogger("dbos").setLevel(logging.ERROR)
 

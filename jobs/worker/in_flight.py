@@ -16,11 +16,11 @@ from ...knowledge.engine import is_outage
 PAUSES = (0.5, 1, 2, 5, 10, 20, 30, 60)
 """Seconds between tries while the database is away; the last one is repeated."""
 _TRIES = 10
-"""Of what may be a bug: the database is there, and does not take a statement."""
+"""Tries of what may be a bug: the database is there, but refuses a statement."""
 steps = set[int]()
 """Steps in flight."""
 leaving = asyncio.Event()
-"""Set when this process stops; what it has not ended is left to other workers."""
+"""Set when this process stops; other workers take its unfinished work."""
 _numbers = itertools.count()
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

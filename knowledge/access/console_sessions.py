@@ -13,7 +13,7 @@ from ..schema.keys import ConsoleSessionRow
 from .keys import ApiKey, find_key
 
 SESSION_LIFE = dt.timedelta(hours=12)
-"""From sign-in on; a browser that stays open does not prolong it."""
+"""How long a session lasts from sign-in; a browser that stays open does not prolong it."""
 _TOKEN_BYTES = 32
 
 

@@ -25,11 +25,12 @@ _ANY_WRITE_BIT = 0o222
 _PATIENCE = 150.0
 """Seconds to wait for another process that starts or stops the server."""
 _held = dict[Path, IO[bytes]]()
-"""By data directory, the open file whose shared lock says that this process uses the server."""
+"""For each data directory, the open file whose shared lock says that this process uses the
+server."""
 
 
 class _Starting(Inherited):
-    """Of this process's threads, one at a time starts or stops a server."""
+    """Lets one of this process's threads at a time start or stop a server."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -80,7 +80,7 @@ MEASURED = (
     func.coalesce(HintStatsRow.helped, 0),
     func.coalesce(HintStatsRow.harmed, 0),
 )
-"""In the order of the fields of `Hint`, for one model."""
+"""Columns in the order of the fields of `Hint`, for one model."""
 _PROMISE = HintStatsRow.mean_gain * HintStatsRow.trials / (HintStatsRow.trials + SHRINKAGE)
 
 

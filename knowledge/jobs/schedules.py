@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 SCHEMA = "re2llm_jobs"
-"""Of DBOS, in the user's own database; it is made when jobs are first used."""
+"""DBOS's schema in the user's own database; it is made when jobs are first used."""
 
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:autopilot', :domain))")
 _THERE = text("SELECT to_regclass(:name) IS NOT NULL")

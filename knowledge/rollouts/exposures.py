@@ -113,7 +113,7 @@ _METRICS = {
     "cost": ("both_ask", "cost"),
     "failures": ("true", "failed::int"),
 }
-"""By name, which exposures count and what of them is summed up."""
+"""For each metric, the exposures that count and the value that is summed up."""
 
 
 def _sums() -> str:

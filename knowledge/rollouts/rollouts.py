@@ -27,7 +27,7 @@ ROLLOUT = (
     RolloutRow.step,
     RolloutRow.state,
 )
-"""In the order of the fields of `Rollout`."""
+"""Columns in the order of the fields of `Rollout`."""
 IS_LIVE = RolloutRow.state.in_(LIVE)
 
 

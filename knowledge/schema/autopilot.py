@@ -35,7 +35,7 @@ class AutopilotRow(Base):
     reward_since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     """When it was turned on, or resumed after a drop: rewards of requests before do not count."""
     rewards: Mapped[dict[str, Any] | None]
-    """From `CountedRewards.as_dict`, of the last cycle."""
+    """What `CountedRewards.as_dict` returned in the last cycle."""
 
 
 class AutopilotDecisionRow(Base):

@@ -30,6 +30,6 @@ class HintDecisionRow(Base):
     reason: Mapped[str]
     figures: Mapped[dict[str, Any]]
     model: Mapped[str]
-    """Of whose trials it was decided by; likewise the version of the prompt."""
+    """The model whose trials decided; likewise the version of the prompt."""
     prompt_version: Mapped[str]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

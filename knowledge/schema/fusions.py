@@ -20,11 +20,11 @@ class FirstStageRow(Base):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
     revision: Mapped[int] = mapped_column(BigInteger)
-    """Of the domain when it was fitted."""
+    """The domain's revision when it was fitted."""
     model: Mapped[bytes] = mapped_column(LargeBinary)
     """Its parameters, as safetensors."""
     metrics: Mapped[dict[str, Any]]
-    """On training sessions, each ranked by a model that has not seen it."""
+    """Measured on training sessions, each ranked by a model that has not seen it."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 

@@ -23,7 +23,7 @@ class JobRow(Base):
     arguments: Mapped[dict[str, Any]]
     """What was asked for; people's sessions in it are removed when the job ends."""
     version: Mapped[str]
-    """Of the code that runs it."""
+    """The version of the code that runs it."""
     attempt: Mapped[int] = mapped_column(server_default="1")
     """How often it was started; resuming and retrying count."""
     state: Mapped[str] = mapped_column(server_default="running")

@@ -49,12 +49,12 @@ class RecommendationRow(Base):
     hint_id: Mapped[int | None]
     """The first that was picked, if there are several."""
     hint_ids: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
-    """Of several hints, all in the order in which they were picked; `None` for at most one."""
+    """Several hints in the order in which they were picked; `None` for at most one."""
     probability: Mapped[float]
-    """With which the policy chose this hint, these hints in any order, or none."""
+    """Probability with which the policy chose this hint, these hints in any order, or none."""
     step_probabilities: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
-    """Of each step of a policy that may pick several: with which it picked the next hint or
-    stopped, given those before. `None` for a policy that gives at most one."""
+    """For each step of a policy that may pick several: the probability with which it picked the
+    next hint or stopped, given those before. `None` for a policy that gives at most one."""
     model: Mapped[str]
     prompt_version: Mapped[str]
     flags: Mapped[list[str]]
@@ -141,9 +141,9 @@ class LlmCallRow(Base):
     """Whether the tokens are estimated, since the model counted none."""
     latency_ms: Mapped[float]
     cost: Mapped[float | None]
-    """By the price table of that day; `None` where it had no price."""
+    """The cost by the price table of that day; `None` if it had no price."""
     saved: Mapped[float] = mapped_column(server_default="0")
-    """How much more it would have cost, asked alone and with nothing in a cache."""
+    """How much more it would have cost without a batch or a cache."""
     api_key_id: Mapped[str | None]
     """The key that asked, if one did."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
@@ -173,7 +173,7 @@ class LlmBatchRow(Base):
     method: Mapped[str]
     """How the model is held to the answer's form."""
     keys: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary))
-    """Of the questions, as in `llm_call`."""
+    """Keys of the questions, as in `llm_call`."""
     file_id: Mapped[str]
     """The provider's name for the file of questions."""
     remote_id: Mapped[str | None]

@@ -100,7 +100,7 @@ class ExposureRow(Base):
     canary: Mapped[bool]
     """Whether the person was assigned the new release; it served unless it failed to choose."""
     probability: Mapped[float]
-    """With which the person was assigned so."""
+    """Probability of this assignment."""
     differs: Mapped[bool]
     """Whether the two releases may rank differently."""
     both_ask: Mapped[bool] = mapped_column(server_default=true())
@@ -114,7 +114,7 @@ class ExposureRow(Base):
     cost: Mapped[float]
     """Log of 1 + tokens, weighted by their prices."""
     reward: Mapped[float | None]
-    """Of feedback; `None` while there is none."""
+    """The reward of feedback; `None` while there is none."""
     late: Mapped[bool] = mapped_column(server_default=false())
     """Whether the feedback came after the rollout's window."""
     picked: Mapped[bool] = mapped_column(server_default=false())

@@ -232,7 +232,7 @@ class TrialRow(Base):
     prompt_version: Mapped[str] = mapped_column(primary_key=True)
     domain_id: Mapped[int] = mapped_column(ForeignKey("domain.id", ondelete="CASCADE"))
     rank: Mapped[int]
-    """Of the target among all candidates, 1 is best."""
+    """The target's rank among all candidates, 1 is best."""
     ndcg: Mapped[float]
     """NDCG@10 of that rank; a hint's reward is the difference to the trial without a hint."""
     answer: Mapped[str]
@@ -240,7 +240,7 @@ class TrialRow(Base):
     flags: Mapped[list[str]]
     tokens: Mapped[dict[str, Any]]
     hint_keys: Mapped[list[bytes] | None] = mapped_column(ARRAY(LargeBinary))
-    """Of several hints given together, the digest of each in the prompt's order; else `None`."""
+    """The digest of each of several hints given together, in the prompt's order; else `None`."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -277,6 +277,6 @@ class ReleaseRow(Base):
     config: Mapped[dict[str, Any]]
     """How it was trained and how its network is built."""
     metrics: Mapped[dict[str, Any]]
-    """On validation sessions."""
+    """Measured on validation sessions."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     activated_at: Mapped[dt.datetime | None]

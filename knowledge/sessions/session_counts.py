@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 STEPS = 10
-"""Within how many steps of each other two items were chosen near each other."""
+"""Two items were chosen near each other if they are at most this many steps apart."""
 
 Counts = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from rapidfuzz.distance import OSA
 from .forms import measures, placed_numbers
 
 SURE = 80.0
-"""From this likeness on, a title is meant unless another one is about as likely."""
+"""At this likeness or more, a title is meant unless another one is about as likely."""
 _LEAST = 70.0
 """Below this likeness a title is another title."""
 _OF_A_PART = 0.92

@@ -49,7 +49,7 @@ _SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
 _ENTITY = re.compile(r"&#?\w{1,32};")
 _AMPERSANDS = re.compile(r"&(?:(?:amp|#0{0,6}38|#x0{0,6}26);)++", re.IGNORECASE)
 _MOST_ROUNDS = 5
-"""Of an escape within an escape; one round takes all of `&amp;amp;lt;`."""
+"""Rounds for an escape within an escape; one round takes all of `&amp;amp;lt;`."""
 _LONGEST = 1_000
 """Characters of a title that count as its name."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|&")

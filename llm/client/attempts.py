@@ -35,11 +35,11 @@ _LEAST_PATIENCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """For whom a question is asked, and until when.
+    """The owner and the time limit of a question.
 
     Attributes:
-        owner: The owner whose places and circuit breaker it uses; empty where there is no key.
-        ends: On the monotonic clock.
+        owner: The owner whose places and circuit breaker it uses; empty without a key.
+        ends: Its end on the monotonic clock.
         claim: Awaited before each request; may refuse it by raising.
         lost: Called for each request that may be billed without an answer.
     """

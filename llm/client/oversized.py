@@ -20,7 +20,7 @@ LONGEST_WHOLE = 4_000_000
 """Bytes of an answer that comes at once: eight times the longest of models."""
 MOST_CHOICES = 20
 _KEYS = 8
-"""Of an object that cost as much as a part."""
+"""Keys of an object that cost as much as a part."""
 _MOST_BRACKETS, _SHORT = 200_000, 50_000
 """An answer with more is not parsed, nor is a short one without many; text may hold some."""
 

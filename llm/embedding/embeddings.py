@@ -29,7 +29,7 @@ class Embedder(Inherited):
     """
 
     _making: ClassVar = threading.Lock()
-    """Of the one encoder."""
+    """Held while the one encoder is made."""
 
     def __init__(self, cache: EmbeddingCache) -> None:
         super().__init__()

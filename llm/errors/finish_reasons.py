@@ -10,12 +10,12 @@ _REFUSALS = frozenset(
         *("prohibitedcontent", "blocklist", "spii", "recitation", "guardrailintervened"),
     }
 )
-"""Of OpenAI, Anthropic, GLM, Gemini and Bedrock, in small letters alone."""
+"""Reasons of OpenAI, Anthropic, GLM, Gemini and Bedrock, with nothing but small letters."""
 _FAILURES = frozenset({"error", "networkerror", "insufficientsystemresource"})
-"""Of many servers; of GLM; of DeepSeek."""
+"""Reasons of many servers; of GLM; of DeepSeek."""
 
 _LIMITS = frozenset({"length", "maxtokens", "maxoutputtokens", "modellength"})
-"""Of OpenAI, Anthropic and Gemini, Vertex, Mistral."""
+"""Reasons of OpenAI; of Anthropic and Gemini; of Vertex; of Mistral."""
 
 
 def is_refusal(reason: object) -> bool:

@@ -45,7 +45,7 @@ _REFUSED = _words(
     r"|only|must|cannot|can't|should|removed|ignored|disallowed|unavailable|不支持|非法|无效"
 )
 _LIMITED = _words(_REFUSED.pattern + r"|range|maximum|at most|exceed|greater|larger|> ?\d")
-"""Of a number, which may be refused as too high, too."""
+"""Words about a number, which may also be refused as too high."""
 _NOT_TAKEN = _words(
     r"support|requires|enabled?\b|not (?:permitted|allowed|available|implemented)|unrecogni[sz]ed"
     r"|unknown|unexpected|extra.(?:inputs|fields)|不支持"
@@ -112,7 +112,7 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
         _words(_REFUSED.pattern + r"|\btoo (?:complex|large|many)\b|failed to (?:parse|init)"),
     ),
 }
-"""By part, what names it and what then says that it is refused; `None` where the name says it."""
+"""For each part, the words that name it and those that refuse it; `None` if the name is enough."""
 _REFUSING = frozenset({400, 404, 405, 406, 415, 422, 424, 500, 501, 502})
 """424 and 502 come from servers in front of the model's own, as of SageMaker and OpenRouter."""
 _FORBIDDEN = 403

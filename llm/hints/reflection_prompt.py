@@ -90,13 +90,13 @@ def advise_message() -> HumanMessage:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """By what candidates can be told apart.
+    """A figure that tells candidates apart.
 
     Attributes:
-        name: Unique in its prompt.
-        meaning: In words.
-        chosen: Where the chosen item stands, in standard deviations above the candidates' mean.
-        picked: Where the first of the ranking are, on average.
+        name: Its name, unique in its prompt.
+        meaning: Its meaning in words.
+        chosen: The chosen item's value, in standard deviations above the candidates' mean.
+        picked: The mean value of the first of the ranking, likewise.
     """
 
     name: str

@@ -15,9 +15,9 @@ from .sentences import advice
 
 _MOST_CAUSES = 3
 _MOST = 0.6
-"""The part of the misses that a cause has to show in."""
+"""Share of the misses that must show a cause."""
 _LEAST = 0.25
-"""By how many standard deviations the chosen items must stand out on average."""
+"""Standard deviations by which the chosen items must stand out on average."""
 
 
 def advised_for_most(document: Mapping[str, Any]) -> str:

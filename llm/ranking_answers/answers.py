@@ -25,7 +25,7 @@ _ZERO = re.compile(
     r"(?<![\w.,-])0(?:\.0)?(?![\w.,]\d|\w)|(?:candidate|item|option|film|movie|product)[_-]?0\b",
     re.IGNORECASE,
 )
-"""In a text; the numbers of an unknown title are 0 as well."""
+"""A 0 in a text; the numbers of an unknown title are 0 as well."""
 _WHOLE = r"\d{1,6}(?:\.0)?"
 _LIST = re.compile(
     rf"(?<![\d.,]){_WHOLE}(?:\s?,\s?{_WHOLE}){{2,1000}}(?!\d|[.,]\d)|\[\s?{_WHOLE},{_WHOLE}\s?\]"

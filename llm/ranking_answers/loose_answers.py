@@ -25,9 +25,9 @@ _TAG = re.compile(
 _CELL = re.compile(r"<t[dh](?:\s[^<>\n]{0,100})?>", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)
 _MARKS = re.compile(r"(?:(?:>|#{1,6}(?=\s))\s{0,3}){1,4}|[IVX]{1,5}[.)]\s{1,3}")
-"""Of headings and quotations, and Roman numerals."""
+"""Marks of headings and quotations, and Roman numerals."""
 _TUPLE = re.compile(r"[(\[]\s?\d{1,6}\s?[,;/|]\s?\d{1,6}\s?[)\]]")
-"""Two numbers of which either may be the place."""
+"""Two numbers; either may be the place."""
 _LISTED = re.compile(
     r"\W{0,5}(?:([^\W\d][\w '-]{0,40}?)[*_]{0,3}\s?[:=]\W{0,5})?"
     r"\d{1,6}(?:\s?(?:[,;>]|->)\s?(?:and\s)?[#*]{0,3}\d{1,6}){2,100}\W{0,5}"

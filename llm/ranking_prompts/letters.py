@@ -35,13 +35,13 @@ _ARTICLE = re.compile(
 )
 """What follows "A" and "I" where they are words."""
 _PART = re.compile(r"(?![\u0120\u010a])['\u2019\w]")
-"""How a token begins that goes on with a word."""
+"""How a token begins that continues a word."""
 _STEP = 1.0
-"""How much less a letter gets that is not among the alternatives than the least of them."""
+"""A letter that is not among the alternatives gets this much less than the least of them."""
 _DEEPEST = -20.0
 """Below this, log-probabilities are equal: servers write -9999 for none."""
 _NOTHING, _SLIP = -100.0, 0.01
-"""Where all letters are below the first, or one is above the second, nothing is known of them."""
+"""If all letters are below the first, or one is above the second, nothing is known about them."""
 _MOST_TOKENS = 2_000
 """Tokens that are read of an answer that was to have one."""
 _MOST_ALTERNATIVES = 1_000

@@ -26,7 +26,8 @@ from .ranking_prompt import (
 )
 
 Repair = Callable[[Sequence[BaseMessage], str, int, int], list[BaseMessage]]
-"""Of the prompt, its answer, and how many candidates there are and were asked for."""
+"""Takes the prompt, its answer, and the numbers of candidates that there are and that were asked
+for."""
 
 
 class Read(Protocol):
@@ -121,4 +122,4 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         lambda _, __, scores: _letters(scores),
     ),
 }
-"""By the name that the setting `prompt` has."""
+"""The recipes by their names in the setting `prompt`."""

@@ -79,7 +79,7 @@ _HEDGED = re.compile(
     re.IGNORECASE,
 )
 _NO_ZERO = re.compile(r"(?<![\w.,])\.(?=\d)")
-"""Before a number such as ".5"."""
+"""The point of a number such as ".5"."""
 _BOLD = str.maketrans("", "", "*_`")
 _OFF = math.inf
 

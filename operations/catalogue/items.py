@@ -18,7 +18,7 @@ from .results import BrowsedItem, ItemsFound, ItemShown, RelatedItem
 from .titles import in_catalogue
 
 _SHOWN_EVIDENCE = ("with_recent", "near_recent")
-"""Of `EVIDENCE`, what says which items go together."""
+"""The kinds of `EVIDENCE` that show which items go together."""
 
 
 async def search_items(

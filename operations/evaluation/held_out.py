@@ -13,7 +13,7 @@ from ...errors import InputError
 from ...records import Session, counted
 
 _FEW_CANDIDATES = 20
-"""With no more than these, half of all targets rank among the best 10 by chance."""
+"""With no more candidates, half of all targets rank among the best 10 by chance."""
 
 
 async def held_out_sessions(

@@ -42,7 +42,7 @@ from .results import MeasuredGain
 from .tidy_results import StandingHint, TidiedHint
 
 _ENOUGH_ANSWERS = 1_000
-"""With fewer answers that could have had a hint, one that was never chosen may still be useful."""
+"""A hint that was never chosen may still be useful if fewer answers could have had one."""
 
 
 class Tidier:

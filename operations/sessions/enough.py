@@ -9,7 +9,7 @@ from ...arrays import Floats
 from ...records import counted
 
 ENOUGH_SESSIONS = 100
-"""With fewer, the gain of a hint can rarely be told from chance."""
+"""With fewer sessions, the gain of a hint can rarely be told from chance."""
 FEWEST_TO_TRAIN = 5
 """Each policy of an ensemble is validated on sessions that it was not trained on."""
 _CLEARLY = 2.0

@@ -12,13 +12,14 @@ from .drift import RewardDrift
 from .plan import AutopilotPlan
 
 LEARN_SHARE = 0.5
-"""Of what is left of the day; trials of a training that follows have the rest."""
+"""Share of what is left of the day's budget; the rest is for the trials of a training that
+follows."""
 LEAST_SHARE = 0.01
-"""Of a day's budget; with less left, no step is begun."""
+"""Share of a day's budget; with less left, no step is started."""
 RETRAIN = 20
 """Batches of picks after which the policy is trained again, without any new hint."""
 MISFIT = "misfit"
-"""Of a rollout for another model or prompt, that no request has belonged to for long."""
+"""A rollout is for another model or prompt, and for long no request has belonged to it."""
 _NEVER_DECIDED = frozenset({"undecided", "purged", MISFIT})
 """Why a rollout cannot end that nothing is wrong with: it has seen enough, or can see no more."""
 

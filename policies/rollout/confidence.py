@@ -61,7 +61,7 @@ class Moments:
 
     @property
     def variance(self) -> float:
-        """Of the mean."""
+        """Variance of the mean."""
         if not self.n:
             return math.inf
         mean = self.mean
@@ -70,7 +70,7 @@ class Moments:
         return (max(spread, 0.0) * few + _PRIOR) / (self.n * self.n)
 
     def variance_for(self, other: Moments) -> float:
-        """Of another mean, if its people varied as these do."""
+        """Return the variance of another mean whose people vary as these do."""
         if not self.n_squares or not other.n:
             return math.inf
         spread = self.variance * self.n * self.n / self.n_squares

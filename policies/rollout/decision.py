@@ -21,7 +21,7 @@ from .sample_ratio import mismatch
 REWARD_ALPHA = 0.04
 GUARD_ALPHA = 0.0025
 CHECK_ALPHA = 0.001
-"""Of the sample ratio and of the answered share, whose alarms hold a rollout."""
+"""Error rate of the checks of the sample ratio and the answered share, which hold a rollout."""
 _RARE = 0.05
 """The size of difference for which the guards on shares are tight."""
 _RATIO = 0.2

@@ -60,7 +60,7 @@ class Miss:
 
     @property
     def gaps(self) -> Mapping[str, float]:
-        """By figure, how far the chosen item stands out from the picks."""
+        """How far the chosen item stands out from the picks, by figure."""
         return {figure.name: figure.chosen - figure.picked for figure in self.figures}
 
 
