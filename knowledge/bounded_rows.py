@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _AT_A_TIME = 20
 _MOST_IDS = 2_000_000
-"""Ids of items in all rows together."""
+"""Most item ids in all rows together."""
 
 
 async def bounded_rows(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from ..errors import DatabaseError
 
 GENERAL = "Is the server up, and are user, password and database right?"
-"""Where the words are unknown, or in another language."""
+"""What to do if the words are unknown or in another language."""
 REFUSALS: Mapping[str, str] = {
     "25006": "Use the primary server, or a role that may write.",
     "42501": (
@@ -23,7 +23,7 @@ REFUSALS: Mapping[str, str] = {
     ),
     "53100": "Its disk is full: make room there.",
 }
-"""What to do about a statement that a server in good order refuses, by its SQLSTATE."""
+"""What to do about a statement that a healthy server refuses, by its SQLSTATE."""
 _USUAL = "Write it as postgresql://user:password@host:5432/database."
 _ENCODE = "In a URL, write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25."
 _REMEDIES = (

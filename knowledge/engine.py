@@ -40,9 +40,9 @@ _LOST = (
     PendingRollbackError,
     ResourceClosedError,
 )
-"""What a connection that is lost, was never made or is waited for in vain is told by."""
+"""Errors of a connection that was lost, was never made, or did not come in time."""
 _PASSES = ("08", "53", "57P", "40", "25006", "55P03")
-"""How the SQLSTATE begins of what passes: no connection, no room (a full disk, too many clients), a
+"""Beginnings of SQLSTATEs that pass: no connection, no room (a full disk, too many clients), a
 server that stops or starts, a conflict between transactions, a read-only server, a held lock."""
 _PATIENCE = 60.0
 """Seconds to wait for a free connection: a burst of runs is no fault of the database."""

@@ -21,7 +21,7 @@ from .schema.embedding_column import EMBEDDING_DIM
 from .schema.tables import SCHEMA
 
 LARGE = 20_000
-"""Items from which a catalogue gets an index; scanning as many takes some 20 ms."""
+"""A catalogue with this many items or more gets an index; scanning as many takes some 20 ms."""
 _BYTES_AN_ITEM = 2_500
 _LEAST_MEMORY, _MOST_MEMORY = 64 * 2**20, 4 * 2**30
 _TICK = 1.0

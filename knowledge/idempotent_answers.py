@@ -43,7 +43,7 @@ _EXPIRED = (
     .where(_Row.expires_at < func.now())
     .with_for_update(skip_locked=True)
 )
-"""Skips those that another request deletes: two that wait for each other would fail."""
+"""Skips rows that another request deletes: two that wait for each other would fail."""
 
 
 @dataclass(frozen=True, slots=True)

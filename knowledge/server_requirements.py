@@ -14,9 +14,9 @@ from .schema.tables import SCHEMA
 _OLDEST = 13
 """The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""
 _OLDEST_VECTOR = (0, 8)
-"""The oldest pgvector that has what the queries use; before 0.8.4, an index may lose rows."""
+"""The oldest pgvector with all that the queries use; before 0.8.4, an index may lose rows."""
 FIELD = "RE2LLM_DATABASE_URL"
-"""What every error names."""
+"""The field that every error names."""
 
 
 def require_recent(connection: Connection) -> None:

@@ -22,14 +22,15 @@ UploadKind = Literal["items", "sessions", "table"]
 _LONGEST_NAME = 100
 _WAITS, _WAITS_FOR_JOB = "1 hour", "1 day"
 _STORING = "1 minute"
-"""How long it may take, at most, until the job for a file is stored."""
+"""Longest time until the job for a file is stored."""
 _REMEDIES = {
     "running": "Wait for its end, or cancel it first.",
     "paused": "Resume it, or cancel it first.",
 }
-"""What to do about the job of a file, by its state; any other has ended without loading it."""
+"""What to do about a file's job, by its state; in any other state it has ended without loading
+it."""
 _MOST_SUBMITTED = 20
-"""Files of one sender and catalogue that wait for their jobs at the same time."""
+"""Most files of one sender and catalogue that wait for their jobs at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

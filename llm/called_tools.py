@@ -12,7 +12,7 @@ _CALL = re.compile(
     r"|to=([\w.-]{1,80})\s{0,3}<\|channel\|>commentary(?:\s{0,3}(?:<\|constrain\|>|code|json)){0,2}"
     r"\s{0,3}<\|message\|>\s{0,9}(?=\{)"
 )
-"""Up to the arguments, with the special tokens or with what servers leave of them."""
+"""A call up to its arguments, with the special tokens or what servers leave of them."""
 _MOST = 20
 
 

@@ -17,13 +17,13 @@ _BRACKETED = (
     r"|CALL_ID|PREFIX|MIDDLE|SUFFIX|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|[gs]?MASK|CLS|SEP|PAD"
     r"|UNK|BOS|EOS|REF)\])"
 )
-"""Where a token of Mistral's, Llama's, GLM's or BERT's templates begins."""
+"""The beginning of a token of Mistral's, Llama's, GLM's or BERT's templates."""
 _ANGLED = (
     r"<(?=[|\uff5c]|/?(?:s|bos|eos|pad|unk|mask|sep|cls|sys|thought|think(?:ing)?|tools?|turn|image"
     r"|(?:tool|arg|im|start|end|begin|fim|extra|reserved|special|code|file|repo)_\w{1,40}"
     r"|function\w{0,20}|unused\w{1,10})(?:[=:][^<>\n]{0,40})?>)"
 )
-"""Where one of ChatML, harmony, Gemma, DeepSeek or a reasoning model begins."""
+"""The beginning of a token of ChatML, harmony, Gemma, DeepSeek or a reasoning model."""
 _IN_JSON = re.compile(_BRACKETED)
 _IN_TEXT = re.compile(f"{_BRACKETED}|(?i:{_ANGLED})")
 

@@ -19,7 +19,7 @@ from .text.thoughts import without_thoughts
 from .usage import as_count
 
 REASONING = "reasoning_content"
-"""The field in which servers send thoughts, and LangChain's packages keep them."""
+"""The field in which servers send thoughts and LangChain's packages keep them."""
 _FENCE = "```"
 _LANGUAGE = re.compile(r"\w{0,10}\s")
 _FIRST_STEP, _LAST_STEP = "<analyze user>", "</rate>"

@@ -19,7 +19,7 @@ ALTERNATIVES = 20
 """Alternatives to a token, as many as OpenAI's servers give."""
 
 _PATIENCE = 3
-"""Answers of a wrong shape, or refusals, in a row, after which what has worked is given up."""
+"""Misshapen answers or refusals in a row after which a way that has worked is given up."""
 
 
 @dataclass(frozen=True, slots=True)

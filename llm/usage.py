@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from .text.json_values import is_object
 
 TIMINGS = "timings"
-"""Where llama.cpp counts tokens, beside the `usage` that all servers send."""
+"""The key in which llama.cpp counts tokens, besides the `usage` that all servers send."""
 
 _DETAILS = "prompt_tokens_details"
 _READ = ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount")

@@ -16,7 +16,7 @@ from .state import Assignment
 
 _log = logging.getLogger(__name__)
 _ANY = "any"
-"""Stands for the model in a table with one price: also the offline one is priced here."""
+"""Stands for any model, also the offline one, in a table with one price."""
 _FALLBACKS = frozenset({Flag.MODEL_FAILED, Flag.COMPLETED, Flag.HINT_DROPPED})
 
 

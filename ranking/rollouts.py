@@ -31,9 +31,9 @@ from .served_policy import misfit_of
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks at a rollout, over all servers; more where a look takes long."""
+"""Seconds between two checks of a rollout, over all servers; more if a check takes long."""
 _PART = 20
-"""How many times as long as a look itself the pause after it is, at least."""
+"""The pause after a check is at least this many times as long as the check."""
 
 _KINDS = {
     Action.STEP: "step",

@@ -33,7 +33,7 @@ from .policy_inputs import hint_features, paper_features, session_state
 from .state import RecommendState
 
 _DRAWS = 256
-"""Sets that stand for all that a policy may draw."""
+"""Drawn sets that represent all sets that a policy may draw."""
 
 
 @dataclass(frozen=True, slots=True)

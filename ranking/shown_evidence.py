@@ -15,13 +15,13 @@ from ..knowledge.sessions.evidence import EVIDENCE, named
 from ..runtime.options import RunOptions
 
 EXPECTED = "expected"
-"""What the first stage's estimate is called in prompts."""
+"""Name of the first stage's estimate in prompts."""
 WITH_EXPECTED: Mapping[str, str] = {
     **EVIDENCE,
     EXPECTED: "how likely it is according to past sessions and attributes together; "
     "the estimate that weighs all of them",
 }
-"""The kinds of evidence where the model alone decides, and what each means."""
+"""The kinds of evidence if the model alone decides, and what each means."""
 
 
 def meanings(options: RunOptions) -> Mapping[str, str]:

@@ -114,7 +114,7 @@ class RecommendResult(TypedDict):
     """
 
     recommendation_id: str | None
-    """Under which feedback may refer to this answer; `None` where nothing was logged."""
+    """The id of this answer for feedback; `None` if nothing was logged."""
     domain: str
     items: list[RankedItem]
     """The best `k` items."""
@@ -145,10 +145,10 @@ class RecommendState(RecommendResult):
 
     history: list[str]
     candidates: NotRequired[Annotated[list[str] | None, EphemeralValue]]
-    """As sent with this request; on a thread, the next request's absence means none again."""
+    """The candidates sent with this request. A later request of the thread without any has none."""
     k: NotRequired[Annotated[int, EphemeralValue]]
     user: NotRequired[Annotated[str | None, UntrackedValue]]
-    """As sent; of what a checkpointer stores, only LangGraph's record of the input holds it."""
+    """The user as sent. A checkpointer stores it only in LangGraph's record of the input."""
     shown: NotRequired[int]
     """How many items the answer shows."""
     deadline_at: NotRequired[float]

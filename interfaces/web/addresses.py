@@ -13,7 +13,8 @@ from starlette.types import Scope
 from .browsers import PREFIX
 
 LONGEST_PLACE = 4_000
-"""Characters. It is in an address within an address, and proxies take no headers of any length."""
+"""Most characters: it is in an address within an address, and proxies limit the length of
+headers."""
 _OWN = re.compile(rf"{PREFIX}(?:[/?][\x21-\x5b\x5d-\x7e]*)?")
 SIGN_IN = f"{PREFIX}/sign-in"
 STATIC = f"{PREFIX}/static"

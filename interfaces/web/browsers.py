@@ -25,7 +25,7 @@ PREFIX = "/console"
 _OWN = frozenset({COOKIE, FORM_COOKIE})
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _NEW = "re2llm.console_cookie"
-"""Where a request's scope has the value of the form cookie that its answer sets."""
+"""Key in a request's scope of the form cookie that its answer sets."""
 
 
 async def caller_of_browser(scope: Scope) -> Caller | None:

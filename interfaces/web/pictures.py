@@ -9,7 +9,7 @@ from ...rank_metrics import BEYOND_DOUBT
 from .rendering import signed
 
 _LEAST = 0.01
-"""The largest gain of a picture whose gains are all smaller."""
+"""Smallest scale of a picture, as a gain."""
 WIDTH = 100
 
 

@@ -19,7 +19,7 @@ from .guard import guarded
 from .sent_once import answered_once
 
 LARGEST_FORM = 256 * 1024
-"""Bytes."""
+"""Most bytes of a form."""
 _MOST_FIELDS = 2_000
 TOKEN = "token"  # noqa: S105  # the name of a field
 """The field of every form that holds the token from `form_token`."""
@@ -31,7 +31,7 @@ def _none_if_blank(value: Any) -> Any:
 
 
 BLANK = BeforeValidator(_none_if_blank)
-"""Takes an empty field of a form as `None`."""
+"""Reads an empty form field as `None`."""
 
 _Form = TypeVar("_Form", bound=BaseModel)
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -12,7 +12,7 @@ from .browsers import PREFIX
 from .routing import page_router
 
 router = page_router()
-"""It takes any such address, so it comes after all pages: an item's id may end with a slash."""
+"""It matches any such address, so it comes after all pages: an item's id may end with a slash."""
 
 
 @router.get(PREFIX + "/{path:path}/")

@@ -24,7 +24,7 @@ from .visits import DomainChoice, Visit, visit
 
 SECTION = "/try"
 _MOST = 100
-"""Items of a session, and candidates: they are in the page's address."""
+"""Most items of a session, and most candidates: they are in the page's address."""
 _FOUND = 12
 _USUAL = 10
 """Items to show, unless a person chooses."""

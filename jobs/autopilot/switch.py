@@ -37,7 +37,7 @@ from .cycle import cycle
 
 _SCHEDULE = "autopilot-{}"
 _EVERY = "*/15 * * * *"
-"""When cycles are due, as five fields of cron."""
+"""When cycles are due, as five cron fields."""
 
 
 async def turn_on(

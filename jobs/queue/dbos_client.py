@@ -27,13 +27,14 @@ from ...runtime.services import Services
 
 APP = "re2llm"
 JOBS, PIECES = "jobs", "pieces"
-"""Queues: of what plans and hands out, and of what does the work, last steps included."""
+"""Queues: one for jobs, which plan and hand out pieces, and one for the work, last steps
+included."""
 RUN, PIECE, LAST, TICK = "run", "piece", "last", "tick"
 """Workflows."""
 POLL = 0.2
-"""Seconds between two looks at a queue, or at a piece."""
+"""Seconds between two checks of a queue or a piece."""
 JSON = DBOSPortableJSONSerializer()
-"""How rows of the queues are written: by default DBOS pickles them."""
+"""Format of the queues' rows: by default DBOS pickles them."""
 
 _CONNECTIONS = 2
 """A client's database connections."""

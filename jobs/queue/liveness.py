@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
-"""What to say where `anyone` finds none."""
+"""What to say if `anyone` finds none."""
 _WORKERS = 0x726535
 _SETTINGS = (
     "SET LOCAL idle_in_transaction_session_timeout = 0",

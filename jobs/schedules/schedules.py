@@ -31,9 +31,9 @@ SCHEDULED = get_args(FilelessKind)
 _LONGEST = 200
 _FIELDS = 5  # others that croniter takes hold seconds and years
 _NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
-"""Files of a machine's own: on another worker they mean another time, or none."""
+"""Time zones that are files of one machine: on another worker they mean another time, or none."""
 _DRAWN = re.compile(r"(?i)(?<![a-z])[hr](?![a-z])")
-"""What croniter would draw again at each look."""
+"""Fields that croniter would draw anew each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dbos import Queue
 from ..queue.dbos_client import JOBS, PIECES
 
 _PATIENCE = 5.0
-"""Seconds in which workflows that are told to end do so."""
+"""Seconds that workflows get to end when they are told to."""
 
 
 class Intake:

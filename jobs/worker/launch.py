@@ -27,9 +27,9 @@ from . import workflows  # noqa: F401  # pyright: ignore[reportUnusedImport]  # 
 from .intake import Intake
 
 _MADE_UP = 3
-"""Missed ticks that are looked at: where clocks are put back, the last one may not count."""
+"""Missed ticks to check: when clocks are put back, the last one may not count."""
 _WINDOWS = (0.05, 1, 32, 400)
-"""Days before now in which they are looked for: a rare tick needs more, a frequent one has many."""
+"""Days back in which to look for them: a rare tick needs more, a frequent one has many."""
 _backfill = scheduler.backfill_schedule
 _enqueue: Any = scheduler._enqueue_scheduled_workflow  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 

@@ -23,9 +23,9 @@ from .in_flight import leave_if_told
 _AT_ONCE = 32
 """Pieces of one job at the same time, if it names no number."""
 _RUNS = 8
-"""Attempts whose jobs are remembered: one may have megabytes of sessions."""
+"""Most attempts whose jobs are remembered: one may have megabytes of sessions."""
 _runs: dict[tuple[str, int], asyncio.Future[Job | None]] = {}
-"""The one used last comes last."""
+"""The attempts' jobs; the one used last comes last."""
 _log = logging.getLogger(__name__)
 
 

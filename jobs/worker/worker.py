@@ -27,13 +27,13 @@ from .launch import launch
 from .sweep import sweep_hourly
 
 _LOOK = 2.0
-"""Seconds between two looks at the other workers; one that is gone at two of them is given up."""
+"""Seconds between two checks of the other workers; one that is gone twice is given up."""
 _PATIENCE = 20.0
 """Seconds to wait for a second connection."""
 _CLOSE = 5.0
-"""Seconds for which a piece that is just being taken is waited for."""
+"""Seconds to wait for a piece that is just being taken."""
 _DRAIN = 60.0
-"""Seconds for which steps in flight may go on when the worker is told to stop."""
+"""Seconds that steps in flight may continue when the worker is told to stop."""
 LONGEST_STOP = 80.0
 """Seconds after which a process that was told to stop may be ended by force.
 

@@ -21,7 +21,7 @@ from .in_flight import keep, leave_if_told
 
 _log = logging.getLogger(__name__)
 _PROBES = 3
-"""Pieces beyond those in flight that the model may leave unanswered before none is started."""
+"""Pieces beyond those in flight that the model may leave unanswered before no more are started."""
 
 
 @DBOS.step(name="plan")

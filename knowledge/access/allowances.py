@@ -18,10 +18,10 @@ from ..schema.keys import ApiKeyRow as Key
 from .grants import Grants
 
 Limit = Literal["calls_per_day", "usd_per_day", "revoked"]
-"""A limit of a day, by its name among the grants; a key that was revoked has none left."""
+"""A daily limit, by its name among the grants; a revoked key has nothing left."""
 
 TODAY = cast(func.timezone("UTC", func.now()), Date)
-"""The present day in UTC, by the database's clock."""
+"""The current day in UTC, by the database's clock."""
 _THIS_MINUTE = func.date_trunc("minute", func.now())
 _MINUTE = 60
 

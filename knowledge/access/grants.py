@@ -10,7 +10,7 @@ from ...errors import InputError
 from ..texts import storable
 
 Right = Literal["learn", "export", "load", "metrics"]
-"""What only some keys may do: run the `learn` graph, take data out, load a file, or read the
+"""A right that only some keys have: run the `learn` graph, export data, load a file, or read the
 numbers of the whole server."""
 
 _MOST = 2**31 - 1

@@ -22,7 +22,7 @@ from ..texts import storable
 from .grants import Grants, Right
 
 PREFIX = "re2llm_"
-"""What every key begins with, so that people and secret scanners know one when they see it."""
+"""The prefix of every key, so that people and secret scanners recognise it."""
 
 _PARTS = 3
 _ID_BYTES = 6

@@ -21,7 +21,7 @@ from ..schema.tables import ReleaseRow
 from .autopilots import Autopilot, find_autopilot
 
 Block = tuple[int, float, float]
-"""How many rewards, their sum, and the sum of their squares."""
+"""The number of rewards, their sum, and the sum of their squares."""
 
 _SETTLED = text("SELECT greatest(:until, now() - make_interval(secs => :window))")
 _NEW = text("""

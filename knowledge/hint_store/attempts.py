@@ -12,7 +12,7 @@ from ..schema.reflections import ProposalRow
 from ..schema.tables import HintRow
 
 _GROWN = 2
-"""How many times the sessions there must be for a failed attempt to be worth another."""
+"""A failed attempt is worth another try when there are this many times as many sessions."""
 
 
 async def store_failed_attempt(

@@ -18,7 +18,7 @@ from .hints import NO_HINT
 from .trials import hit_ranks_of
 
 Outcome = Literal["stored", "duplicate", "leak", "ineffective", "surplus"]
-"""What became of a proposed hint; `surplus`: it passed, but there was room for better ones only."""
+"""What became of a proposed hint; `surplus`: it passed, but there was room only for better ones."""
 
 
 @dataclass(frozen=True, slots=True)

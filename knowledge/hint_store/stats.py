@@ -101,7 +101,7 @@ MOST_PROMISING = (
     .order_by(_PROMISE.desc(), HintRow.id)
     .limit(1)
 )
-"""Selects the active hint that promises most for a `model` and a `prompt_version`."""
+"""Selects the most promising active hint for a `model` and a `prompt_version`."""
 _BEST = MOST_PROMISING.where(HintRow.domain_id == bindparam("domain"))
 _BEST_BEYOND_DOUBT = _BEST.where(
     HintStatsRow.trials >= ENOUGH,

@@ -26,7 +26,7 @@ FilelessKind = Literal["learn", "train", "verify", "tidy"]
 KEY_REVOKED = "The API key that started it was revoked."
 """Why a job was stopped, or an autopilot held."""
 PRIVATE = "sessions"
-"""The argument with people's choices, which is not shown."""
+"""The argument that holds people's choices, which is not shown."""
 WITHOUT_SESSIONS = JobRow.arguments.op("-")(PRIVATE)
 _LISTED = (
     *("id", "kind", "version", "attempt", "state", "reason", "pieces", "schedule"),

@@ -10,7 +10,7 @@ from ..schema.jobs import JobRow
 from .jobs import KEY_REVOKED
 
 JOBS_AT_ONCE = 10
-"""Running jobs of one key, so that no key fills the queue that all share."""
+"""Most running jobs of one key, so that no key fills the queue that all share."""
 
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:jobs:' || :key, 0))")
 

@@ -9,7 +9,7 @@ from ...records import AttributeValue, Item
 from ..titles.words import clean, words
 
 _MOST_WORDS = 5
-"""What is longer is a description."""
+"""Most words; a longer text is a description."""
 _SHARED = 3
 _OFTEN = 300
 

@@ -160,7 +160,7 @@ _TOPIC_NAMES = """
     academyaward academyawards goldenglobe goldenglobes newyork losangeles unitedstates
 """
 TOPIC_NAMES = frozenset(_TOPIC_NAMES.split())
-"""Names, their words joined, of what hints may mention even where an item is called the same."""
+"""Names, with their words joined, that hints may mention even if an item has the same title."""
 
 _WORDS = frozenset(f"{_VERBS} {_QUALITIES} {_TOPICS}".split()) | FUNCTION_WORDS | CAPITALISED
 _SUFFIX = re.compile(r"(?:ies|ied|ily)$")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .llm_calls import ANSWERED
 
 CostPart = Literal["day", "command", "model", "key"]
-"""What sums are grouped by."""
+"""What to group sums by."""
 
 _OF_CALLS = """
     (created_at AT TIME ZONE 'UTC')::date AS day, command, model,

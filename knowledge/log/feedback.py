@@ -25,7 +25,7 @@ from ..texts import storable
 from ..uuids import uuid_of
 
 MOST_DECISIONS = 50_000
-"""Decisions that a release is compared on."""
+"""Most decisions to compare a release on."""
 
 
 @dataclass(frozen=True, slots=True)

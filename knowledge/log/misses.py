@@ -18,7 +18,7 @@ from ..schema.tables import DomainRow
 from ..sessions.sources import LOCAL
 
 MOST_PICKS = 5_000
-"""Picks that are learned from at a time; more wait for the next time."""
+"""Most picks to learn from at a time; more wait for the next time."""
 
 
 @dataclass(frozen=True, slots=True)

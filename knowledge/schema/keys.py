@@ -23,7 +23,7 @@ class ApiKeyRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     """Part of the key, so that it can be looked up."""
     owner: Mapped[str]
-    """Whose threads and runs it opens; several keys may have one owner."""
+    """The owner whose threads and runs it opens; several keys may have one owner."""
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     """SHA-256 of the secret part."""
     models: Mapped[list[str]] = mapped_column(server_default="{}")
@@ -62,10 +62,10 @@ class ApiKeyDayRow(Base):
     calls: Mapped[int]
     """Requests to a provider, retries included."""
     answered: Mapped[int]
-    """Questions that were answered; the mean cost is over these."""
+    """Answered questions; the mean cost is over these."""
     spent: Mapped[float]
     reserved: Mapped[float]
-    """What calls in flight may cost; of a process that died, it stays for the day."""
+    """What calls in flight may cost; if a process dies, its part stays for the day."""
 
 
 class ApiKeyMinuteRow(Base):

@@ -121,18 +121,18 @@ class LlmCallRow(Base):
     command: Mapped[str]
     """What asked, such as `learn`."""
     purpose: Mapped[str]
-    """What for: rank, rate, trace, repair, reflect, compare, chat or probe."""
+    """Its purpose: rank, rate, trace, repair, reflect, compare, chat or probe."""
     model: Mapped[str]
     method: Mapped[str]
-    """How the model was held to the answer's form; empty where there was no answer."""
+    """How the model was held to the answer's form; empty if there was no answer."""
     outcome: Mapped[str]
     """`ok`, `misshapen`, or the kind of failure."""
     answer: Mapped[str | None]
-    """The model's text, where the same prompt may be answered with it again."""
+    """The model's text, if it may answer the same prompt again."""
     requests: Mapped[int]
-    """Sent to the provider, retries included."""
+    """Requests to the provider, retries included."""
     hits: Mapped[int] = mapped_column(server_default="0")
-    """How often the answer served again, unpaid."""
+    """How often the answer was used again without payment."""
     tokens_in: Mapped[int]
     tokens_out: Mapped[int]
     tokens_cached: Mapped[int] = mapped_column(server_default="0")

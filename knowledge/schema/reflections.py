@@ -24,7 +24,7 @@ class ReflectionRow(Base):
     model: Mapped[str]
     prompt_version: Mapped[str]
     rank: Mapped[int]
-    """Where the target stood when it was missed."""
+    """The target's rank when it was missed."""
     diagnosis: Mapped[str]
     messages: Mapped[list[Any]] = mapped_column(JSONB)
     """Role and content of each message, in order."""
@@ -44,7 +44,7 @@ class BatchedMissRow(Base):
         ForeignKey("session.id", ondelete="CASCADE"), primary_key=True
     )
     rank: Mapped[int]
-    """Where its target stood."""
+    """Its target's rank."""
 
 
 class ProposalRow(Base):
@@ -65,9 +65,9 @@ class ProposalRow(Base):
     reflection_id: Mapped[int | None] = mapped_column(
         ForeignKey("reflection.id", ondelete="CASCADE")
     )
-    """`None` where a person proposed it, and where hints were to be improved."""
+    """`None` if a person proposed it, or if hints were to be improved."""
     text: Mapped[str]
-    """Empty where nothing better could be made of hints; see `hint_store.attempts`."""
+    """Empty if nothing better could be made from hints; see `hint_store.attempts`."""
     outcome: Mapped[str]
     reason: Mapped[str]
     hint_id: Mapped[int | None]

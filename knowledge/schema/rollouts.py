@@ -53,7 +53,7 @@ class RolloutRow(Base):
     control: Mapped[int | None]
     """Number of the release that was active then, if any was."""
     salt: Mapped[bytes] = mapped_column(LargeBinary)
-    """What people's names are hashed with."""
+    """The salt of the hashes of people's names."""
     plan: Mapped[dict[str, Any]]
     step: Mapped[int] = mapped_column(server_default="0")
     """Place in the plan's steps, from 0."""
@@ -61,7 +61,7 @@ class RolloutRow(Base):
     source: Mapped[str] = mapped_column(server_default="local")
     """The id of the API key that started it, or `local`."""
     looked_at: Mapped[dt.datetime | None]
-    """When it was last decided on."""
+    """When the last decision on it was made."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[dt.datetime | None]
 

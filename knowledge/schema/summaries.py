@@ -30,7 +30,7 @@ class LlmDayRow(Base):
     command: Mapped[str] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
     api_key_id: Mapped[str] = mapped_column(primary_key=True)
-    """Empty where no key asked."""
+    """Empty if no key asked."""
     calls: Mapped[int] = mapped_column(BigInteger)
     requests: Mapped[int] = mapped_column(BigInteger)
     failed: Mapped[int] = mapped_column(BigInteger)

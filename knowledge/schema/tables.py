@@ -33,7 +33,7 @@ from .embedding_column import EMBEDDING_DIM, Embedding
 
 SCHEMA = "re2llm"
 SHRINKAGE = 20
-"""Trials without gain that a hint's promise is shrunk by: few trials prove little."""
+"""A hint's promise is shrunk by as many trials without gain: few trials prove little."""
 
 
 class Base(DeclarativeBase):
@@ -79,7 +79,7 @@ class DomainRow(Base):
     revision: Mapped[int] = mapped_column(server_default="0")
     """Counts up whenever items or training sessions change, so that caches know."""
     recent_from: Mapped[int | None] = mapped_column(BigInteger)
-    """The first of the recent training sessions, where their order tells time."""
+    """The first of the recent training sessions, if their order tells time."""
     uses_until: Mapped[dt.datetime | None]
     """Up to when `answers`, and `hint_use`, count this domain's log."""
     answers: Mapped[int] = mapped_column(BigInteger, server_default="0")
@@ -180,7 +180,8 @@ class HintRow(Base):
     provenance: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Where it came from: a person, or a miss with its conversation."""
     merged_into: Mapped[int | None]
-    """The hint that says the same; it takes over this one's trials where it has none."""
+    """The hint that says the same; it takes over this one's trials on sessions where it has
+    none."""
     trials: Mapped[int] = mapped_column(server_default="0")
     """Training sessions on which it was tried; this and the next four are the stats of the model
     that was used last, copied from `hint_stats` for the index on `promise`."""
@@ -193,7 +194,7 @@ class HintRow(Base):
     promise: Mapped[float] = mapped_column(
         Computed(f"mean_gain * trials / (trials + {SHRINKAGE})", persisted=True)
     )
-    """The mean gain, shrunk: what hints are sorted by."""
+    """The shrunk mean gain; hints are sorted by it."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     status_since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     """When the status was last set."""

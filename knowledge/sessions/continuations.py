@@ -19,9 +19,9 @@ from .session_counts import joined_up
 Rows = NDArray[np.int64]
 
 _SHARED = 3
-"""Items in a row that two people hardly share by chance; more in a small catalogue."""
+"""Items in a row that two people rarely share by chance; more in a small catalogue."""
 _BY_CHANCE = 0.1
-"""How many of all sessions may begin with given items by chance."""
+"""Expected number of sessions that may begin with given items by chance."""
 _CODE = np.dtype(">u4")
 """Big-endian, so that texts of bytes are ordered as their codes are."""
 _WIDTH = _CODE.itemsize

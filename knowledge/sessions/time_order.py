@@ -23,7 +23,7 @@ from .training_sessions import training_sessions
 
 RECENT_SHARE = 0.2
 _FEW = 50
-"""Items found in the recent sessions alone below which their number says nothing."""
+"""With fewer items found only in the recent sessions, their number says nothing."""
 _TIMES = 5
 """As many as in a random order. MovieLens's small set has 9 times as many in time order, and 3
 times as many where its sessions are grouped by person."""

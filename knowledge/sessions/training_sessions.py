@@ -21,7 +21,7 @@ from ..schema.tables import DomainRow, SessionRow
 from .sources import FILE, LOCAL
 
 LONGEST_LIST = 1_000
-"""Items of a session's history that are kept, and candidates of a pick."""
+"""Most items of a session's history, and most candidates of a pick, that are kept."""
 _BATCH = 1000
 _REPEAT_BYTES = 4
 _LAST_REPEAT = b"\xff" * _REPEAT_BYTES

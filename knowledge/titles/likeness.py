@@ -19,10 +19,10 @@ _LEAST = 70.0
 _OF_A_PART = 0.92
 _OF_A_WORD = 75.0
 _TYPO = 77.0
-"""Likeness above which a word is another one with a typing error: "sunset" is no "sunrise"."""
+"""Above this likeness, a word is another one with a typing error; "sunset" is not "sunrise"."""
 _SHORT_WORD = 4
 _FEW_LETTERS = 5
-"""Fewer are part of everything."""
+"""A text with fewer letters is part of everything."""
 
 
 def likeliest(typed: str, forms: Sequence[str], count: int) -> list[tuple[str, float]]:

@@ -26,11 +26,11 @@ _PART = 99.0
 _SUBTITLE = 95.0
 """A part of its title that others may share."""
 _AHEAD = 6.0
-"""How much likelier the best title must be than the next to need no question."""
+"""How much likelier than the next the best title must be to need no question."""
 _SERIES = SURE - 1
-"""What comes before a number names a whole series, or its first part."""
+"""The words before a number, which name a whole series or its first part."""
 _LONGEST = 300
-"""Characters that are compared, of what was typed and of a title."""
+"""Most characters to compare of what was typed and of a title."""
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 _TELLS_YEAR = ("year", "date", "release")
 """Attributes with one of these in their names tell when an item came out."""

@@ -44,7 +44,7 @@ _VARIANT = re.compile(
     r"LATIN (?:LETTER )?(?:CAPITAL|SMALL)(?: LETTER| CAPITAL)? ([A-Z])(?:LPHA)?(?: WITH |$)"
 )
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters of Hangul without a shape."""
+"""Hangul letters without a shape."""
 _SPACELESS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff])")
 _ENTITY = re.compile(r"&#?\w{1,32};")
 _AMPERSANDS = re.compile(r"&(?:(?:amp|#0{0,6}38|#x0{0,6}26);)++", re.IGNORECASE)

@@ -16,7 +16,7 @@ NOT_TEXT = "(I sent something that is not text. It cannot be read here.)"
 """Stands for a person's message that holds no text."""
 _INTERRUPTED = "This call was interrupted before it gave an answer."
 _CALL_BLOCKS = THOUGHT_BLOCKS | {"function_call", "tool_call", "tool_use"}
-"""What some providers have to see again beside a tool call before they take its answer."""
+"""Blocks that some providers must see again next to a tool call to accept its answer."""
 _NOT_OF_CALLS = frozenset({"audio", "function_call"})
 """Fields that are no part of a tool call."""
 _DEEPEST = 20

@@ -13,7 +13,7 @@ _NOTE = (
     "you need something that the person said in them, ask again."
 )
 _KEPT = 4
-"""One part in so many is kept: servers seldom say by how much a prompt was too long."""
+"""One part in this many is kept: servers seldom say by how much a prompt was too long."""
 
 
 def chat_length(messages: Sequence[BaseMessage]) -> int:

@@ -12,7 +12,7 @@ from ...settings import Settings
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _SHORTEST = 6
-"""A shorter one is a word, such as the "none" of a server without keys."""
+"""A shorter key is a word, such as the "none" of a server without keys."""
 _LONGEST = 16_000
 _PROVIDERS_OWN = {"openai:": "OPENAI_API_KEY"}
 

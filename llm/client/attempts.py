@@ -26,9 +26,9 @@ Lost = Callable[[Usage | None], None]
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _ALIVE = ABOUT_THE_PROMPT | {Failure.TOO_LONG, Failure.RATE_LIMITED}
-"""Failures of a model that is there: it dislikes this request, or has too many of them."""
+"""Failures of a live model: it dislikes this request, or has too many of them."""
 _MOST_OWNERS = 10_000
-"""Whose circuit breakers are kept."""
+"""Most owners whose circuit breakers are kept."""
 _LEAST_PATIENCE = 0.05
 """Seconds below which a request is not worth making: no answer could come."""
 

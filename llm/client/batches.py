@@ -30,10 +30,10 @@ _NOT_ASKED = frozenset({"batch_expired", "batch_cancelled"})
 """Codes of lines that the provider did not get to, and does not charge for."""
 _CODE = re.compile(r"[\w.-]{1,60}")
 _MOST_LISTED = 500
-"""Batches among which one is looked for whose confirmation was lost."""
+"""Most batches to search for one whose confirmation was lost."""
 _RETRIES = 3
 _OTHER_LINES = 1_000
-"""Lines of a file that may be about no question of the batch."""
+"""Most lines of a file that are about no question of the batch."""
 
 
 @dataclass(frozen=True, slots=True)

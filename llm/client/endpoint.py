@@ -34,7 +34,8 @@ _log = logging.getLogger(__name__)
 _CUT = "model %s: an answer reached its longest length: set RE2LLM_MAX_ANSWER_TOKENS to more"
 _SUSPICIOUS = frozenset({Failure.SERVER_ERROR, Failure.WRONG_SHAPE})
 _MOST_SUSPICIOUS = 2
-"""Such failures of one question, after which the way of asking for JSON may be to blame."""
+"""After this many suspicious failures of one question, the way of asking for JSON may be to
+blame."""
 
 
 class Endpoint:

@@ -20,7 +20,7 @@ LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""
 _CHAT = "/completions"
 _FILE = "/content"
-"""Where the answers of a batch come from, which may be as many as are asked for."""
+"""The path of a batch's answers, which may be as many as the questions."""
 _OK = 200
 _TYPE, _JSON, _EVENTS = "content-type", "application/json", "text/event-stream"
 _PACKED = frozenset({"content-encoding", "content-length"})

@@ -15,10 +15,10 @@ from .openai_messages import decoded, is_text, usual_message
 
 _TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier")
 _MESSAGES = ("message", "delta", "text")
-"""Where a choice holds what is said: all of it, a part, or as before there were chats."""
+"""Keys of a choice that hold its text: the whole, a part, or the old form before chats."""
 _DIGITS = 12
 _COUNTED = ("prompt_tokens", "completion_tokens")
-"""Without which an answer's tokens are not known."""
+"""Keys without which an answer's tokens are unknown."""
 
 
 def as_completion(body: Any) -> Any:

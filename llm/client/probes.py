@@ -27,7 +27,7 @@ USUAL_CALLS = 6
 MOST_REFUSED = 3
 """Calls that are repeated without what the server refuses: temperature, length, system message."""
 MOST_CALLS = 2 * len(METHODS) - 1 + USUAL_CALLS + MOST_REFUSED
-"""Calls that they make at most: each way to ask for JSON may be refused, or bring none."""
+"""Most calls that the probes make: each way to ask for JSON may be refused, or bring none."""
 _DIGIT = "Answer with one digit: 7"
 _TOOL = {
     "type": "function",

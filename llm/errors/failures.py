@@ -60,7 +60,7 @@ and errors of unknown kind.
 
 
 ABOUT_THE_PROMPT = frozenset({Failure.REFUSED, Failure.REJECTED})
-"""What another prompt may not meet: the model is there, and will not answer this one."""
+"""Failures that another prompt may not meet: the model works, but will not answer this one."""
 
 ABOUT_LETTERS = frozenset(
     {
@@ -71,7 +71,7 @@ ABOUT_LETTERS = frozenset(
         Failure.UNKNOWN,
     }
 )
-"""How a server fails that gives no log-probabilities, or takes no limit of one token."""
+"""Failures of a server that gives no log-probabilities, or accepts no limit of one token."""
 
 
 class ModelFailedError(Exception):

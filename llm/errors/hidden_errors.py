@@ -40,9 +40,9 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (400, r"invalid|bad.request|unsupported|not.support|context.length|too.long|required"),
     )
 )
-"""What an error without a number says that it is; the first that fits counts."""
+"""Words by which an error without a number says what it is; the first that fits counts."""
 ASKS = ("/completions", "/responses")
-"""Where questions go."""
+"""Paths that questions are sent to."""
 _EXPLAINS = (
     *("error", "errors", "detail", "message", "msg", "baseresp", "errormsg", "errormessage"),
     *("fault", "failure", "errmsg", "err", "exception", "title", "reason", "description"),
@@ -52,7 +52,7 @@ _STATUSES = (
     *("code", "status", "statuscode", "httpstatus", "httpstatuscode", "errorcode", "errcode"),
     "httpcode",
 )
-"""Both in small letters alone: `errorCode`, `error_code`."""
+"""Keys of a status, with nothing but small letters: `errorCode`, `error_code`."""
 _WELL, _STATES = ("success", "ok", "succeeded"), ("status", "result", "type", "object")
 _FAILED = frozenset({"error", "fail", "failed", "failure"})
 _WRAPPERS = ("data", "response", "result", "body", "status", "meta")

@@ -17,7 +17,7 @@ _LONGEST = 100
 _DURATION = re.compile(
     r"(?:(\d{1,5})m(?!s))?\s?(?:(\d{1,9}(?:\.\d{1,9})?)s)?\s?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?"
 )
-"""As some providers write it, against the standard: `5s`, `1m30s`, `250ms`."""
+"""A duration as some providers write it, against the standard: `5s`, `1m30s`, `250ms`."""
 _AMOUNT = (
     r"(\d{1,6}(?:\.\d{1,9})?)\s?(ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?)?"
     r"(?![^\W\d_])"

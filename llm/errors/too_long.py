@@ -31,7 +31,7 @@ _SURE = _words(
     r"tokens must be reduced",
     r"(?:上下文|输入|提示词?|请求|prompt|messages?|tokens?).{0,12}(?:超长|超限|超过|超出|过长)",
 )
-"""What no server says of anything else."""
+"""Words that servers use for nothing else."""
 _SENT = _words(
     r"\b(?:prompts?|inputs?|messages?|conversations?|chat|history|texts?|content|context|payload)\b",
     r"\b(?:sequence|query|(?:your|the|this) request|request(?:ed)?(?: body)?|tokens)\b",
@@ -54,7 +54,7 @@ _ELSE = _words(
     r"\b(?:output|completion|generated|new|maximum)_? tokens\b|\bexpected a string\b",
     r"\btop_?logprobs\b|\brequests (?:limit|exceed)|\blimit of requests\b",
 )
-"""What a sentence about the length of something else, or about the pace, mentions."""
+"""Words of a sentence about the length of something else, or about the pace."""
 
 
 def says_too_long(said: str) -> bool:

@@ -32,7 +32,7 @@ class Part(StrEnum):
 
 
 WAYS = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
-"""How JSON is asked for."""
+"""The ways to ask for JSON."""
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -117,7 +117,7 @@ _REFUSING = frozenset({400, 404, 405, 406, 415, 422, 424, 500, 501, 502})
 """424 and 502 come from servers in front of the model's own, as of SageMaker and OpenRouter."""
 _FORBIDDEN = 403
 _NOT_THE_KEYS = frozenset(Part) - {Part.SYSTEM_ROLE, Part.TOOLS, Part.RESPONSE_FORMAT}
-"""What a server may forbid to a key that is good: `logprobs` of OpenAI's reasoning models."""
+"""Parts that a server may forbid to a valid key: `logprobs` of OpenAI's reasoning models."""
 _BAD_GENERATION = _words(
     r"json_validate_failed|tool_use_failed|failed.generation|failed to (?:generate|call|parse)"
     r"|(?:generated|model).{0,30}(?:invalid|malformed|not valid) (?:json|tool|function)"
@@ -152,13 +152,14 @@ _BILLING = _words(
     r"|\b(?:check|recharge|top.?up|refill)\b.{0,20}\bbalance|\bplease (?:recharge|top.?up)\b"
     r"|\baccount\b.{0,120}\b(?:suspended|deactivated|not active)\b"
 )
-"""What says so, unless it is a limit that passes. A plan may only be praised: "$20/month"."""
+"""Words about billing, unless it is a limit that passes. A plan may only be praised:
+"$20/month"."""
 _PASSES = _words(
     r"(?:retry|(?:try|available) again).{0,3}(?:in|after|delay)\W{0,5}\d|\bwait \d"
     r"|(?:\bper.?|/ ?)(?:min|sec)|\b[tr]p[ms]\b|\bfor \d{1,5} ?s(?:ec|\b)"
     r"|(?<!higher )(?<!monthly )\brate limit\b|\b(?:of|to|for|sent|with) too many requests\b"
 )
-"""What says that a quota is one for a time."""
+"""Words which say that a quota is for a limited time."""
 _NONE_AT_ALL = _words(r"\blimit: 0\b")
 _KEY = r"(?:api|access|auth\w{0,10}|secret|subscription|bearer|security|x-api)[ _-]?(?:key|token)s?"
 _BAD = (

@@ -38,7 +38,7 @@ _IN_BRIEF = re.compile(
     r"\b(?:summary|summari[sz]\w{1,3}|observations?|findings?|overview|background)\b|总结|观察",
     re.IGNORECASE,
 )
-"""What may head an analysis or all that is said."""
+"""Headings of an analysis, or of the whole answer."""
 _FIX = re.compile(
     r"\b(?:avoid\w{0,3}|prevent\w{0,3}|fix\w{0,3}|correct(?:ion\w?|ing)?|remed(?:y|ies)|solv\w{1,3}"
     r"|solutions?|should|must|lessons?|learn\w{0,3}|improv\w{1,6}|better|instead|next time|future"
@@ -49,7 +49,7 @@ _FIX = re.compile(
     r"|避免|改进|应该|防止|下次|教训|纠正|解决",
     re.IGNORECASE,
 )
-"""What makes of a heading about mistakes one of what to do against them."""
+"""Words that turn a heading about mistakes into one about what to do against them."""
 _BEGINS_WITH_FIX = re.compile(
     r"\W{0,9}(?:how|to|lessons?|solutions?|remed\w{1,3}|improvements?|avoid\w{0,3}|fix\w{0,3}"
     r"|prevent\w{0,3}|correct(?:ions?|ing)|address\w{0,3}|next time|in future|um|wie|pour|comment"
@@ -66,7 +66,7 @@ _ADVISES = re.compile(
     rf"(?:(?:always|never|do not|don't|rather|please)\b|{_VERB})",
     re.IGNORECASE,
 )
-"""How a hint begins, and no remark about a ranking."""
+"""How a hint begins, but no remark about a ranking."""
 _HEADING = re.compile(
     r"#{1,6}\s.{1,100}|(?:\*\*|__)[^*_]{1,100}(?:\*\*|__)\s?:?|.{1,100}[:\uff1a]\*{0,2}"
 )

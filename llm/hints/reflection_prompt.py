@@ -26,9 +26,10 @@ _FEW = 5
 _SIZES = ((12, 100), (5, 100), (1, 100), (1, 20))
 """Attributes of an item and characters of a text that it shows; the next where it is too long."""
 _MOST_FIGURES = 12
-"""That a prompt about several misses shows: those in which chosen and picked items differ most."""
+"""Figures that a prompt about several misses shows: those in which chosen and picked items differ
+most."""
 _LONGEST_DOCUMENT = 60_000
-"""Characters of a prompt about several misses, at most."""
+"""Most characters of a prompt about several misses."""
 
 _SUSPECT = (
     "None of the first ten items of your ranking is what the person chose next. The item is still "

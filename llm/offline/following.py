@@ -20,7 +20,8 @@ _SHARPNESS = 0.06  # softmax temperature over cosines
 _COUNTS_FROM, _COUNTS_FULLY = 0.15, 0.40
 _ABOUT = 0.5  # cosine from which a clause is about a value that it does not name
 _THINGS = re.compile(r"\b(?:films?|movies?|products?|books?|games?|songs?)\b", re.IGNORECASE)
-"""What a catalogue holds: said of all candidates, but close to the names of some genres."""
+"""Words for what a catalogue holds. They fit all candidates, but are close to some genres'
+names."""
 _WORD = re.compile(r"\w+")
 
 

@@ -24,9 +24,9 @@ _WORD = re.compile(r"\w+")
 _PICKS = 10
 _MOST_CAUSES = 3
 _SAME_CLAUSE = 0.92
-"""Cosine from which two clauses say the same, unless they point in opposite directions."""
+"""At this cosine or more, two clauses say the same, unless they point in opposite directions."""
 _SAME_SUBJECT = 0.85
-"""Cosine from which two clauses mean the same."""
+"""At this cosine or more, two clauses are about the same."""
 _OPPOSITES = (
     ("high", "low"),
     ("new", "old"),
@@ -37,7 +37,7 @@ _OPPOSITES = (
     ("well", "lesser"),
     ("recent", "older"),
 )
-"""Words that lie close together in the embedding space and ask for the contrary."""
+"""Words that are close together in the embedding space but ask for the opposite."""
 
 
 @dataclass(frozen=True, slots=True)

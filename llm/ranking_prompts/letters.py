@@ -33,7 +33,7 @@ _HEX = re.compile(r"x([0-9A-Fa-f]{2})")
 _ARTICLE = re.compile(
     r"[^\W\d_]|['\u2019]\w|\s{1,3}(?!is\b|because|since|as\b|seems|fits|has\b|comes|then\b)[a-z]"
 )
-"""What follows "A" and "I" where they are words."""
+"""What follows "A" and "I" if they are words."""
 _PART = re.compile(r"(?![\u0120\u010a])['\u2019\w]")
 """How a token begins that continues a word."""
 _STEP = 1.0
@@ -43,9 +43,9 @@ _DEEPEST = -20.0
 _NOTHING, _SLIP = -100.0, 0.01
 """If all letters are below the first, or one is above the second, nothing is known about them."""
 _MOST_TOKENS = 2_000
-"""Tokens that are read of an answer that was to have one."""
+"""Most tokens to read of an answer that should have one."""
 _MOST_ALTERNATIVES = 1_000
-"""Alternatives that are read of a token; servers give 20 at most."""
+"""Most alternatives to read of a token; servers give 20 at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _PLEA = (
 )
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""Characters without width, and those that turn the direction of reading."""
+"""Characters without width, and those that change the direction of reading."""
 _SHOWN = 2000
 _LONGEST = 1000
 

@@ -44,7 +44,7 @@ _PLEA = (
     "of the {wanted} likeliest candidates, from 1 to {candidates}, each once, the likeliest first."
 )
 LETTER = "letter"
-"""What the column of the candidates' letters is called."""
+"""Name of the column of the candidates' letters."""
 _SHOWN = 2000  # characters of an answer: enough to see the fault, not enough to drown the task
 _LONGEST_HINT = 1000
 

@@ -18,7 +18,7 @@ from ..prompt_data import one_line
 
 BAR = "|"
 TOP_STAT = 9
-"""What the highest candidate's number is scaled to."""
+"""The highest candidate's number is scaled to this."""
 
 _LONGEST_TITLE, _LONGEST_TEXT, _LONGEST_NAME = 200, 80, 30
 _MOST_COLUMNS = 12

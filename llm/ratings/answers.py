@@ -34,7 +34,7 @@ _FINAL_KEYS = (
     *("expectedrating", "estimatedrating", "ratingprediction", "predictedscore"),
 )
 _OTHER_KEYS = ("score", "answer")
-"""What else may hold the rating, or say something of it."""
+"""Other keys that may hold the rating, or a remark on it."""
 _HIGHEST = ("outof", "scale", "max", "maximum", "maxrating", "ratingscale", "highest")
 _OTHER_SCALE = re.compile(
     r"(?:\bscale\b[^\d\n]{0,15}|[(\[])\s?[01]\s?(?:-|\u2013|to|bis)\s?(\d{1,3})(?![\d.,]\d)",

@@ -31,7 +31,7 @@ _OF_SOURCES = re.compile(
     r"|reviewers?|content|age|mpaa)(?:'(?!s\b))?[\s_*-]{1,3}\Z",
     re.IGNORECASE,
 )
-"""Whose rating stands in the prompt, and is not the one that is asked for."""
+"""Others whose rating is in the prompt, and is not the one that is asked for."""
 _MY = (
     r"final|predicted|overall|my|your|meine?|ma|mon|mi|mia|minha|\u043c\u043e\u044f"
     r"|\u6211\u7684|\u9884\u6d4b|\u9810\u6e2c|\u9884\u8ba1|\u6700\u7ec8"
@@ -45,7 +45,7 @@ _FINAL = re.compile(
     rf"(?<![^\W_])(?:{_MY})(?:[\W_]{{1,3}}(?:{_SUBJECT}))?[\W_]{{0,3}}\Z", re.IGNORECASE
 )
 _TOLD = re.compile(rf"\b(?:your|overall[\W_]{{1,3}}(?:{_SUBJECT}))[\W_]{{1,3}}\Z", re.IGNORECASE)
-"""What the user is told of the own ratings, or of the mean."""
+"""Phrases that tell the user about their own ratings, or the mean."""
 _AT_HEAD = re.compile(
     r"(?:\A|\n|[.!?]\s|\b(?:answer|prediction|result|output)\s?:\s)[^\w\n]{0,9}"
     rf"(?:(?:the|my|your|final|overall)[\W_]{{1,3}}){{0,3}}(?:user's\s)?[*_]{{0,3}}"

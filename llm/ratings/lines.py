@@ -42,7 +42,7 @@ _ITEM = re.compile(
     rf"item \| (?:{_NO_MEAN}|mean ({_NUMBER})(?: of (\d{{1,9}}))?, ([a-z ]{{1,20}})) \| ([^|]*)"
 )
 _TYPICAL = 2 / 3
-"""How far up the scale ratings lie on average; 3.5 of 0.5 to 5, 3.7 of 1 to 5."""
+"""How far up the scale ratings are on average: 3.5 of 0.5 to 5, 3.7 of 1 to 5."""
 _CAUTION = 5.0
 """An item's mean of n ratings counts as n / (n + caution)."""
 _STEPS_OF_SCALE = 9

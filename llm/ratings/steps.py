@@ -20,7 +20,7 @@ _HEADING = re.compile(
     r"(?:analy[sz](?:e|ing)\s(?:the\s)?(?:user|item)|(?:user|item)\sanalysis)\b[*_\s]{0,3}[:\n–—-]",
     re.IGNORECASE,
 )
-"""A step's name as a title, where a model writes no tags."""
+"""A step's name as a title, if a model writes no tags."""
 _OPENING = (
     r"(?:so|thus|hence|therefore|overall|finally|in\s(?:summary|conclusion|short|total|the\send)"
     r"|(?:based\son|given|considering|taking)\s[^\n,.:;]{1,60}),?\s"

@@ -11,7 +11,7 @@ from .json_values import is_list
 from .tolerant_json import as_number, decode_tolerantly
 
 _MOST_VALUES, _MOST_FAILURES = 1_000, 50
-"""JSON values that are read, and brackets that begin none: an answer may hold thousands."""
+"""Most JSON values to read, and most brackets that begin none: an answer may hold thousands."""
 _OBJECT = re.compile(r"\{\s{0,100}[\"'\u201c]\w")
 _KEY_BEFORE = 40
 """Characters before a list in which its key is looked for."""

@@ -16,13 +16,13 @@ CALL = re.compile(
     r"|\u273fFUNCTION\u273f|\bto=functions\.",
     re.IGNORECASE,
 )
-"""What a call begins with, in any family's dialect, and nothing else does."""
+"""Beginnings of calls, in any family's dialect, that nothing else has."""
 LOOSE = re.compile(r"(?:<|&lt;)(?:tool|function|action|invoke)s?(?:>|&gt;)", re.IGNORECASE)
-"""What a call may begin with, or words of an answer: one must follow at once."""
+"""Beginnings of calls that an answer's words may have too: a call must follow at once."""
 BARE = re.compile(r"^[ \t]{0,9}(?:```\w{0,10}\s{0,9})?(?=[\[{])", re.MULTILINE)
-"""What JSON begins with that has no mark: a line of its own, or a block of code."""
+"""Beginnings of JSON without a mark: its own line, or a block of code."""
 BARE_IN_TEXT = r"\n[ \t]{0,9}[\[{]"
-"""The same within a text, where a block of code has a mark of its own."""
+"""The same within a text, where a block of code has its own mark."""
 CALL_BEGINNINGS = (
     "[tool_call",
     "[function_call",

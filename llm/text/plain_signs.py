@@ -17,9 +17,9 @@ ORDINALS = (
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _DIGIT = re.compile(r"(?![0-9])\d")
 _INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2060\ufeff\ufe0e\ufe0f\u20e3"
-"""Among them what makes an emoji of a digit."""
+"""Invisible signs, among them those that turn a digit into an emoji."""
 _FULL_WIDTH = "\uff01\uff03\uff08\uff09\uff0c\uff0d\uff0e\uff1a\uff1b\uff1e\uff3b\uff3d\uff5b\uff5d"
-"""No quotation marks, which would end a text within JSON."""
+"""Without quotation marks, which would end a text within JSON."""
 _TABLE = str.maketrans(
     {
         **dict.fromkeys("\u00a0\u1680\u2007\u202f\u205f\u3000", " "),

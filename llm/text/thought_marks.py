@@ -16,7 +16,7 @@ _ANY = (
 _TOKEN = rf"(?:{_THOUGHT}|reflection|analysis|cot|chain_of_thought)"
 _PLAIN_OPENING = ("◁think▷", "<unused94>", "<|channel>thought", "<|inner_prefix|>")
 _PLAIN_CLOSING = ("◁/think▷", "<unused95>", "<channel|>", "<|inner_suffix|>")
-"""Those of Kimi, MedGemma, Gemma and Apertus."""
+"""The closing marks of Kimi, MedGemma, Gemma and Apertus."""
 # Fixed words and bounded gaps only, so that a scan takes linear time.
 OPENING = re.compile(
     rf"(?:<|&lt;){_ANY}(?:\s{{1,3}}[\w:-]{{1,30}}\s?=[^<>\n]{{0,100}}|\s{{0,3}})(?:>|&gt;)"
@@ -70,7 +70,7 @@ CLOSED = re.compile(
 BARE_ANALYSIS, BARE_FINAL = "analysis", "assistantfinal"
 PROCESS = re.compile(r"\s{0,20}Here(?: is|'s) my thought process:", re.IGNORECASE)
 RESPONSE = re.compile(r"Here(?: is|'s) my response:\s*", re.IGNORECASE)
-"""How Granite writes both."""
+"""Granite's marks of a thought and of the answer after it."""
 _BEGINNINGS = ("here is my thought process:", "here's my thought process:")
 MARKS = (
     *(f"[{name}]" for name in _IN_BRACKETS),

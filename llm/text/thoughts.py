@@ -37,7 +37,7 @@ from .thought_marks import (
 
 _BLANKS = " \t"
 _JSON = re.compile(r"(?<![^\n])[ \t]{0,20}(?:```\w{0,10}[ \t]{0,9}\n\s{0,20})?[\[{]|(?<=[.:!?] )\{")
-"""Where JSON may begin that is no part of a sentence."""
+"""Where JSON may begin outside a sentence."""
 _ALONE = re.compile(r"[ \t]{0,20}(?:\n\s{0,20}```|```)?[ \t]{0,20}(?:\n|\Z)")
 _MOST_FAILURES = 50
 THOUGHT_BLOCKS = frozenset(

@@ -36,7 +36,7 @@ _SPOKEN = re.compile(
     r"|^Candidates, \w{1,9} the |(?<=\s)assistant:\s",
     re.IGNORECASE | re.MULTILINE,
 )
-"""What begins an answer in an invented turn, and never a part of one's own."""
+"""Beginnings of an answer in an invented turn, but never of a part of the real answer."""
 _LIST = re.compile(r"\[\s{0,9}[\"']?\d{1,6}(?:[\"']?\s{0,9},\s{0,9}[\"']?\d{1,6}){2}")
 _ANY_LIST = re.compile(
     r"(?<![\w.])[\"']?\d{1,6}(?:[\"']?\s{0,9}[,;>]\s{0,9}[\"']?\d{1,6}){2,1000}+"

@@ -25,7 +25,7 @@ from .results import AutopilotDay, AutopilotDecision, AutopilotShown
 from .view import live_reward_drift
 
 _DAYS = 6
-"""That are shown before today."""
+"""Days before today to show."""
 _OFF = "`re2llm autopilot on` turns it on."
 _REMEDIES = {
     "drift": "Look at what people do now (`re2llm feedback`, new items, the model); the release "

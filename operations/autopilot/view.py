@@ -29,8 +29,8 @@ from ...runtime.options import RunOptions
 from ..sessions.enough import too_few_calls
 
 _QUIET = dt.timedelta(days=1)
-"""Without any request of its own, a rollout for another model is ended. The servers' model may be
-another than that of this process, and an end cannot be undone. A day, since nights are quiet."""
+"""How long a rollout for another model may go without a request before it is ended. The servers'
+model may differ from this process's, and an end cannot be undone. A day, since nights are quiet."""
 
 
 async def observe(

@@ -25,7 +25,7 @@ _NEAR = 3
 _SHOWN = 160
 _LONGEST = 80
 _ENCODED = 32
-"""Texts encoded in one go: other requests' texts come between."""
+"""Texts to encode in one go; other requests' texts come in between."""
 _Exact = Mapping[str, Sequence[Item]]
 """The items of exactly the title that each word is."""
 

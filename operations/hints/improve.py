@@ -28,7 +28,8 @@ from .try_child import try_child
 from .write_child import write_child
 
 _PATIENCE = 3
-"""Failed attempts after which a hint is no parent any more in this run, and the last in others."""
+"""Failed attempts after which a hint is no longer a parent in this run, and comes last in
+others."""
 
 
 async def improve_hints(

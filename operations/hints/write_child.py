@@ -16,7 +16,7 @@ from ...runtime.reflecting_down import reflecting_down
 from ..database import in_domain
 
 _WORDINGS = 2
-"""Texts of one child that are tried."""
+"""Most texts of one child to try."""
 
 
 async def write_child(

@@ -22,7 +22,7 @@ from .sessions import sessions_at_once, sessions_to_learn_from
 
 _STAGE = "learning"
 _LOOK_AGAIN = 0.5
-"""Seconds between two looks at a session that another process is working on."""
+"""Seconds between two checks of a session that another process is working on."""
 _COUNTS = (
     *("sessions", "missed", "failed", "declined", "proposed"),
     *("stored", "duplicate", "leak", "ineffective", "surplus"),

@@ -19,7 +19,7 @@ from ..database import in_domain
 from .from_feedback import session_of
 
 _MISSES = 200
-"""Misses at a time whose sessions are learned from, the newest."""
+"""Most misses to learn from at a time, the newest."""
 
 
 @dataclass(frozen=True, slots=True)

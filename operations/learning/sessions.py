@@ -21,7 +21,7 @@ from ..sessions.enough import ENOUGH_SESSIONS
 from ..sessions.selection import selected_sessions
 
 _CALLS_FOR_A_HINT = 400
-"""What verifying a hint that helps takes, about; one that does not help takes a tenth."""
+"""About how many calls it takes to verify a hint that helps; one that does not takes a tenth."""
 _TOKENS_OF_A_CALL = 1_500, 50
 
 

@@ -39,9 +39,9 @@ from .unpacking import BY_COMMAND
 from .unpacking import unpacked as _unpacked
 
 LARGEST_UPLOAD = 8 * 2**20
-"""Bytes, as sent."""
+"""Most bytes, as sent."""
 _MOST_ITEMS = 200_000
-"""Items that a preview compares with the catalogue, in memory."""
+"""Most items that a preview compares with the catalogue, in memory."""
 _FIRST, _SHOWN_IDS = 10, 8
 _BATCH = 1_000
 _NAMES: dict[UploadKind, str] = {
@@ -49,7 +49,7 @@ _NAMES: dict[UploadKind, str] = {
     "sessions": "sessions.jsonl",
     "table": "interactions.csv",
 }
-"""What a file is called while it is read, whatever its sender calls it."""
+"""File names while files are read, whatever their senders call them."""
 _COLUMNS = {"user", "item", "time"}
 _NAMED = "Name the columns user, item and time, or use `re2llm load` on the server."
 

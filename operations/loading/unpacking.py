@@ -10,9 +10,9 @@ from ...errors import InputError
 
 BY_COMMAND = "`re2llm load` on the server takes files of any size."
 _LARGEST = 64 * 2**20
-"""Bytes."""
+"""Most bytes."""
 _MOST_LINES = 2_000_000
-"""They cost more than their bytes: 33 million fit into 65 KB as they are sent."""
+"""Most lines. They cost more than their bytes: 33 million fit into 65 KB as sent."""
 _GZIP = b"\x1f\x8b"
 
 

@@ -24,7 +24,7 @@ from .batch_rows import fault_of, is_of_row, person_of, request_of
 from .recommend import recommend
 
 _AHEAD = 4
-"""Rows that are read ahead, for each that is answered at the same time."""
+"""Rows to read ahead for each row that is answered at the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from ...runtime.request_limits import LONGEST_USER
 
 _VERB = re.compile(r"(is|has|holds|gives) ")
 _FIELD = re.compile(r"(history|candidates|user)\b")
-"""Arguments that a row gives; the others are of the run."""
+"""Arguments that a row gives; the others come from the run."""
 _DIGITS = 16
 
 

@@ -11,7 +11,7 @@ _MOST = 2
 _RECENT = 100
 """Chosen items that may be named: an older one is hardly a reason."""
 _COMMON = 0.6
-"""Facts that more of the listed items share say little, and give way to other facts."""
+"""Facts that more of the listed items share say little, so other facts go first."""
 
 
 def reasons_for(listed: Sequence[Item], chosen: Sequence[Item]) -> list[list[str]]:

@@ -13,7 +13,7 @@ ENOUGH_SESSIONS = 100
 FEWEST_TO_TRAIN = 5
 """Each policy of an ensemble is validated on sessions that it was not trained on."""
 _CLEARLY = 2.0
-"""Standard errors."""
+"""Standard errors that make a difference clear."""
 _MORE = "Load more: re2llm load … --sessions FILE."
 
 

@@ -21,7 +21,7 @@ RETRAIN = 20
 MISFIT = "misfit"
 """A rollout is for another model or prompt, and for long no request has belonged to it."""
 _NEVER_DECIDED = frozenset({"undecided", "purged", MISFIT})
-"""Why a rollout cannot end that nothing is wrong with: it has seen enough, or can see no more."""
+"""Reasons why a sound rollout cannot end: it has seen enough, or can see no more."""
 
 
 class Action(StrEnum):

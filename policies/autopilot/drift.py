@@ -24,9 +24,9 @@ from typing import Any
 from ..rollout.confidence import Bounds, Moments, difference
 
 DRIFT_ALPHA = 0.05
-"""The chance of ever holding for a drop that is none, for each reference."""
+"""The chance of ever holding by mistake, for each reference."""
 _SCALE = 0.05
-"""The drop of mean reward for which the sequences are tight."""
+"""The drop of mean reward for which the sequences are narrowest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 SIZES = (32, 128)
-"""Numbers of factors: few say what is broadly alike, many what goes together."""
+"""Numbers of factors: few show what is broadly alike, many show what goes together."""
 RECENT = 5
 
 FACTOR_NAMES: tuple[str, ...] = tuple(

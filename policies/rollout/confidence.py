@@ -28,7 +28,7 @@ from typing import Any
 _PRIOR = 0.25
 """Squares added to each sum: a variance estimated from few people is never 0."""
 FEWEST = 30
-"""People in each arm below whom a step does not count yet: means are about normal from there on."""
+"""People in each arm before a step counts: with as many, means are about normal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ GUARD_ALPHA = 0.0025
 CHECK_ALPHA = 0.001
 """Error rate of the checks of the sample ratio and the answered share, which hold a rollout."""
 _RARE = 0.05
-"""The size of difference for which the guards on shares are tight."""
+"""The difference for which the guards on shares are narrowest."""
 _RATIO = 0.2
-"""The same of logs of latency and cost."""
+"""The same for logs of latency and cost."""
 _IN_LOGS = ("latency", "cost")
 """Guards whose values are logs."""
 _WHOLE = 100

@@ -20,9 +20,9 @@ from .panels import miss_query, random_panel, random_sessions
 from .trials import resolve_session, run_trial
 
 _LOOKED_AT = 64
-"""Waiting misses that are compared with one."""
+"""Most waiting misses to compare with one."""
 _PER_MISS = 3
-"""Misses that have to be known for each one of a batch, so that some are like it."""
+"""Misses that must be known per miss of a batch, so that some are similar."""
 
 
 async def batch_of(state: RecommendState, rank: int, count: int, options: RunOptions) -> list[Miss]:

@@ -20,15 +20,15 @@ from .verification import Verification, verification
 Way = Literal["join", "mend"]
 
 _ENOUGH = 24
-"""Sessions on which all parents were tried, below which little is known of them together."""
+"""With fewer sessions on which all parents were tried, too little is known about them together."""
 _SHOWN = 3
 """Sessions of each kind that the model is shown."""
 _FIXABLE = 0.25
-"""The part of its harm that a fixed hint may lose."""
+"""Share of its harm that fixing can take from a hint."""
 LOOKS = (24, 96, 288)
 """Sessions after which a child is compared with its parents."""
 _EARLY = 1.566
-"""How much wider the interval is by which a child is accepted early: at a tenth of the level."""
+"""How much wider the interval is when a child is accepted early: at a tenth of the level."""
 _LEAST = 96
 """Sessions below which a child is not accepted."""
 NEEDED = _LEAST + 2 * _SHOWN

@@ -12,7 +12,7 @@ from ...arrays import Floats
 from .proof import FIRST_LOOK
 
 SAME_GAINS = 0.97
-"""Likeness of gains from which two hints are the same, whatever they say."""
+"""Hints whose gains are at least this alike are the same, whatever they say."""
 _LIKE_GAINS, _LIKE_TEXTS = 0.9, 0.35
 """Likeness of gains, and cosine of texts, from which two hints are the same. Paraphrases of one
 sentence have cosines from 0.25 to 0.95, and so have sentences about other things; and hints that
@@ -20,11 +20,11 @@ help also gain alike by 0.8 where the model alone is often wrong. So neither is 
 _DOUBT = 3.0
 """Standard errors by which likeness counts less: there are many pairs, some alike by chance."""
 _UNEQUAL = 2.58
-"""Standard errors of the mean difference from which one of two hints is the better one."""
+"""One of two hints is better if the mean difference is at least this many standard errors."""
 _TELLING = 8
 """Sessions on which one of two hints must have changed something, before they can be compared."""
 _SELDOM = 0.05
-"""Part of the sessions in which a dominated hint may be the better one of two."""
+"""Share of the sessions in which a dominated hint may be the better one of two."""
 
 
 @dataclass(frozen=True, slots=True)

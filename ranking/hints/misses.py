@@ -32,9 +32,9 @@ from ..shown_evidence import meanings
 from ..state import RecommendState
 
 _ALIKE = 0.5
-"""Cosine of two diagnoses from which two misses may share a cause."""
+"""Two misses may share a cause if the cosine of their diagnoses is at least this."""
 _SESSIONS = 0.5
-"""The weight of the sessions' likeness, where that of the diagnoses has 1."""
+"""The weight of the sessions' likeness; that of the diagnoses has weight 1."""
 _RECENT = 5
 _SEVERAL, _MANY = 2, 0.1
 """Items of a history, and share of the candidates, that have an attribute worth comparing."""

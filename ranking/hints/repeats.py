@@ -17,9 +17,9 @@ from ...runtime.model_call import ask
 from ...runtime.options import RunOptions
 
 CLOSE = 0.75
-"""Cosine from which the model is asked whether two hints say the same."""
+"""At this cosine or more, the model is asked whether two hints say the same."""
 COMPARED = 5
-"""How many of the nearest hints the model compares with."""
+"""Nearest hints that the model compares a new one with."""
 
 
 async def embed(text: str, options: RunOptions) -> NDArray[np.float32]:
