@@ -6,7 +6,6 @@ leaving them out. All of these mean "absent", for arguments that a tool does not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, cast
@@ -100,22 +99,12 @@ def without_unknown(given: Mapping[str, Any], known: Collection[str]) -> dict[st
 def refuse_unknown_parts(given: Mapping[str, Any]) -> None:
     """Raise `InputError` for what an item or a review of a call of `rate` says by another name."""
     for field, kind in _RATING_PARTS.items():
-        part = _unpacked(given.get(field))
+        part: Any = given.get(field)
         rows = enumerate(cast("list[Any]", part)) if isinstance(part, list) else [("", part)]
         for place, row in rows:
             if isinstance(row, Mapping):
                 where = f"{field}.{place}.".replace("..", ".")
                 _refuse(where, cast("Mapping[str, Any]", row), kind.model_fields)
-
-
-def _unpacked(value: Any) -> Any:
-    """Return what a JSON text holds: MCP's server takes it for an argument, as clients send it."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
 
 
 def _refuse(where: str, given: Mapping[str, Any], known: Collection[str]) -> None:

@@ -21,6 +21,7 @@ from ..runtime.context_checks import granted
 from ..runtime.request_limits import input_error
 from .arguments import refuse_unknown_parts, without_unknown
 from .host import Re2llm, default_host
+from .json_sizes import unpacked
 from .mcp_requests import StrictMessages, reduce_log
 from .mcp_tools import add_tools
 
@@ -44,9 +45,9 @@ class _Server(FastMCP):
     ) -> Sequence[ContentBlock] | dict[str, Any]:
         try:
             if name in (known := {tool.name: tool.inputSchema for tool in await self.list_tools()}):
+                arguments = _read(arguments, known[name]["properties"])
                 if name == "rate":
                     refuse_unknown_parts(arguments)
-                arguments = without_unknown(arguments, known[name]["properties"])
             answer: Any = await super().call_tool(name, arguments)
         except InputError as error:
             raise ToolError(inert(str(error))) from error
@@ -104,6 +105,21 @@ def build_server(host: Re2llm | None = None, *, hosts: str = "", path: str = HTT
 
     add_tools(server, context)
     return server
+
+
+def _read(arguments: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a call's arguments; for one that is no text, a client may send its JSON as a text.
+
+    Args:
+        arguments: As they came.
+        fields: The schema of each argument that the tool has.
+    """
+    return {
+        field: unpacked(field, value)
+        if isinstance(value, str) and fields[field].get("type") != "string"
+        else value
+        for field, value in without_unknown(arguments, fields).items()
+    }
 
 
 def _security(hosts: str) -> TransportSecuritySettings:

@@ -88,8 +88,9 @@ class _Tools:
         ],
         item_reviews: Annotated[
             list[OtherReview],
-            NoneAsEmpty,
+            # First, so that the length is checked before the entries.
             Field(max_length=MOST_ITEMS, description="Other people's reviews of the item."),
+            NoneAsEmpty,
         ] = [],  # noqa: B006  # never changed; null would need a schema of its own
         lowest: Lowest = 1,
         highest: Highest = 5,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ..json_sizes import fault_of
 from ..large_numbers import TOO_LARGE, place_of_large_number
 from .limits import explained
 from .problems import ProblemError, problem_response
@@ -19,14 +20,6 @@ LARGEST_BODY = 4 * 2**20
 """Bytes."""
 _DISCARDED = 4 * LARGEST_BODY
 """Bytes to read and drop of a larger body: a client that is still sending reads no answer."""
-DEEPEST = 16
-"""Lists and objects inside each other."""
-
-LONGEST_LIST = 20_000
-MOST_KEYS = 1_000
-MOST_PARTS = 50_000
-"""Lists and objects. What is beyond fits no field, and each part would be an error of its own:
-hundreds of thousands of them take seconds, in which nobody else is answered."""
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -71,7 +64,7 @@ class StrictRequest(Request):
                 type="urn:re2llm:input",
                 remedy="Send ids of so many digits as texts.",
             ) from None
-        problem = _fault_of(document)
+        problem = fault_of(document)
         if problem:
             raise ProblemError(422, problem, field="body", type="urn:re2llm:input")
         return document
@@ -137,36 +130,3 @@ def _too_large() -> ProblemError:
         f"The body is larger than {LARGEST_BODY:,} bytes.",
         remedy="Send less at a time.",
     )
-
-
-def _fault_of(document: object) -> str:
-    """Say why a document cannot be checked field by field in no time, or nothing if it can."""
-    level = [document]
-    parts = 0
-    for _ in range(DEEPEST + 1):
-        parts += len(level)
-        if parts > MOST_PARTS:
-            return f"It has more than {MOST_PARTS:,} lists and objects."
-        if any(map(_is_long, level)):
-            return f"A list has over {LONGEST_LIST:,} entries, or an object {MOST_KEYS:,} keys."
-        level = [inner for outer in level for inner in _within(outer)]
-        if not level:
-            return ""
-    return f"Lists and objects are nested more than {DEEPEST} deep."
-
-
-def _is_long(part: object) -> bool:
-    if isinstance(part, dict):
-        return len(cast("dict[str, object]", part)) > MOST_KEYS
-    return isinstance(part, list) and len(cast("list[object]", part)) > LONGEST_LIST
-
-
-def _within(document: object) -> list[object]:
-    """Return the lists and objects directly inside a list or an object."""
-    if isinstance(document, dict):
-        inner = list(cast("dict[str, object]", document).values())
-    elif isinstance(document, list):
-        inner = cast("list[object]", document)
-    else:
-        return []
-    return [value for value in inner if isinstance(value, dict | list)]

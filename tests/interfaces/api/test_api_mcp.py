@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from re2llm.interfaces.api.logs import JsonFormatter
+from re2llm.interfaces.json_sizes import DEEPEST, LONGEST_LIST, MOST_KEYS, MOST_PARTS
 
 pytest.importorskip("mcp", reason="needs the extra `mcp`")
 HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
@@ -68,6 +69,56 @@ async def test_no_stream_is_opened_that_would_never_end(
 async def test_a_message_that_is_too_large_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post("/mcp", content=b" " * (5 * 2**20), headers=HEADERS)
     assert answer.status_code == 413
+
+
+MANY = "It has more than 50,000 lists and objects."
+LONG = "A list has over 20,000 entries, or an object 1,000 keys."
+DEEP = "Lists and objects are nested more than 16 deep."
+LARGE = "The number is too large."
+
+
+@pytest.mark.parametrize(
+    ("tool", "field", "text", "told"),
+    [
+        ("rate", "item_reviews", "[" + "{}," * MOST_PARTS + "{}]", MANY),
+        ("rate", "item_reviews", "[" + "{}," * LONGEST_LIST + "{}]", LONG),
+        ("rate", "item_reviews", "[" + "{}," * 15_000 + "{}]", "at most 10000 items"),
+        ("rate", "history", "[" + "1," * LONGEST_LIST + "1]", LONG),
+        ("rate", "history", "[" * MOST_PARTS, DEEP),
+        ("rate", "item", "{" + ",".join(f'"{n}":1' for n in range(MOST_KEYS + 1)) + "}", LONG),
+        ("recommend", "history", "[" * 4_000_000, MANY),
+        ("recommend", "history", "[" * (DEEPEST + 2) + "]" * (DEEPEST + 2), DEEP),
+        ("recommend", "history", "9" * 4_000_000, LARGE),
+        ("recommend", "candidates", "[-" + "9" * 5_000 + "]", LARGE),
+        ("recommend", "k", "9" * 5_000, LARGE),
+        ("recommend", "domain", "[" * 5_000, DEEP),
+        ("feedback", "picked", '{"a":' * 5_000, DEEP),
+        ("find_titles", "titles", " \n[[" * 30_000, MANY),
+    ],
+)
+async def test_json_in_a_text_is_refused_as_if_it_were_sent_as_json(
+    http: httpx.AsyncClient, tool: str, field: str, text: str, told: str
+) -> None:
+    needed = {
+        "rate": {"item": {"title": "Fargo"}, "history": []},
+        "recommend": {"history": ["Alien"]},
+        "feedback": {"recommendation_id": "x"},
+    }
+    given = {**needed.get(tool, {}), field: text}
+    call = {**CALL, "params": {"name": tool, "arguments": given}}
+    answer = (await http.post("/mcp", json=call, headers=HEADERS)).json()["result"]
+    assert answer["isError"]
+    assert answer["content"][0]["text"].startswith(f"{field}: ")
+    assert told in answer["content"][0]["text"]
+    assert len(answer["content"][0]["text"]) < 300
+
+
+async def test_a_text_that_holds_no_list_is_a_title(http: httpx.AsyncClient) -> None:
+    for title in ("[REC]", "{}{", "1917", '"Alien"', "[" * 100 + "x"):
+        call = {**CALL, "params": {"name": "find_titles", "arguments": {"titles": title}}}
+        answer = (await http.post("/mcp", json=call, headers=HEADERS)).json()["result"]
+        assert not answer["isError"], answer
+        assert answer["structuredContent"]["titles"][0]["typed"] == title
 
 
 @pytest.mark.parametrize(

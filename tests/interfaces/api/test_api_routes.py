@@ -18,13 +18,8 @@ from re2llm.interfaces import gate
 from re2llm.interfaces.api import application, health
 from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.problems import ProblemError, problem_of
-from re2llm.interfaces.api.strict_routes import (
-    DEEPEST,
-    LARGEST_BODY,
-    LONGEST_LIST,
-    MOST_KEYS,
-    MOST_PARTS,
-)
+from re2llm.interfaces.api.strict_routes import LARGEST_BODY
+from re2llm.interfaces.json_sizes import DEEPEST, LONGEST_LIST, MOST_KEYS, MOST_PARTS
 from re2llm.records import Item
 
 FILM = load_films()[0]
