@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from .cells import NO_FACT
 from .columns import choose_columns, same_name, usual_columns
 from .day_sessions import (
     LONGER_THAN,
-    SECONDS_A_DAY,
     Rating,
     day_sessions,
     in_user_order,
@@ -28,6 +28,7 @@ from .row_order import RowOrder
 from .spelling import Spelling
 from .table_rows import Row, column_names, no_fact_in, read_rows
 from .time_columns import TimeColumns
+from .times import is_doubtful
 
 _LISTED = 10
 
@@ -221,10 +222,11 @@ class TableReader:
         if time is not None and alone:
             told = counted(alone, "row has no time on its date", "rows have no time on their date")
             report.remarks.append(f"In {time.names[-1]}, {told}; such rows come first on it.")
-        if time is not None and 0 < latest < SECONDS_A_DAY:  # as Excel's numbers of days do
+        if time is not None and not self._options.by_user and latest and is_doubtful(latest):
+            day = datetime.fromtimestamp(latest, UTC).date()
             report.remarks.append(
-                f"All times in {time.names[-1]} lie on 1 January 1970 if they are seconds. If they "
-                "count days or rows, write dates, or pass `by_user`."
+                f"The latest time in {time.names[0]} is read as {day}. If it counts days or rows, "
+                "or not from 1 January 1970, write dates, or pass `by_user`."
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from ..records import is_number
@@ -20,11 +20,15 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?"
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
 """Seconds, milliseconds, microseconds, nanoseconds."""
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_001_231
-_TO_MINUTE, _TO_SECOND, _TO_MILLISECOND = 10_000, 1_000_000, 1_000_000_000
-"""Numbers that are written as 20240131, or with a time as 20240131095930 or 20240131095930.150.
+_TO_HOUR, _TO_MINUTE, _TO_SECOND, _TO_MILLISECOND = 100, 10_000, 1_000_000, 1_000_000_000
+"""Numbers that are written as 20240131, or with a time as 2024013109 or 20240131095930.150.
 
-As seconds they would lie in August 1970, and as smaller units in 1976 or after 2590.
+As seconds they would lie in August 1970 or from 2032 to 2036, and as smaller units in 1976 or after
+2590.
 """
+_EARLIEST_LOG = datetime(2000, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)
+"""How far ahead a time may seem, as a zone's own time does that is taken for UTC."""
 
 
 def seconds(value: object, name: str) -> float:
@@ -76,10 +80,22 @@ def timestamp(value: object, name: str) -> float:
     return found
 
 
+def is_doubtful(latest: float) -> bool:
+    """Return whether a log probably counts its times in a way that `timestamp` does not know.
+
+    So do days of Excel, ticks of .NET, and seconds since 1601 or 2001: as read here, its latest
+    time is before the year 2000, or to come.
+
+    Args:
+        latest: In seconds since 1970, UTC.
+    """
+    return not _EARLIEST_LOG.timestamp() <= latest <= (datetime.now(UTC) + _AHEAD).timestamp()
+
+
 def _written(value: float) -> datetime | None:
     """Return the date that a number is written as."""
     whole = int(value)
-    for times in (1, _TO_MINUTE, _TO_SECOND, _TO_MILLISECOND):
+    for times in (1, _TO_HOUR, _TO_MINUTE, _TO_SECOND, _TO_MILLISECOND):
         if _FIRST_DATE <= whole // times <= _LAST_DATE and (whole == value or times == _TO_SECOND):
             digits = str(whole)
             clock = f"T{digits[8:14]}" if digits[8:] else ""

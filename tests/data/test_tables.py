@@ -348,16 +348,43 @@ def test_a_log_in_no_order_keeps_that_of_equal_times(tmp_path: Path) -> None:
     assert "".join((*found.history, found.target)) == "cdabgefh"
 
 
-def test_numbers_of_days_are_remarked_upon(tmp_path: Path) -> None:
-    log = csv(tmp_path / "log.csv", rows(("user", "item", "n")))
-    assert not any("1970" in line for line in remarks(log))
-    table = [{"user": u, "item": i, "time": 44_000 + n} for n, (u, i) in enumerate(CHOSEN)]
-    assert any("lie on 1 January 1970" in line for line in remarks(csv(log, table)))
+SINCE_1601 = 11_644_473_600
+SINCE_2001 = 978_307_200
 
 
-def remarks(log: Path) -> list[str]:
+@pytest.mark.parametrize(
+    ("first", "step", "day"),
+    [
+        (44_000, 1, "1970-01-01"),  # days of Excel
+        (2_460_341, 1, "1970-01-29"),  # Julian days
+        (638_423_211_000_000_000, 10**7, "1990-03-26"),  # ticks of .NET
+        ((START + SINCE_1601) * 10**7, 10**7, "1974-03-13"),  # Windows
+        ((START + SINCE_1601) * 10**6, 10**6, "2389-09-13"),  # Chrome
+        (START - SINCE_2001, 1, "1989-09-13"),  # Apple
+        ("2401311005", None, "2046-02-03"),
+        (START, 1, None),
+        ("2024013110", None, None),
+        ("2999-01-01", None, "2999-01-01"),
+    ],
+)
+def test_times_that_count_otherwise_are_remarked_upon(
+    tmp_path: Path, first: Any, step: int | None, day: str | None
+) -> None:
+    table = [
+        {"user": u, "item": i, "time": first + n * step if step else first}
+        for n, (u, i) in enumerate(CHOSEN)
+    ]
+    log = csv(tmp_path / "log.csv", table)
+    told = [line for line in remarks(log) if "1 January 1970" in line]
+    assert len(told) == (day is not None)
+    assert all(f"in time is read as {day}. If" in line for line in told)
+    assert not any("1970" in line for line in remarks(log, TableOptions(by_user=True)))
+    assert not any("1970" in line for line in remarks(csv(log, rows(("user", "item", "n")))))
+
+
+def remarks(log: Path, options: TableOptions | None = None) -> list[str]:
     report = ReadReport()
-    list(TableReader(log).sessions(report))
+    list(TableReader(log, options).sessions(report))
     return report.remarks
 
 

@@ -145,6 +145,16 @@ def test_a_whole_number_may_be_a_date_to_the_minute() -> None:
     assert seconds(202005049910, "time") == 202_005_049.91  # there is no hour 99
 
 
+@pytest.mark.parametrize("value", [2020050418, "2020050418", 2020050418.0, Decimal(2020050418)])
+def test_a_whole_number_may_be_a_date_to_the_hour(value: object) -> None:
+    assert seconds(value, "time") == NOON - NOON % 3600
+
+
+@pytest.mark.parametrize("value", [2020050499, 2020059910, 2020050418.5])
+def test_a_number_that_is_no_hour_is_seconds(value: float) -> None:
+    assert seconds(value, "time") == value
+
+
 @pytest.mark.parametrize("value", [0, 3, 0.5, 964_982_703, 19_701_399])
 def test_other_small_numbers_are_seconds(value: float) -> None:
     assert seconds(value, "time") == value
