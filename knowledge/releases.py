@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, insert, select, update
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, NotThereError
 from .domains import hold_hints
-from .hint_choice import is_of_choice
+from .hint_choice import HintChoice
 from .prompted_model import PromptedModel
 from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
@@ -112,11 +111,11 @@ async def hints_in_reach(
         ).where(ReleaseRow.domain_id == domain_id)
     )
     reach: dict[str, Callable[[int], bool]] = {}
-    for number, recipe, trained, choice in rows:
+    for number, recipe, trained, hints in rows:
         if recipe == "paper":
             reach[f"{RELEASE}{number}"] = frozenset[int](trained).__contains__
-        elif choice is not None:
-            reach[f"{RELEASE}{number}"] = partial(is_of_choice, choice=choice)
+        elif (choice := HintChoice.read({"hints": hints})) is not None:
+            reach[f"{RELEASE}{number}"] = choice.__contains__
     return reach
 
 

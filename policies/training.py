@@ -48,7 +48,7 @@ class TrainingData:
 
 
 class CurvePoint(NamedTuple):
-    """Progress after some rollouts; rewards, or estimates of them, are means per session."""
+    """Progress after some rollouts; rewards are means per session."""
 
     update: int
     training_reward: float
@@ -69,7 +69,7 @@ class Trained:
         policy: As it was at the chosen checkpoint.
         update: Of the chosen checkpoint; 0 is the untrained policy, also that of `without_choice`.
         validation_reward: Mean reward per session, each by the member that did not learn from it,
-            prices taken off; an estimate where the rewards are estimated. Of many checkpoints it
+            prices taken off. Of many checkpoints it
             is that of one of the best, so it is not what to expect of new sessions.
         curve: Learning curve, from update 0.
         cells: Distinct pairs of session and hint, or set of hints, whose reward was looked up.

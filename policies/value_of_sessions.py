@@ -18,9 +18,12 @@ from ..arrays import Floats
 
 _COMPONENTS = 10
 _LARGEST = 4.0
-_PENALTIES = 10.0 ** np.arange(0, 6)
-"""In sessions. The largest leaves hardly more than the hints' means."""
+_PENALTIES = 10.0 ** np.arange(0, 8)
+"""Prior precisions of the weights, in units of the noise's. Components keep the variance that they
+have among standardised descriptors. The largest leaves hardly more than the hints' means.
+"""
 _SAMPLE = 256
+_ROUNDING = 1e-9
 _DRAWS = 64
 
 
@@ -39,7 +42,7 @@ class ExpectedGain:
     @property
     def little(self) -> bool:
         """Whether the gain is lost in the noise."""
-        return self.gain <= self.noise
+        return self.gain <= self.noise + _ROUNDING
 
 
 def gain_of_more(

@@ -59,7 +59,7 @@ class Train:
         return {"unanswered": unanswered}
 
     async def finish(self, work: Work) -> Finished:
-        """Train on what is known, and try what may change the policy beyond the panel."""
+        """Try the best hints beyond the panel, and train."""
         trained = await train(
             work.context,
             keys=work.arguments["keys"],

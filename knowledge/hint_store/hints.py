@@ -259,10 +259,10 @@ async def best_hints(
     return [(hint_of(row), row[-1]) for row in rows]
 
 
-async def newest_hint_id(connection: AsyncConnection, domain_id: int) -> int:
-    """Return the largest id of a domain's hints, whatever their status; 0 if it has none."""
-    largest = select(func.max(HintRow.id)).where(HintRow.domain_id == domain_id)
-    return await connection.scalar(largest) or 0
+async def active_hint_ids(connection: AsyncConnection, domain_id: int) -> list[int]:
+    """Return the ids of a domain's active hints, oldest first."""
+    active = select(HintRow.id).where(HintRow.domain_id == domain_id, HintRow.status == "active")
+    return list(await connection.scalars(active.order_by(HintRow.id)))
 
 
 def unknown_hint(number: int, field: str = "hint") -> NotThereError:

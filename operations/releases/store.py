@@ -37,16 +37,16 @@ def release_of(
     hints: Sequence[Hint],
     options: RunOptions,
     *,
-    newest_hint: int | None = None,
+    left_out: Sequence[int] | None = None,
 ) -> Release:
     """Return the release of a trained policy, with all that it must be served with.
 
     Args:
         metrics: Of the training; its learning curve is added.
         hints: In the order of the actions that it was trained on.
-        newest_hint: The newest hint that there was, if it was not trained on all; see `HintChoice`.
+        left_out: Other hints that were active, if not all hints were tried; see `HintChoice`.
     """
-    few = {} if newest_hint is None else {"hints": HintChoice(hints, newest_hint).as_dict()}
+    choice = {} if left_out is None else {"hints": HintChoice.of(hints, left_out).as_dict()}
     weights, shape = dump_policy(trained.policy)
     curve = [
         {
@@ -64,7 +64,7 @@ def release_of(
         model=options.model,
         hint_set=hint_set_version(hints),
         hint_ids=[hint.id for hint in hints],
-        config={"policy": shape, "training": asdict(config), **few, **_made_by(options)},
+        config={"policy": shape, "training": asdict(config), **choice, **_made_by(options)},
         metrics={**metrics, "curve": curve},
     )
 

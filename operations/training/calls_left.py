@@ -18,7 +18,7 @@ from ..database import connected
 from .panel import ask_every_hint
 
 _MARGIN = 1.05
-"""The next calls may cost more than the mean."""
+"""The next calls may cost more than the mean; besides, the price of one call is kept."""
 
 
 class CallsLeft:
@@ -57,7 +57,7 @@ class CallsLeft:
             money += [] if room.usd is None else [room.usd]
         if money:
             price = await self._likely_cost() if mean is None else mean
-            calls += [] if price <= 0 else [min(money) / (price * _MARGIN)]
+            calls += [] if price <= 0 else [min(money) / price / _MARGIN - 1]
         return max(0.0, min(calls))
 
     async def _likely_cost(self) -> float:

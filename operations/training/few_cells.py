@@ -177,8 +177,8 @@ async def _pay(
         except BudgetSpentError as error:
             if error.field == "job":  # it was paused or cancelled
                 raise
-            known = np.isfinite(_known(table, rows, hints)).all(axis=1)
-            return int(known.argmin()) if not known.all() else len(rows), error
+            whole = np.isfinite(_known(table, afforded, hints)).all(axis=1)
+            return paid + int(np.argmin(np.append(whole, False))), error
         paid += len(afforded)
     return paid, None
 
@@ -200,7 +200,9 @@ def _enough_to_train(found: FewCells, spent: BudgetSpentError | None) -> FewCell
     count = len(found.rows)
     if count >= FEWEST_TO_TRAIN:
         return found
-    ended = spent or BudgetSpentError("sessions", "None is left.", "Run again to continue.")
+    ended = spent or BudgetSpentError(
+        "sessions", "None is left.", "Load more sessions, or pay for every cell."
+    )
     raise ended.adding(
         f"The best hints were tried in {counted(count, 'session')} beyond the panel; "
         f"at least {FEWEST_TO_TRAIN} are needed."

@@ -31,7 +31,8 @@ class Judged:
         trained: The policy.
         places: Of the validation sessions in `tried.rows`.
         gains: What the policy's choices earn there.
-        static_gains: What the best single hint earns there.
+        static_gains: What the best single hint earns there: the best before the training, or if
+            all sessions get one hint, that one.
         by_session: Whether the policy chooses for each session, not the best hint for all.
     """
 
@@ -67,7 +68,7 @@ class Judged:
         gains = self._gains_of_all(simpler.choices[self.places])
         if gains is None or self.gains.mean() >= gains.mean():
             return self
-        return replace(self, trained=simpler, gains=gains, by_session=False)
+        return replace(self, trained=simpler, gains=gains, static_gains=gains, by_session=False)
 
     def _gains_of_all(self, choices: Actions) -> Floats | None:
         """Return what the one hint that all sessions get earns, if that is known."""

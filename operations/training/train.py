@@ -105,7 +105,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         of_release,
         hints,
         options,
-        newest_hint=tried.newest_hint if len(hints) < tried.count or tried.few else None,
+        left_out=tried.left_out,
     )
     refusal = "" if activate else "It was asked for without activating it."
     if not force:

@@ -11,9 +11,9 @@ from ...knowledge.first_stages import Forgotten
 from ...knowledge.hint_store.hints import (
     Hint,
     HintAndEmbedding,
+    active_hint_ids,
     best_hints,
     find_hints,
-    newest_hint_id,
 )
 from ...ranking.hints.panels import random_sessions
 from ...ranking.hints.stats import update_stats
@@ -94,10 +94,12 @@ async def promising_hints(options: RunOptions) -> tuple[int, list[HintAndEmbeddi
         return domain.id, await best_hints(connection, domain.id, count=count)
 
 
-async def newest_hint(options: RunOptions) -> int:
-    """Return the id of a domain's newest hint, whatever its status; 0 if there is none."""
+async def other_hints(hints: Sequence[HintAndEmbedding], options: RunOptions) -> list[int]:
+    """Return the ids of a domain's other active hints."""
+    known = {hint.id for hint, _ in hints}
     async with in_domain(options) as (connection, domain):
-        return await newest_hint_id(connection, domain.id)
+        active = await active_hint_ids(connection, domain.id)
+    return [hint for hint in active if hint not in known]
 
 
 def too_little_to_train(domain: str, hints: int, sessions: int) -> InputError:

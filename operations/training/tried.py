@@ -24,7 +24,7 @@ from ...runtime.progress import Progress
 from .few_cells import BEST_HINTS, FewCells, panel_size, pay_for_few, tries_all_hints
 from .own_cells import own_cells
 from .panel import ask_every_hint, try_on_panel
-from .training_set import TrainingSet, newest_hint, promising_hints, too_little_to_train
+from .training_set import TrainingSet, other_hints, promising_hints, too_little_to_train
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Tried:
         states: Of the sessions, in random order, the panel first.
         hints: In the order of their actions, with the stats to train by.
         count: How many hints there are, with those that were tried on the panel alone.
-        newest_hint: The newest hint of the domain when they were taken.
+        left_out: Ids of the active hints that the policy is not trained on; `None` if it may give
+            any hint.
         table: What hints earn in sessions; it asks the model for what it does not know.
         own: From `own_cells`.
         few: What was paid for beyond the panel; `None` if training pays for every cell that it
@@ -45,7 +46,7 @@ class Tried:
     states: Sequence[RecommendState]
     hints: Sequence[HintAndEmbedding]
     count: int
-    newest_hint: int
+    left_out: Sequence[int] | None
     table: RewardTable
     own: NDArray[np.bool_]
     few: FewCells | None
@@ -104,7 +105,6 @@ async def try_hints(
         await ask_ahead(pieces, options, progress)
     table = await RewardTable.of(drawn.domain_id, states, drawn.hints, options)
     await try_on_panel(table, len(panel), len(drawn.hints), progress)
-    newest = await newest_hint(options)
     _, hints = await promising_hints(options)
     if not hints:  # all were retired meanwhile
         raise too_little_to_train(options.domain, 0, len(states))
@@ -114,11 +114,12 @@ async def try_hints(
     own = own[:, : 1 + len(best)]
     several = options.settings.max_hints > 1 and recipe == "content"
     if all_hints or several:  # of sets, PPO has to try those that it learns of
-        return Tried(states, best, len(hints), newest, table, own, None)
+        left_out = None if all_hints else await other_hints(best, options)
+        return Tried(states, best, len(hints), left_out, table, own, None)
     few = await pay_for_few(table, states, [hint for hint, _ in best], own, options, progress)
     first = unbiased_sessions(options.settings)
     measured = _with_all_trials(best, table, own, few, first)
-    return Tried(states, measured, len(hints), newest, table, own, few)
+    return Tried(states, measured, len(hints), await other_hints(best, options), table, own, few)
 
 
 def _with_all_trials(
@@ -133,7 +134,7 @@ def _with_all_trials(
     Args:
         first: Rows before it count in the stored stats, too.
     """
-    earlier = np.setdiff1d(np.arange(min(first, len(own))), few.rows)
+    earlier = np.arange(min(first, len(own)))
     gains = table.known(earlier.tolist())[:, : own.shape[1]]
     gains[own[earlier]] = np.nan
     gains = np.vstack([gains, few.gains])

@@ -171,7 +171,7 @@ async def test_only_the_best_hints_are_tried_beyond_the_panel(
     stats = release.config["hints"]["stats"]
     assert stats.keys() == {str(hint) for hint in best}
     assert {one["trials"] for one in stats.values()} == {count}
-    assert release.config["hints"]["newest"] == max(hint.id for hint in hints)
+    assert release.config["hints"]["left_out"] == sorted({hint.id for hint in hints} - best)
     gained = gains(url, school, hint_key(next(h.text for h in hints if h.id in best)))
     first = stats[str(next(h.id for h in hints if h.id in best))]
     assert first["mean_gain"] == pytest.approx(np.mean(gained))
@@ -438,6 +438,31 @@ async def test_what_ended_a_search_too_early_is_named(
         await operation.train(Context(domain=school))
     assert refused.value.field == "calls a day"
     assert "0 sessions beyond the panel" in refused.value.problem
+
+
+async def test_sessions_that_are_paid_for_count_where_an_earlier_one_lacks_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A limit that refuses a call in the last of a part ends only that one."""
+    known = np.full((20, 3), np.nan)
+    spent = BudgetSpentError("max_cost", "It is spent.", "Run again.")
+
+    class Table:
+        def known(self, rows: Any) -> Any:
+            return known[rows]
+
+        async def rewards(self, rows: Any, actions: Any) -> None:
+            for row, action in zip(rows, actions, strict=True):
+                if row == 14:
+                    raise spent
+                known[row, [0, action]] = 0.0 if (row, action) != (2, 1) else np.nan
+
+    async def endless(_: Any) -> float:
+        return np.inf
+
+    monkeypatch.setattr(CallsLeft, "count", endless)
+    given: Any = (np.arange(20), Table(), 2, object.__new__(CallsLeft), None, lambda _: None)
+    assert await few_cells._pay(*given) == (14, spent)
 
 
 @pytest.mark.long

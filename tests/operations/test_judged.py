@@ -78,7 +78,7 @@ def test_of_few_cells_the_hint_with_the_best_trials_is_compared_with(
     found = worse.no_worse_than_one_hint()
     assert not found.by_session
     assert (found.gains == 0.4).all()
-    assert (found.static_gains == STATIC).all()
+    assert (found.static_gains == 0.4).all()
     assert (greedy_actions(actor_of(found.trained.policy), STATES, hints) == 2).all()
     better, _ = of(monkeypatch, 0.41, means=means, few=few)
     assert better.no_worse_than_one_hint() is better

@@ -543,15 +543,14 @@ async def test_only_answers_that_could_have_had_a_hint_say_that_it_is_not_used(
     }
 
 
-async def test_a_hint_that_a_release_of_few_cells_does_not_know_is_not_unused(
+async def test_a_hint_that_the_training_left_out_is_not_unused(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
     near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
     ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
     with psycopg.connect(libpq(url)) as connection:
         change(connection, room, [near, director, long], created_at=ago, status_since=ago)
-    # The second existed when it was trained, but not the third.
-    choice = {"newest": director, "stats": {str(near): {}}}
+    choice = {"left_out": [director], "stats": {str(near): {}}}
     release(url, room, 1, "content", [near], status="active", config={"hints": choice})
     adjust(**SMALL, hints_unused_days=90)
     log(url, room, near, 1_500, policy="ppo:1")

@@ -90,6 +90,12 @@ def test_the_noise_is_that_of_the_difference_between_choices(states: Array) -> N
     assert louder.noise < 1.5 * plain.noise
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.1, -0.1])
+def test_nothing_is_left_to_learn_where_all_gains_are_equal(states: Array, gain: float) -> None:
+    found = gain_of_more(states, np.arange(300), np.full((300, HINTS), gain), seed=0)
+    assert found.little
+
+
 def test_the_same_gains_say_the_same(states: Array) -> None:
     gains = gains_of(states, slope=0.05)
     assert of(states, gains, 100) == of(states, gains, 100)
