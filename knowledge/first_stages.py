@@ -53,9 +53,9 @@ class Forgotten:
 async def store_first_stage(
     connection: AsyncConnection, domain: Domain, model: bytes, metrics: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], Forgotten]:
-    """Store a first stage, which serves from now on, in place of the older ones.
+    """Store a first stage, which serves from now on and replaces the older ones.
 
-    What models said about the candidates of an older one is forgotten: it chose what they were
+    Trials on the candidates of an older one are deleted: it chose which candidates the models were
     asked about, and in which order.
 
     Args:

@@ -206,7 +206,7 @@ class AdvisoryLocks:
             await asyncio.shield(self._start(self._ask(_GIVE_BACK, space, key)))
 
     def _start(self, asking: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
-        """Ask in a task of its own: cancelled with the caller, it would lose all claims."""
+        """Ask in a separate task: cancelled with the caller, it would lose all claims."""
         task = asyncio.create_task(asking)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
@@ -267,7 +267,7 @@ class AdvisoryLocks:
             await self.abandon()
 
     async def abandon(self) -> None:
-        """Give everything back, where nothing else uses the claims any more."""
+        """Give everything back, if nothing else uses the claims any more."""
         connection, self._connection = self._connection, None
         if connection is not None:
             # Locks would outlive the return to the pool.

@@ -16,8 +16,8 @@ def is_among(
 ) -> ColumnElement[bool]:
     """Return whether a column's value is one of some.
 
-    `in_` takes a parameter for each value, of which a statement has 65,535 at most, and makes
-    another statement for each number of values, which psycopg reads anew.
+    `in_` takes a parameter for each value, and a statement has 65,535 at most. It also makes a
+    different statement for each number of values, which psycopg must parse again.
 
     Args:
         column: A table's column.

@@ -121,11 +121,11 @@ async def hold_domains(
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:
     """Delete recommendations and feedback, and forget models' answers; the ledger keeps its sums.
 
-    Feedback goes with its recommendation. So do answers that are kept for idempotency keys, files
-    that wait to be loaded, and the sessions of jobs that do not run. A rollout loses its
-    exposures, or counts them as without feedback where that alone goes. The answers to what
-    learning asked go whoever is forgotten, and are not counted: they are only kept so as not to be
-    paid twice.
+    Feedback is deleted with its recommendation. So are answers that are kept for idempotency keys,
+    files that wait to be loaded, and the sessions of jobs that do not run. A rollout loses its
+    exposures, or counts them as without feedback if only the feedback is deleted. The models'
+    answers to learning are always deleted and not counted: they are only kept so as not to be paid
+    twice.
 
     Args:
         connection: A connection in a transaction that holds the domains by `hold_domains`.

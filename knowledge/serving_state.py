@@ -93,7 +93,7 @@ async def serving_state(
 ) -> ServingState:
     """Read the serving state of a domain.
 
-    Every request reads it anew, so no request uses a release after a rollback.
+    Every request reads it again, so no request uses a release after a rollback.
 
     Args:
         among: Names of the domains that the caller may know of; `None` for all.

@@ -133,7 +133,7 @@ async def find_upload(connection: AsyncConnection, domain_id: int, key: str) -> 
 
 
 async def hold_free_upload(connection: AsyncConnection, domain_id: int, key: str) -> Upload:
-    """Return a file that no job is to load; nobody else submits or deletes it meanwhile.
+    """Return a file that no job is to load, and hold it: nobody else can submit or delete it.
 
     Args:
         connection: A connection in a transaction; the file is held until its end.

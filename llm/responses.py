@@ -31,7 +31,7 @@ LONGEST_ANSWER = 100_000
 def answer_text(message: BaseMessage, tool: str = "") -> str:
     """Return an answer as text, wherever the model has put it; at most 100,000 characters.
 
-    What a reasoning model thinks before it answers is left out, where its server does not.
+    A reasoning model's thoughts are left out, if its server has not done so.
 
     Args:
         tool: The name of the tool that the model was to call; models invent others beside it.

@@ -138,7 +138,7 @@ def _weights(
 def _estimate(
     terms: AnyFloats, weights: AnyFloats, groups: Groups | None, level: float
 ) -> Estimate:
-    """Return the mean of terms, of which those of different groups are independent."""
+    """Return the mean of terms; terms of different groups are independent."""
     count = len(terms)
     if groups is None:
         groups = np.arange(count)

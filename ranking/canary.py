@@ -48,8 +48,8 @@ async def with_canary(
 ) -> Chosen:
     """Return the choice that serves: the active release's, or that of the rollout's release.
 
-    Both choose on every request, whichever serves; a shadow step is a share of 0. What both say
-    together, `compared` adds once it is known how much the model counts for each.
+    Both choose on every request, whichever serves; a shadow step is a share of 0. `compared` adds
+    what both say together, once it is known how much the model counts for each.
 
     Args:
         rollout: The live rollout.
@@ -116,7 +116,7 @@ def compared(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -
 
 
 def person_of(state: RecommendState) -> str:
-    """Return whom a request is from: its `user`, or else its session."""
+    """Return who a request is from: its `user`, or its session without one."""
     user = state.get("requester")
     # Without a person's name, sessions of the same items get the same release.
     return f"user:{user}" if user else "session:" + "\x1f".join(state["history"])

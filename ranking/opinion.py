@@ -31,9 +31,9 @@ def fusion_of(state: RecommendState) -> Fusion:
 async def learned_fusion(domain: str, chose: str, options: RunOptions, *, hinted: bool) -> Update:
     """Return what was learned about the model's opinion, as an update of the state.
 
-    A release has a weight of its own, whether it gives a hint here or not: else its answers without
-    one would be told apart from those with one. Where it has none, answers without a hint have the
-    weight that was measured without hints.
+    A release has its own weight, whether it gives a hint here or not. Otherwise its answers with
+    and without a hint would be weighted differently. If it has none, answers without a hint have
+    the weight that was measured without hints.
 
     Args:
         domain: The domain's name.

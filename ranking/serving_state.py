@@ -11,7 +11,7 @@ from ..runtime.options import RunOptions
 
 
 async def serving_state_of(options: RunOptions, name: str) -> ServingState:
-    """Return a domain's serving state: the one that the run already has, or else read now.
+    """Return a domain's serving state: the run's own if it has one, or one that is read now.
 
     Raises:
         InputError: There is no domain of that name that the run may know of.
@@ -27,7 +27,7 @@ async def serving_state_of(options: RunOptions, name: str) -> ServingState:
 
 
 async def domain_for(options: RunOptions, name: str) -> Domain:
-    """Return a domain: the one that the run already has, or else read now.
+    """Return a domain: the run's own if it has one, or one that is read now.
 
     Raises:
         InputError: There is no domain of that name that the run may know of.

@@ -101,7 +101,7 @@ def page_before(scope: Scope) -> str:
 
 
 def own_place(place: str) -> str:
-    """Return a place that a browser names if it is one of ours, else the first page.
+    """Return a place that a browser names if it is one of our pages, otherwise the first page.
 
     Args:
         place: Such as `/console/hints?domain=films`.

@@ -48,7 +48,7 @@ async def autopilot_route(request: Request) -> Response:
 
 @router.post(PREFIX + SECTION + ":autopilot-on")
 async def on_route(request: Request) -> Response:
-    """Turn an autopilot on, or give it another plan; what is wrong is said beside each field."""
+    """Turn an autopilot on, or give it another plan; errors are shown next to their fields."""
     require_start(request)
     form = form_of(request, OnForm)
     seen = await visit(request, form.domain)

@@ -170,7 +170,7 @@ def _own_cookies(scope: Scope) -> dict[str, str]:
 def _is_encrypted(scope: Scope) -> bool:
     """Whether a browser has reached this server, or the proxy before it, over HTTPS.
 
-    A wrong header makes a browser lose its own cookie, and nothing else.
+    A wrong header only makes a browser lose its own cookie.
     """
     headers = HTTPConnection(scope).headers
     return (

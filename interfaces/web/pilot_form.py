@@ -81,7 +81,7 @@ class PilotForm:
 def read_plan(
     form: OnForm, stored: Mapping[str, Any] | None
 ) -> tuple[AutopilotPlan | None, dict[str, str]]:
-    """Return the plan that is asked for, and what is wrong with the fields.
+    """Return the requested plan, and the errors of the fields.
 
     Args:
         form: As it came.

@@ -77,7 +77,7 @@ async def turn_on(
 
 
 async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotShown:
-    """Turn a domain's autopilot off: its running step makes no further call. A rollout goes on.
+    """Turn a domain's autopilot off: its running step makes no further call. A rollout continues.
 
     One that is off stays off, and `says` tells so.
 
@@ -110,8 +110,8 @@ async def turn_off(context: Context, *, domain: str | None = None) -> AutopilotS
 async def run_once(context: Context, *, domain: str | None = None) -> AutopilotShown:
     """Run one cycle: look at what is new, decide on the next step, begin it, and write it down.
 
-    Of cycles of a domain at the same time, one runs; the others only show what there is. One that
-    is killed changes nothing, or has begun its step; the next cycle sees which.
+    If several cycles of a domain run at once, only one decides; the others only show the state. A
+    killed cycle has changed nothing or has begun its step; the next cycle sees which.
 
     Args:
         context: The run's options.

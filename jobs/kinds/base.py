@@ -30,7 +30,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job is, to one of its pieces.
+    """What one of a job's pieces knows of it.
 
     Attributes:
         context: The run's options; its budget is the job's.

@@ -141,7 +141,7 @@ async def _end(job: Job, state: Any, reason: str) -> None:
 async def _running(job_id: str, attempt: int) -> Job | None:
     """Return a job as its attempt began, while that runs.
 
-    What was asked for stays the same for an attempt, and its pieces are many: it is read once.
+    The arguments stay the same for an attempt, and it has many pieces, so they are read once.
     """
     run = (job_id, attempt)
     services = await shared_services()

@@ -91,7 +91,7 @@ async def create_key(
 
 
 async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
-    """Return what a key stands for, or `None` where it is wrong or revoked."""
+    """Return the API key that a key's text stands for, or `None` if it is wrong or revoked."""
     parts = key.split("_", _PARTS - 1)
     whole = len(parts) == _PARTS and key.startswith(PREFIX) and storable(key)
     key_id, secret = (parts[1], parts[2]) if whole else ("", "")
@@ -145,9 +145,9 @@ async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
 
 
 async def hold_key(connection: AsyncConnection, key_id: str | None) -> None:
-    """Make sure that a key works, and go on doing so until the transaction ends.
+    """Make sure that a key works, and keeps working until the transaction ends.
 
-    What begins in the transaction is thus visible to the one that revokes the key.
+    So the transaction that revokes the key sees what was started in this one.
 
     Args:
         connection: A connection in a transaction.

@@ -78,10 +78,10 @@ async def count_rewards(
 ) -> CountedRewards:
     """Return the rewards of the release that serves, by the autopilot's plan.
 
-    Before the first release, they are those of the best single hint. What a release earns that is
-    being rolled out is left out, and so is what was asked for another way, such as without a hint.
-    It starts again when another release becomes active, when the model changes, and after a hold
-    for a drop.
+    Before the first release, they are those of the best single hint. Rewards of a release that is
+    being rolled out are left out, and so are rewards of requests that asked for another way, such
+    as without a hint. It starts again when another release becomes active, when the model changes,
+    and after a hold for a drop.
 
     Args:
         model: The ranking model.
@@ -122,7 +122,7 @@ async def count_rewards(
 
 
 async def keep_counted_rewards(connection: AsyncConnection, domain_id: int, model: str) -> None:
-    """Count what is new, and store it; nothing is done while the autopilot is off.
+    """Count new rewards and store the sums, unless the autopilot is off.
 
     Args:
         connection: A connection in a transaction.
@@ -140,7 +140,7 @@ async def keep_counted_rewards(connection: AsyncConnection, domain_id: int, mode
 
 
 async def keep_before_purge(connection: AsyncConnection, model: str) -> None:
-    """Count what is new of all autopilots, so that a purge of the log takes nothing from it.
+    """Count the new rewards of all autopilots, so that a purge of the log does not lose them.
 
     Args:
         connection: A connection in a transaction that holds the domains whose log is purged.

@@ -51,7 +51,7 @@ async def claim_day_call(
     """Count a call of an autopilot's job before it is made, and reserve what it may cost.
 
     That is the estimate, or what the dearest question of the day cost if that is more. There is no
-    exception for a first call: what does not fit into the day is not asked.
+    exception for a first call: a call that does not fit into the day is not made.
 
     Args:
         connection: A connection in a transaction.

@@ -13,9 +13,9 @@ from ..schema.tables import DomainRow
 
 
 async def last_step(connection: AsyncConnection, domain_id: int) -> Job | None:
-    """Return the step of a domain's autopilot that is not over, or else the newest one.
+    """Return the step of a domain's autopilot that is not over, or the newest one if all are over.
 
-    An older one is not over if it was retried.
+    An older step is not over if it was retried.
     """
     unfinished = JobRow.state.in_(("running", "paused"))
     return await _piloted(connection, domain_id, true(), unfinished.desc())

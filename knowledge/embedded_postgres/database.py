@@ -37,7 +37,7 @@ class _Starting(Inherited):
         self.lock = threading.Lock()
 
     def forget_parent(self) -> None:
-        """Make the lock anew in a forked process: a thread of the parent may hold it."""
+        """Make a new lock in a forked process: a thread of the parent may hold the old one."""
         self.lock = threading.Lock()
 
 

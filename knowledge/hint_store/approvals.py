@@ -13,7 +13,7 @@ from ..schema.tables import HintRow, TrialRow
 async def standing_by_approval(
     connection: AsyncConnection, domain_id: int, prompted_model: PromptedModel
 ) -> frozenset[int]:
-    """Return the hints that somebody has put back to use, and of which nothing new is known.
+    """Return the hints that somebody has put back into use without new evidence since.
 
     That is, they are not retired although the last decision on them retired them, by trials with
     the same model and prompt, and they have not been tried with these since they came back.

@@ -119,7 +119,7 @@ async def own_sessions(connection: AsyncConnection, domain_id: int) -> dict[int,
 async def count_tested(connection: AsyncConnection, domain_id: int) -> int:
     """Return how many hints of a domain were ever up for proof: stored ones, and those refused.
 
-    Among many, some seem to help by luck: so many are to be corrected for.
+    Among many, some seem to help by chance. The correction needs this number.
     """
     stored = select(func.count()).where(HintRow.domain_id == domain_id)
     refused = select(func.count(ProposalRow.text.distinct())).where(

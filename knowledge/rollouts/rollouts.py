@@ -151,7 +151,7 @@ async def latest_rollout(
 async def claim_rollout(
     connection: AsyncConnection, rollout_id: int, *, pause: float = 0.0, wait: bool = False
 ) -> Rollout | None:
-    """Hold a live rollout alone until the transaction ends; its exposures are logged meanwhile.
+    """Hold a live rollout exclusively until the transaction ends; exposures can still be logged.
 
     Args:
         connection: A connection in a transaction.

@@ -112,8 +112,8 @@ def _place(key: int) -> bytes:
 def _allowed(counts: Collection[int], trusted: int, share: float) -> int:
     """Return how many sessions of one source may count, given that the others are capped too.
 
-    What is allowed grows with the sessions that count, and these with what is allowed, but ever
-    more slowly: so the numbers that fit are all those up to the largest.
+    The allowed number grows with the number of sessions that count, and that grows with the allowed
+    number, but ever more slowly. So all numbers up to the largest one fit.
     """
     low, high = 0, max(counts, default=0)
     while low < high:

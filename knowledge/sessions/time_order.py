@@ -53,10 +53,10 @@ def first_recent(sessions: Sequence[Sequence[str]]) -> int | None:
 
 
 async def notice_time_order(connection: AsyncConnection, domain: Domain) -> bool:
-    """Note from which training session on a domain's sessions are the recent ones, once.
+    """Note, once, the training session from which a domain's sessions are recent.
 
-    Later sessions are recent too, so the border stays. What was tried on sessions that become
-    recent was tried beside other evidence, and is forgotten.
+    Later sessions are recent too, so the border stays. Trials on sessions that become recent are
+    deleted, because they were made with other evidence.
 
     Args:
         connection: A connection in the transaction that changed the sessions.

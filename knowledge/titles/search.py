@@ -113,7 +113,7 @@ class TitleSearch:
         return same or any(id_ in self._called.get(form, {}) for form in forms)
 
     def listed(self, typed: str, title: str) -> list[TitleMatch]:
-        """Return what the title in a line of a list means; nothing if that is no title.
+        """Return the items that the title in a line of a list means; none if it is no title.
 
         Args:
             typed: The line. Nothing is returned if a title begins so, since it may be meant.

@@ -22,7 +22,7 @@ def chat_length(messages: Sequence[BaseMessage]) -> int:
 
 
 def shortened_chat(messages: Sequence[BaseMessage], too_long: int) -> list[BaseMessage] | None:
-    """Return a prompt with the newest turns alone, which says so in its system message.
+    """Return a prompt with only the newest turns; its system message says so.
 
     The last turn, from what the person said last, and all system messages are always kept. No tool
     call is parted from its answer, since a turn holds both.

@@ -67,7 +67,7 @@ def may_be_calls(text: str, tools: Collection[str]) -> bool:
 
 
 def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
-    """Return what a text says, and the tool calls behind it.
+    """Return a text's words, and the tool calls after them.
 
     What begins with a mark of a call, but cannot be read as one, is neither, unless it stands
     within a line, or its mark may be a word of the answer.
@@ -98,9 +98,9 @@ def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
 
 
 def _calls_from(text: str, tools: Collection[str], *, known: bool = True) -> Iterator[Call]:
-    """Yield the calls with which a text without a mark begins, up to the first other word.
+    """Yield the calls at the beginning of a text without a mark, up to the first other word.
 
-    Names of tools are words: one counts only where its arguments follow at once.
+    Names of tools are words: one counts only if its arguments follow directly.
 
     Args:
         known: Whether only tools that there are count.

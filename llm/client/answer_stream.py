@@ -66,7 +66,7 @@ class StreamedAnswer:
 
 
 class AnswerOnlyModel(BaseChatModel):
-    """Passes on what another model says, without its thoughts.
+    """Passes on another model's answer without its thoughts.
 
     It streams only what can be neither a thought nor a call: up to the first mark of one. The rest
     comes in one piece at the end, with the calls. So does the whole answer if the model has shown

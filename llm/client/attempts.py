@@ -58,8 +58,7 @@ class Turn:
 class Attempts:
     """Makes the attempts at one model.
 
-    Each owner has a circuit breaker of its own, so that what one owner's requests meet closes
-    nothing to another.
+    Each owner has its own circuit breaker, so that one owner's failures do not block another.
 
     Args:
         name: For the log.

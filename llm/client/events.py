@@ -127,14 +127,14 @@ async def _lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class _Whole:
-    """An answer of which one part comes after the other."""
+    """An answer that comes in parts."""
 
     def __init__(self) -> None:
         self._around: dict[str, Any] = {}
         self._choices: dict[str, dict[str, Any]] = {}
 
     def add(self, chunk: Any) -> None:
-        """Take a part in the usual form; what is none is passed over."""
+        """Take a part in the usual form; anything else is skipped."""
         if not is_object(chunk) or not is_list(chunk.get("choices")):
             return
         self._around |= {key: value for key, value in chunk.items() if value is not None}

@@ -32,10 +32,10 @@ _KEEPS_THE_QUESTION = frozenset({307, 308})
 class AnswerClient(DefaultAsyncHttpxClient):
     """Reads no answer beyond a size, and gives hidden errors the status they should have had.
 
-    Follows a redirect to the same host alone, and for a file to any over HTTPS: else a server could
-    have this machine send people's histories on, or ask addresses that only it can reach. Keeps no
-    cookies: all who ask share the client, so a server could tell by them who asks for whom, or have
-    each request grow.
+    Follows a redirect only to the same host, or for a file to any host over HTTPS. Otherwise a
+    server could make this machine forward people's histories, or ask addresses that only it can
+    reach. Keeps no cookies: all callers share the client, so a server could tell by its cookies who
+    asks for whom, or make each request grow.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -32,7 +32,7 @@ class Pace(Inherited):
         self._lock = threading.Lock()
 
     def forget_parent(self) -> None:
-        """Make the lock anew in a forked process: a thread of the parent may hold it."""
+        """Make a new lock in a forked process: a thread of the parent may hold the old one."""
         self._lock = threading.Lock()
 
     def take(self) -> float:

@@ -22,7 +22,7 @@ _COUNTED = ("prompt_tokens", "completion_tokens")
 
 
 def as_completion(body: Any) -> Any:
-    """Return a whole answer in the usual form; what is no answer stays as it is.
+    """Return a whole answer in the usual form; anything else stays as it is.
 
     Args:
         body: Decoded JSON, which is not changed.
@@ -52,7 +52,7 @@ class Chunks:
         self._free: dict[str, int] = {}
 
     def usual(self, body: Any) -> Any:
-        """Return a part in the usual form; what is no part of an answer stays as it is.
+        """Return a part of an answer in the usual form; anything else stays as it is.
 
         Args:
             body: Decoded JSON, which is not changed.

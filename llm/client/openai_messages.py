@@ -79,7 +79,7 @@ def arguments_text(value: object) -> str:
 
 
 def _content(value: Any) -> Any:
-    """Return a text, a list of parts, or as a text what is neither: the answer itself."""
+    """Return a text or a list of parts; anything else as text, since it is the answer itself."""
     if is_text(value):
         return value
     if is_object(value) and value.get("type") == "text" and isinstance(value.get("text"), str):

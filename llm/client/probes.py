@@ -101,7 +101,7 @@ class Probes:
         return [failed, Finding("key", "skipped", "unknown: the model gives no answer")]
 
     async def json(self) -> Finding:
-        """Tell in which way the model answers with the JSON of a ranking."""
+        """Find the way in which the model answers with the JSON of a ranking."""
         recipe = RECIPES["json"]
         films = [Item("1", "Alien"), Item("2", "Heat"), Item("3", "Room")]
         messages = recipe.messages(RankingTask(history=[Item("0", "Aliens")], candidates=films))

@@ -40,7 +40,7 @@ class EmbeddingCache(Inherited):
         self._open()
 
     def forget_parent(self) -> None:
-        """Open the file anew in a forked process: SQLite's locks are the parent's."""
+        """Open the file again in a forked process: SQLite's locks are the parent's."""
         self._parents.append(self._file)
         self._lock = threading.Lock()
         self._is_parents = True

@@ -38,7 +38,7 @@ class Embedder(Inherited):
         self._lock = threading.Lock()
 
     def forget_parent(self) -> None:
-        """Make the locks anew in a forked process: a thread of the parent may hold them."""
+        """Make new locks in a forked process: a thread of the parent may hold the old ones."""
         self._lock, Embedder._making = threading.Lock(), threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Floats32:

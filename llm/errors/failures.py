@@ -118,7 +118,7 @@ class ModelFailedError(Exception):
 def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFailedError:
     """Tell what a provider's error means.
 
-    Of its text only a short part is kept, since the whole may quote keys and prompts.
+    Only a short part of its text is kept, since the whole may quote keys and prompts.
 
     Args:
         error: As the model raised it.

@@ -84,8 +84,8 @@ def read_ranking(
 ) -> RankingAnswer:
     """Read an ordered list of candidates.
 
-    Looks for the JSON that was asked for, then for other JSON, then for lines and sentences. What
-    can be read in two ways is not read at all, so that it is asked for again.
+    Looks for the JSON that was asked for, then for other JSON, then for lines and sentences. An
+    answer that can be read in two ways is not read at all, so that the model is asked again.
 
     Args:
         text: The model's whole answer; what lies beyond 100,000 characters is not read.

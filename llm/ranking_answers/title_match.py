@@ -109,7 +109,7 @@ class Titles:
         )
 
     def _before_facts(self, line: str) -> list[int]:
-        """Find the title with which a line begins if its year or its genres alone follow."""
+        """Find the title at the beginning of a line if only its year or its genres follow."""
         numbered = line.strip(WRAPPING)
         for said in dict.fromkeys((numbered, NUMBERING.sub("", numbered, count=1))):
             for head, pieces in factual_heads(said):
@@ -125,7 +125,7 @@ class Titles:
         return self._facts[number].issuperset(pieces)
 
     def _before_a_reason(self, line: str) -> list[int]:
-        """Find the title with which a line begins, unless it may begin with a longer one."""
+        """Find the title at the beginning of a line, unless it may begin with a longer one."""
         numbered = line.strip(WRAPPING)
         for said in dict.fromkeys((numbered, NUMBERING.sub("", numbered, count=1))):
             plain = plain_title(said.strip(WRAPPING))
@@ -159,10 +159,10 @@ class Titles:
 
 
 def _spellings(line: str) -> Iterator[str]:
-    """Yield what a line may say, from all of it to what is left without its trimmings.
+    """Yield the forms of a line, from the whole line to the bare title.
 
     A number in front may count places or belong to the title ("8. 8 Mile", "2001: A Space
-    Odyssey"), so each step is a spelling of its own.
+    Odyssey"), so each step gives another spelling.
     """
     seen: set[str] = set()
     rest = line

@@ -88,9 +88,10 @@ def read_rating(text: str, scale: RatingScale) -> RatingAnswer:
     """Read any answer: the steps that it has, and a rating if there is one.
 
     Looks inside the last rate tag, closed or not, then in JSON, then after a word such as "rating",
-    then takes an answer that begins with a number, but not the first of a list. A number off the
-    scale, two that differ, a range, a number out of another than the highest, and what the steps
-    say of other ratings are no rating. Text after the first 100,000 characters is ignored.
+    then takes an answer that begins with a number, but not the first of a list. These are no
+    rating: a number off the scale, two that differ, a range, a number out of another one than the
+    highest, and what the steps say about other ratings. Text after the first 100,000 characters is
+    ignored.
     """
     strict = strict_rating(text, scale)
     text = text[:_MOST_CHARACTERS]

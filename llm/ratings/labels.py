@@ -75,9 +75,9 @@ _I_GIVE = re.compile(rf"{_I_SAY.pattern}(?:\s\w{{1,12}}){{0,3}}\s\Z", re.IGNOREC
 def named_ratings(text: str, scale: RatingScale) -> tuple[list[float], list[float]]:
     """Return what follows words such as "rating", and after those that call it final.
 
-    The "user rating" and the "movie rating" count where no other rating is named, not even of
-    another subject, and "your rating" too, if they begin a line or a sentence. What is called final
-    or predicted goes before "my".
+    The "user rating", the "movie rating" and "your rating" count if they begin a line or a sentence
+    and no other rating is named, not even one of another subject. A rating that is called final or
+    predicted goes before "my".
 
     Args:
         text: The text without what it says of others' ratings or in an excuse.

@@ -138,7 +138,7 @@ def _mean_cell(task: RatingTask, mean: float) -> str:
 
 
 def typical_rating(scale: RatingScale) -> float:
-    """Return what ratings on a scale are on average, where nothing is known."""
+    """Return the average of ratings on a scale, if nothing is known about them."""
     return scale.low + _TYPICAL * scale.width
 
 

@@ -59,7 +59,7 @@ async def show_autopilot(
 async def resume_autopilot(context: Context, *, domain: str | None = None) -> AutopilotShown:
     """Let a held autopilot go on; one that is on stays on, and `says` tells so.
 
-    After a drop of reward, what to expect of the release is measured again.
+    After a drop of reward, the reference for the release is measured again.
 
     Args:
         context: The run's options.

@@ -33,8 +33,8 @@ _Exact = Mapping[str, Sequence[Item]]
 class Finder:
     """Finds items of one domain by id, by title, and by meaning.
 
-    What is in memory needs no connection, and none is held while titles are compared or encoded:
-    there are few, and all requests need them.
+    Data in memory needs no connection, and none is held while titles are compared or encoded:
+    connections are few, and all requests need them.
     """
 
     def __init__(self, domain: Domain, options: RunOptions) -> None:

@@ -52,7 +52,7 @@ def check_names(
 def in_orders(context: Context, permutations: int) -> Context:
     """Return the context of an evaluation: in several orders, the model alone ranks.
 
-    What is measured is how much it depends on the order, which the first stage would even out.
+    This measures how much it depends on the order; the first stage would even that out.
 
     Raises:
         InputError: The caller wants it otherwise.

@@ -34,8 +34,8 @@ async def fit_first_stage(
 ) -> Mapping[str, Any] | None:
     """Fit the first stage, unless there is one that still fits.
 
-    A new one makes what models said about the old one's candidates worthless, so it is fitted again
-    only when the number of training sessions has changed by a tenth.
+    A new one makes the trials on the old one's candidates worthless. So it is fitted again only
+    when the number of training sessions has changed by a tenth.
 
     Args:
         progress: Called with the stage `fitting the first stage`.

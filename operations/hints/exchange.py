@@ -24,7 +24,7 @@ _NOTHING: Mapping[str, Mapping[str, Any]] = {}
 
 
 class _Hint(BaseModel):
-    """A hint of a file; whatever else the file says of it is for people."""
+    """A hint of a file; its other keys are for people."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -46,8 +46,8 @@ async def improve_hints(
     and one that often harms is fixed. The reflecting model writes the child, and sees sessions on
     which its parents helped and harmed. The child is tried on the verification panel without these
     sessions. It is stored only if it helps more than its best parent, beyond doubt; it can then be
-    a parent itself. What failed with the same models and prompt is not attempted again, until
-    there are many more sessions. What is paid is kept: an interrupted run can be repeated.
+    a parent itself. A failed attempt is not repeated with the same models and prompt until there
+    are many more sessions. Paid trials are kept, so an interrupted run can be repeated.
 
     Args:
         context: The run's options; its budget's limits are not used.

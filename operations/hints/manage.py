@@ -172,9 +172,9 @@ async def edit_hint(
     domain: str | None = None,
     retire: bool = False,
 ) -> AddedHint:
-    """Store a new version of a hint, as a hint of its own that waits for verification.
+    """Store a new version of a hint, as a separate hint that waits for verification.
 
-    The old one's trials say nothing about the new text, so that it keeps them, and its status.
+    The old hint's trials say nothing about the new text, so it keeps them, and its status.
 
     Args:
         hint: The version that was edited.

@@ -24,10 +24,10 @@ async def tidy_hints(
 ) -> TidiedHints:
     """Merge hints that say the same, and retire those that harm, do not help or are not needed.
 
-    First comes what the trials so far show, which is free. Then hints are tried on the newest
-    sessions and on those of the verification panel, all on a few, and those that may still prove a
-    gain on more and more. Decisions are stored after each round, and paid trials at once, so that
-    an interrupted run can be repeated and goes on. Nothing is deleted.
+    First it decides by the trials so far, which is free. Then it tries hints on the newest sessions
+    and on those of the verification panel: all on a few, and those that may still prove a gain on
+    more and more. Decisions are stored after each round, and paid trials at once, so that an
+    interrupted run can be continued. Nothing is deleted.
 
     Args:
         context: The run's options; its budget's limits are not used.

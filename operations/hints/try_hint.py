@@ -100,7 +100,7 @@ async def sessions_to_try(options: RunOptions, count: int) -> list[int]:
 
 
 async def try_on_session(context: Context, text: str, session: int) -> None:
-    """Rank one session with a hint and without it; what is paid already is not paid again.
+    """Rank one session with a hint and without it; paid trials are not paid again.
 
     Args:
         text: A text from `text_to_try`.

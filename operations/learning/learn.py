@@ -153,7 +153,7 @@ async def learn_session(context: Context, key: int) -> dict[str, int]:
 
 
 def advice(counts: Mapping[str, int], sessions: int, before: int, *, hints: int) -> str:
-    """Say why no hint came of a run, or why there is none; else empty.
+    """Say why a run has found no hint, or why there is none; otherwise empty.
 
     Args:
         counts: As in `Learned`.

@@ -48,7 +48,7 @@ async def sessions_to_learn_from(
 ) -> tuple[list[int], Forgotten]:
     """Return the keys of the sessions to learn from, and fit the first stage that is asked with.
 
-    What was forgotten with a former first stage is returned, too.
+    It also returns what was deleted with a former first stage.
 
     Args:
         files: As for `learn`; likewise the keys.

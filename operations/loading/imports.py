@@ -80,8 +80,8 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
 async def preview_upload(context: Context, upload: str) -> ImportPreview:
     """Read a file to its end, and return what would be loaded; nothing changes.
 
-    One that a job is to load is not read. All who wait for the same file share a reading: a page
-    that is loaded again leaves its first request behind.
+    A file that a job is to load is not read. All requests that wait for the same file share one
+    reading: a page that is loaded again leaves its first request behind.
 
     Args:
         context: The run's options.
@@ -200,7 +200,7 @@ async def clear_upload(context: Context, upload: str) -> None:
 
 
 async def load_upload(context: Context, upload: str) -> Loaded:
-    """Load what can be used of a file; one that cannot be used is deleted.
+    """Load the usable rows of a file; a file that cannot be used is deleted.
 
     The caller deletes one that was loaded once it has stored that: until then it may load it again,
     which changes nothing.

@@ -17,7 +17,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def unpacked(content: bytes) -> bytes:
-    """Return what a file holds, however small a bomb it is. Blocks for a while.
+    """Return a file's content, unpacked but limited in size. Blocks for a while.
 
     Args:
         content: The file, plain or compressed with gzip.

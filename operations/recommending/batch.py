@@ -67,7 +67,7 @@ async def recommend_batch(
     on_bad: Callable[[str], None] = lambda _: None,
     progress: Progress = silent,
 ) -> Batch:
-    """Recommend for every row of a file, in order; an interrupted run goes on where it ended.
+    """Recommend for every row of a file, in order; an interrupted run continues where it ended.
 
     Memory does not grow with the file.
 

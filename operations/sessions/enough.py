@@ -65,7 +65,7 @@ def harmful(gains: Floats, static: Floats) -> str:
 def too_few_calls(metrics: Mapping[str, Any]) -> str:
     """Say why a policy that a limit cut short should not serve; empty if it is no worse.
 
-    It is validated on so few sessions that no loss would be clear, so any counts.
+    It is validated on too few sessions for a clear loss, so any loss counts.
 
     Args:
         metrics: The metrics of the release: `gain`, `static_gain` and `validation_sessions`.

@@ -27,7 +27,7 @@ async def purge(
 ) -> Purged:
     """Delete logged recommendations, feedback, observed sessions and models' answers.
 
-    All of it or nothing, in one transaction. What was loaded from files and the sums of the ledger
+    It deletes all or nothing, in one transaction. Loaded files' data and the sums of the ledger
     stay. A rollout that loses evidence is held.
 
     Args:

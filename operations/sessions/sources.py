@@ -65,11 +65,11 @@ async def drop_sessions(
 
     Evidence, popularity and the stats of hints are as if the sessions had never been there. An
     active hint that was verified on them waits for approval if what is left no longer shows a gain.
-    Feedback of that source that waits to be learned from is not learned from.
+    Waiting feedback of that source is no longer learned from.
 
-    A first stage that was fitted after they came is fitted anew. What models said about the
-    candidates that it had chosen is forgotten, as with any other first stage, and so is a weight of
-    a model's opinion that was measured after they came.
+    A first stage that was fitted after they came is fitted again. Trials on the candidates that it
+    had chosen are deleted, as for any new first stage, and so is a weight of a model's opinion that
+    was measured after they came.
 
     Args:
         source: As `list_session_sources` shows it.

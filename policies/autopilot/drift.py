@@ -66,7 +66,7 @@ class RewardDrift:
 
 
 def moments(count: int, total: float, squares: float) -> Moments:
-    """Return the sums of rewards that are each of a visit of its own."""
+    """Return the sums of rewards, each of which comes from a separate visit."""
     return Moments(count, count, total, count, squares, total)
 
 

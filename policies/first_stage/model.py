@@ -110,8 +110,8 @@ class FirstStage:
 def learned_scores(scorer: Scorer, task: FirstStageTask, features: Floats) -> Floats:
     """Score candidates with a scorer.
 
-    Where nobody chose again what they had, it could not learn what such an item is worth: then
-    these come last.
+    If nobody chose an item again that they already had, it could not learn the worth of such items.
+    Then they come last.
     """
     scores = scorer.score(features)
     return scores if task.repeats else unseen_first(scores, task)

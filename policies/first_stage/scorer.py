@@ -17,7 +17,7 @@ LAYERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """Small networks that each score a candidate; what counts is their mean.
+    """Small networks that each score a candidate; their mean counts.
 
     Attributes:
         mean: Mean of each feature over all candidates that were learned from, shape `[features]`.
@@ -70,7 +70,7 @@ class Scorer:
 
 
 def network_inputs(features: Floats, mean: Weights, deviation: Weights) -> Weights:
-    """Return what the networks see: each feature within its list, and as it is.
+    """Return the networks' inputs: each feature relative to its list, and as it is.
 
     Args:
         features: The features of one list, shape `[candidates, features]`.

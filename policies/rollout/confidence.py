@@ -33,10 +33,11 @@ FEWEST = 30
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Sums of something observed on requests, from which its mean and that mean's variance follow.
+    """Sums of a value observed on requests; they give its mean and the variance of that mean.
 
-    People are what is drawn, and requests of one person are alike. So the variance is that of a
-    ratio of sums over people (delta method; Deng et al., 2018, arXiv 1803.06336), not of requests.
+    People are drawn, not requests, and requests of one person are alike. So the variance is that of
+    a ratio of sums over people (delta method; Deng et al., 2018, arXiv 1803.06336), not of
+    requests.
 
     Attributes:
         people: With at least one observation.

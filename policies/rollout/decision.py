@@ -80,7 +80,7 @@ def reward_bounds(plan: Plan, evidence: Evidence) -> Bounds:
 
 
 def decide(plan: Plan, evidence: Evidence, *, held: bool = False) -> Verdict:
-    """Decide how a rollout goes on.
+    """Decide how a rollout continues.
 
     Args:
         plan: What was asked for.

@@ -93,7 +93,7 @@ class Evidence:
 
     @property
     def differing(self) -> float:
-        """Part of all requests for which the releases may rank differently; 0 without any."""
+        """Share of the requests for which the releases may rank differently; 0 without any."""
         asked = sum(sum(step.exposures) for step in self.steps)
         return sum(step.differ for step in self.steps) / asked if asked else 0.0
 

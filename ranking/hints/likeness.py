@@ -50,8 +50,8 @@ class Pairs:
     def same(self) -> NDArray[np.bool_]:
         """Which pairs are near-duplicates: alike in words and in gains; shape `[hints, hints]`.
 
-        Two hints that do nothing are no duplicates: they are not telling. Neither are two of which
-        one is clearly better.
+        Two hints that do nothing are no duplicates, because that shows nothing. If one of two is
+        clearly better, they are no duplicates either.
         """
         alike = (self.likeness >= _LIKE_GAINS) & (self.cosine >= _LIKE_TEXTS)
         equal = (self.sessions >= FIRST_LOOK) & (np.abs(self.apart) < _UNEQUAL)

@@ -62,7 +62,7 @@ async def is_finished(
 ) -> bool:
     """Return whether a hint needs no further trial on the run's model and prompt.
 
-    A hint that was in doubt counts as tried with what there is.
+    A hint that was in doubt counts as tried by the trials so far.
     """
     known, _ = await _paid(text, domain, panel.first, options)
     tried = list(takewhile(known.__contains__, panel.first))

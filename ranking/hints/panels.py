@@ -24,7 +24,7 @@ from .proof import FIRST_LOOK
 
 
 def miss_query(options: RunOptions) -> MissQuery:
-    """Return what is a miss to learn from in a run."""
+    """Return the query for misses that a run may learn from."""
     return MissQuery(
         prompted_model=options.prompted_model,
         retrieved=options.settings.candidates,
@@ -60,8 +60,8 @@ def unbiased_sessions(settings: Settings) -> int:
 def random_sessions(keys: Sequence[int], count: int, seed: int) -> list[int]:
     """Draw the sessions on which hints are tried.
 
-    A smaller draw is the start of a larger one, and a session added later pushes none out but the
-    last: so trials stay shared.
+    A smaller draw is the start of a larger one, and a session that is added later replaces only the
+    last. So trials stay shared.
 
     Args:
         keys: The keys of training sessions, in the order they were loaded.

@@ -35,8 +35,8 @@ async def close_hints(
 ) -> list[Hint]:
     """Return the hints of any status that might say the same, nearest first.
 
-    A hint that was retired by what another model or prompt made of it may help with this one: it
-    is no repeat to learn it again.
+    A hint that was retired by trials of another model or prompt may help with this one, so learning
+    it again is no repeat.
 
     Args:
         embedding: The embedding of a text, `[384]`.

@@ -82,7 +82,7 @@ class Judge:
                 first.append(place)
 
     def _weigh(self) -> None:
-        """Tell what helps from what is undecided; retire what harms, or can hardly be proven."""
+        """Tell helping from undecided hints; retire those that harm or can hardly be proven."""
         for row in list(self._left):
             shown = self._shown
             self.standing[self._id(row)] = "helps" if shown.is_proven(row) else "undecided"
@@ -113,7 +113,7 @@ class Judge:
                 self._change(row, "helps", "active", reason, self._shown.figures(row))
 
     def _drop_dominated(self) -> None:
-        """Retire what another hint is better than, or as good as, in nearly all sessions."""
+        """Retire hints if another one is as good or better in nearly all sessions."""
         for row in sorted(self._left, key=self._seniority, reverse=True):
             for other in self._left:
                 if other == row or not self._is_proven(other) or self._must_wait(other, row):
@@ -154,10 +154,10 @@ class Judge:
                 self._take_out(row, "unused", reason, {"recommendations": total})
 
     def _drop_surplus(self) -> None:
-        """Keep the most promising ones of more hints than there may be.
+        """Keep the most promising hints if there are too many.
 
-        What was hardly tried may still be good, so it stays; but what is in use and gains gives
-        way only to what is tried, too.
+        A hint with few trials may still be good, so it stays. But a hint that is in use and gains
+        is replaced only by hints that were tried, too.
         """
         most = self._store.most
         tried = [row for row in self._left if self._shown.is_tried(row)]
