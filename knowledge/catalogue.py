@@ -169,7 +169,7 @@ async def page_of_items(
 
     Args:
         skip: How many to leave out, from the first.
-        count: How many at most.
+        count: The highest number to return.
 
     Returns:
         The items, and how many the domain has.

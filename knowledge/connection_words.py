@@ -103,7 +103,7 @@ def plain_scheme(url: str) -> str:
     """Return a URL with its scheme as it is usually written: `JDBC:PostgreSQL://` as `postgresql://`.
 
     Args:
-        url: As it was given.
+        url: The URL as it was given.
     """
     found = _SCHEME.match(url)
     return f"{found[1].lower()}://{url[found.end() :]}" if found else url
@@ -208,7 +208,7 @@ def malformed(url: str) -> tuple[str, str]:
     """Return what is wrong with a URL that cannot be read, and what to do, without any of it.
 
     Args:
-        url: As it was given.
+        url: The URL as it was given.
     """
     if not url:
         return "It is empty.", f"{_USUAL} Or leave it unset for the server that comes along."

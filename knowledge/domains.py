@@ -78,7 +78,7 @@ async def find_domain(
     """Look a domain up by name.
 
     Args:
-        name: As given to `load`; empty takes the only domain there is.
+        name: The name that `load` was given; empty takes the only domain there is.
         among: Names of the domains that the caller may know of; `None` for all.
 
     Raises:
@@ -168,7 +168,7 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
     Args:
         connection: A connection in a transaction; a second loader of the same domain waits for its
             end.
-        name: As given to `load`.
+        name: The name that `load` was given.
         encoder: Id of the encoder that will make the embeddings.
 
     Raises:

@@ -55,8 +55,8 @@ async def store_first_stage(
 ) -> tuple[Mapping[str, Any], Forgotten]:
     """Store a first stage, which serves from now on and replaces the older ones.
 
-    Trials on the candidates of an older one are deleted: it chose which candidates the models were
-    asked about, and in which order.
+    Trials on the candidates of an older one, and weights measured with it, are deleted: it chose
+    which candidates the models were asked about, and in which order.
 
     Args:
         connection: A connection in a transaction.
@@ -82,7 +82,7 @@ async def store_first_stage(
 
 
 async def forget_first_stage(connection: AsyncConnection, domain_id: int) -> Forgotten:
-    """Forget a domain's first stage, and what rests on it; the next fit makes another.
+    """Delete a domain's first stage, and what depends on it; the next fit makes another.
 
     Args:
         connection: A connection in a transaction.

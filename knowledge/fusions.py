@@ -27,7 +27,7 @@ async def store_fusions(
 
     Args:
         connection: A connection in a transaction.
-        fusions: By the policy that chose the hints.
+        fusions: Fusions by the policy that chose the hints.
     """
     statement = insert(FusionRow)
     replaced = {"learned": statement.excluded.learned, "created_at": func.now()}
@@ -54,7 +54,7 @@ async def weighed_since(
     """Return since when what has no weight of its own is ranked with its present one.
 
     Args:
-        policy: Whose weight it has, or `None` where none was learned.
+        policy: The policy whose weight it has, or `None` if none was learned.
 
     Returns:
         When that was learned or the active release activated, whichever was later; `None` if

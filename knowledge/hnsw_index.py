@@ -75,7 +75,7 @@ async def _build(connection: AsyncConnection, name: str, domain: Domain, memory:
     """Build an index; what an interrupted build has left goes first.
 
     Args:
-        memory: For the build, in kB.
+        memory: Memory for the build, in kB.
 
     Returns:
         Why this cannot be done, and what the owner of the tables can run. `None` if it is done, or

@@ -53,7 +53,7 @@ class Claim:
     Attributes:
         state: `ours`: do the work now; `done`: `answer` holds what was answered; `busy`: another
             request is doing it; `other`: the key came with another request.
-        answer: As stored.
+        answer: The answer as stored.
     """
 
     state: Literal["ours", "done", "busy", "other"]
@@ -66,7 +66,7 @@ async def claim_answer(connection: AsyncConnection, source: str, key: str, diges
     Args:
         connection: A connection in a transaction.
         source: The id of the caller's API key, or `local`.
-        key: As the caller sent it.
+        key: The key that the caller sent.
         digest: The request's digest.
     """
     await connection.execute(delete(_Row).where(tuple_(_Row.source, _Row.key).in_(_EXPIRED)))
@@ -97,9 +97,9 @@ async def keep_answer(
 
     Args:
         connection: A connection in a transaction.
-        source: As it was claimed.
-        key: As it was claimed.
-        digest: As it was claimed.
+        source: The source of the claim.
+        key: The key of the claim.
+        digest: The digest of the claim.
         answer: To be given again.
     """
     await connection.execute(
@@ -114,8 +114,8 @@ async def release_claim(connection: AsyncConnection, source: str, key: str) -> N
 
     Args:
         connection: A connection in a transaction.
-        source: As it was claimed.
-        key: As it was claimed.
+        source: The source of the claim.
+        key: The key of the claim.
     """
     await connection.execute(
         delete(_Row).where(

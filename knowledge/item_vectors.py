@@ -39,7 +39,7 @@ class ItemVectors:
 
         Args:
             embedding: What to be near to, shape `[384]`.
-            count: How many at most.
+            count: The highest number to return.
             exclude: Ids of items that are not wanted.
         """
         # Row by row: a product of matrices may give equal rows numbers that differ in a bit.

@@ -180,7 +180,7 @@ class JobRoom:
 
     Attributes:
         calls: Model calls; `None` for any number.
-        usd: With what calls in flight may cost taken off; `None` for any amount.
+        usd: US dollars left, less what calls in flight may cost; `None` for any amount.
         mean: What an answered question has cost; `None` before the first.
     """
 

@@ -31,7 +31,7 @@ def stored_names(kind: Kind, domain: str, settings: Settings) -> list[tuple[str,
     """Return names or numbers with a remark on each; nothing if the database is not running.
 
     Args:
-        domain: Whose hints or releases; empty for the only one there is.
+        domain: The domain of the hints or releases; empty for the only one there is.
 
     Raises:
         psycopg.Error: The database does not answer within a moment.

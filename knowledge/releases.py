@@ -38,7 +38,7 @@ class Release:
         hint_ids: Those hints, in the order of its actions; action 0 is no hint.
         config: How it was trained, how its network is built, and what hints it chooses from, if
             not from all (`hints`, of `HintChoice`).
-        metrics: On validation sessions.
+        metrics: Measured on validation sessions.
     """
 
     recipe: str

@@ -39,7 +39,7 @@ class Upload:
 
     Attributes:
         id: Its key.
-        name: As the sender calls it.
+        name: The name that the sender gave it.
         kind: What it holds.
         content: Its bytes, as they came.
         taken: Whether a job is to load it, or has just been asked to.
@@ -69,7 +69,7 @@ async def store_upload(
 
     Args:
         connection: A connection in a transaction.
-        name: As the sender calls it; only its last part is kept.
+        name: The name that the sender gave it; only its last part is kept.
         source: The id of the API key that sends it, or `local`.
 
     Returns:

@@ -84,7 +84,7 @@ async def nearest_ids(
 
     Args:
         embedding: What to be near to, shape `[384]`.
-        count: How many at most.
+        count: The highest number to return.
     """
     wanted = {
         "domain": domain.id,

@@ -36,7 +36,7 @@ def arguments_in(text: str, tool: str = "") -> str:
     """Return the arguments of the tool calls in a text; empty if there is none, or it is cut.
 
     Args:
-        text: As the model wrote it, with its thoughts.
+        text: The text as the model wrote it, with its thoughts.
         tool: The name that was asked for.
     """
     calls: list[tuple[str, str]] = []

@@ -29,7 +29,7 @@ class Bill:
     """What a call cost.
 
     Attributes:
-        cost: By the price table; `None` without a price.
+        cost: The cost by the price table; `None` without a price.
         saved: How much more it would have cost, asked alone and with nothing in a cache.
     """
 

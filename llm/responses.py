@@ -129,7 +129,7 @@ def withheld(error: Exception) -> AIMessage | None:
     It is billed, though it may be empty: a model may have thought until it reached the limit.
 
     Args:
-        error: As the model raised it.
+        error: The error as the model raised it.
     """
     completion: Any = getattr(error, "completion", None)
     try:
@@ -153,7 +153,7 @@ def failed_generation(error: Exception, answer_format: AnswerFormat | None) -> A
     """Return a good answer that its server took for no JSON, as Groq sends it back.
 
     Args:
-        error: As the model raised it.
+        error: The error as the model raised it.
     """
     body = error_body(error)
     held: Any = body.get("error", body) if is_object(body) else None

@@ -25,7 +25,7 @@ async def budgeted(  # the limits that an operation may have
     """Return the context of a run on one domain, the same resolved, and its budget.
 
     Args:
-        context: As the caller gave it; its budget's limits are not used.
+        context: The context as the caller gave it; its budget's limits are not used.
         command: What the ledger books the calls under.
         reflects: Whether the reflecting model is called, too.
         learns: Whether it is pointless if no model is asked for a ranking.

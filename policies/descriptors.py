@@ -78,7 +78,7 @@ def session_descriptors(
     Args:
         history_items: The chosen items, oldest first, each with `attributes`.
         candidate_items: The items to rank, each with `attributes`.
-        evidence: For each candidate, its numbers by kind; may be empty.
+        evidence: Each candidate's numbers by kind; may be empty.
         session_embedding: Mean of the history's item embeddings, `[E]`.
 
     Returns:

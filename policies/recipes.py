@@ -34,7 +34,7 @@ class TrainingConfig:
         ppo: Settings of PPO.
         validation_share: Share of sessions held out by a single policy; of several members, each
             holds out one fold.
-        validate_every: In rollouts.
+        validate_every: Rollouts between two validations.
         averaging: Decay per rollout of the running average of weights, which is what is validated
             and kept; 0 keeps the weights themselves. It averages out the rewards' noise.
         members: Content policies that are trained from different seeds and decide together.

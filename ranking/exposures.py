@@ -25,8 +25,8 @@ class ExposureEvent:
     """A person was served by a rollout: an event in the form of OpenFeature's telemetry.
 
     Attributes:
-        name: As OpenTelemetry's conventions for feature flags have it.
-        attributes: By the names of the same conventions, without what is unknown.
+        name: The name in OpenTelemetry's conventions for feature flags.
+        attributes: The known attributes, under the names of the same conventions.
     """
 
     name: str
@@ -66,7 +66,7 @@ def exposure_of(
         flags: The flags of the answer.
         full_usage: What the answer takes where it was not paid for before, as in the state: a new
             release's prompts are new, and would look slow and dear beside stored answers.
-        prices: By model; without a price, a token out counts as a token in.
+        prices: Prices by model; without a price, a token out counts as a token in.
         model: The model that ranked.
         source: The id of the API key that asked, or `local`.
     """
@@ -101,7 +101,7 @@ def emit_exposure(assignment: Assignment, domain: str, user: str | None) -> None
 
     Args:
         domain: The domain's name.
-        user: As the caller named it; observers get it, the log does not.
+        user: The user as the caller named it; observers get it, the log does not.
     """
     served = assignment["canary"] and not assignment["failed"]
     attributes: dict[str, Any] = {

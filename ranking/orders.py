@@ -110,7 +110,7 @@ def mean_scores(answers: Sequence[tuple[Sequence[float], Sequence[int]]]) -> lis
     """Average the scores of several orders of the same candidates.
 
     Args:
-        answers: For each order, the scores in it and the candidates' numbers in the original.
+        answers: The scores in each order, with the candidates' numbers in the original.
 
     Returns:
         In the original order; empty without answers.

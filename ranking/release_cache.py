@@ -50,7 +50,7 @@ async def loaded_release(
     Args:
         number: The release's number.
         prompted_model: What gets the hints.
-        slot: Where it is kept; each slot of a domain keeps one release.
+        slot: The slot to keep it in; each slot of a domain keeps one release.
 
     Raises:
         InputError: There is no such release.

@@ -42,7 +42,7 @@ def validated(model: type[_Model], document: object, place: str = "") -> _Model:
 
     Args:
         document: Unchecked.
-        place: Where it is in the request, for the error.
+        place: Its place in the request, for the error.
 
     Raises:
         InputError: It does not fit. The error names the first field that does not.

@@ -85,7 +85,7 @@ def is_form_token(scope: Scope, sent: str) -> bool:
 
     Args:
         scope: The request's.
-        sent: As it came with the form.
+        sent: The token as it came with the form.
     """
     known = _secret(scope) is not None
     return known and hmac.compare_digest(form_token(scope).encode(), sent.encode())

@@ -18,9 +18,9 @@ class GainPicture:
     """A mean gain with its interval, on an axis whose middle is no gain.
 
     Attributes:
-        low: Where the interval begins, from 0 to `WIDTH`.
+        low: The start of the interval, from 0 to `WIDTH`.
         mean: Coordinate of the mean.
-        high: Where the interval ends.
+        high: The end of the interval.
         tone: `good` or `bad` where the whole interval is on one side, else `muted`.
         words: The same in words.
     """

@@ -72,8 +72,8 @@ class PilotForm:
         """Return the form as it was sent, with what is wrong.
 
         Args:
-            form: As it came.
-            wrong: By field.
+            form: The form as it came.
+            wrong: The errors by field.
         """
         return cls(form.model_dump(include=set(_FIELDS)), wrong)
 
@@ -84,7 +84,7 @@ def read_plan(
     """Return the requested plan, and the errors of the fields.
 
     Args:
-        form: As it came.
+        form: The form as it came.
         stored: The present plan, whose other parts stay.
     """
     wrong: dict[str, str] = {}

@@ -101,7 +101,7 @@ def see(
     """Return the answer to a form: which page to show next.
 
     Args:
-        request: With the form.
+        request: The request with the form.
         path: The path of the page.
         query: Its parameters.
         done: What the page says was done, a key of the messages.
@@ -113,8 +113,8 @@ def see_place(request: Request, place: str) -> Response:
     """Return the answer to a sign-in: where the person wanted to go.
 
     Args:
-        request: With the form.
-        place: As the form has it.
+        request: The request with the form.
+        place: The place in the form.
     """
     return RedirectResponse(request.scope.get("root_path", "") + own_place(place), 303)
 
@@ -158,7 +158,7 @@ def ago(moment: dt.datetime | str) -> str:
     """Return how long ago something was, such as `3 days`.
 
     Args:
-        moment: With a time zone, or as ISO 8601.
+        moment: A time with a time zone, or in ISO 8601.
     """
     then = _moment(moment)
     seconds = max(0.0, (dt.datetime.now(dt.UTC) - then).total_seconds())
@@ -173,7 +173,7 @@ def moment(moment: dt.datetime | str) -> str:
     """Return a moment in UTC, to the minute.
 
     Args:
-        moment: With a time zone, or as ISO 8601.
+        moment: A time with a time zone, or in ISO 8601.
     """
     return f"{_moment(moment).astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -44,7 +44,7 @@ class PageRoute(APIRoute):
         """Keep the fields of a form that one of our own pages has sent, for `form_of`.
 
         Args:
-            request: With the form.
+            request: The request with the form.
 
         Raises:
             ProblemError: It was sent from elsewhere, or it is not a form.
@@ -113,7 +113,7 @@ def check_sender(request: Request, media_type: str) -> None:
     """Make sure that a form comes from one of our own pages, and is of the right type.
 
     Args:
-        request: With the form.
+        request: The request with the form.
         media_type: The type that it must have.
 
     Raises:
@@ -132,8 +132,8 @@ def check_token(request: Request, token: str) -> None:
     """Make sure that a form holds the token of the browser that sends it.
 
     Args:
-        request: With the form.
-        token: As it came.
+        request: The request with the form.
+        token: The token as it came.
 
     Raises:
         ProblemError: It is another one.

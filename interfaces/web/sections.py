@@ -10,7 +10,7 @@ class Section(NamedTuple):
 
     Attributes:
         path: The path of its first page.
-        name: As people read it.
+        name: The name that people read.
     """
 
     path: str

@@ -27,7 +27,7 @@ class UploadRoute(PageRoute):
         """Keep the fields of a form that one of our own pages has sent, a file among them.
 
         Args:
-            request: With the form.
+            request: The request with the form.
 
         Raises:
             ProblemError: It was sent from elsewhere, is not a form, or is too large.

@@ -50,7 +50,7 @@ class Finished:
     """How an attempt of a job has ended.
 
     Attributes:
-        result: As JSON.
+        result: The result as JSON.
         stopped: Why it is not complete, or `None`.
         clear: Deletes what is not needed any more once the result is stored.
     """

@@ -87,7 +87,7 @@ async def jobs(
     Args:
         domain: Only those of this domain; `None` for all that the caller may know of.
         state: Only those in this state; `None` for any.
-        most: How many at most.
+        most: The highest number to return.
         skip: How many to leave out, from the newest.
 
     Raises:

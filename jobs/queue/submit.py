@@ -55,7 +55,7 @@ async def submit(
 
     Args:
         context: The run's options; model and mode are pinned, so that all workers do the same.
-        arguments: As the operation takes them.
+        arguments: The arguments as the operation takes them.
         max_llm_calls: Model calls that it may make, over all workers; likewise the next two.
         origin: What submits it.
 

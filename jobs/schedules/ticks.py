@@ -137,7 +137,7 @@ def _repeats(cron: str, due: dt.datetime) -> bool:
 
     Args:
         cron: One that is due in every hour is due in the repeated one, too.
-        due: In the schedule's zone.
+        due: The due time in the schedule's zone.
     """
     hours = croniter.expand(cron)[0][1]
     return due.fold == 1 and "*" not in hours

@@ -170,8 +170,8 @@ async def store_decision(
     Args:
         connection: A connection in the transaction that holds the autopilot.
         action: What was decided.
-        reason: In one word.
-        words: In a sentence.
+        reason: The reason in one word.
+        words: The reason in a sentence.
         figures: What it rests on, ready for JSON.
         job: The job that was submitted.
     """

@@ -21,7 +21,7 @@ class DayUse:
     """What was used in a day.
 
     Attributes:
-        day: In UTC.
+        day: The day in UTC.
         calls: Model calls.
         spent: What they cost.
         reserved: What calls in flight may cost.
@@ -135,7 +135,7 @@ class DayRoom:
 
     Attributes:
         calls: Model calls; `None` for any number.
-        usd: With what calls in flight may cost taken off; `None` for any amount.
+        usd: US dollars left, less what calls in flight may cost; `None` for any amount.
     """
 
     calls: int | None

@@ -60,7 +60,7 @@ class Programs:
 
         Args:
             command: The program and its arguments.
-            folder: Where it runs.
+            folder: The folder in which it runs.
             log: The file in that folder to which what it says is added.
             keep: Descriptors that it inherits.
 

@@ -49,11 +49,11 @@ class StatusChange:
 
     Attributes:
         hint_id: Id of the hint.
-        verdict: In a word, such as `harms`.
+        verdict: The verdict in a word, such as `harms`.
         before: Its status until then; a hint whose status is another one now stays as it is.
         after: Its status from then on.
-        reason: In words, with the figures.
-        figures: For programs.
+        reason: The reason in words, with the figures.
+        figures: The figures for programs.
         merged_into: The hint that says the same, if it is a near-duplicate.
     """
 

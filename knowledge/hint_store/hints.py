@@ -113,7 +113,7 @@ def clean_hint(text: str, field: str = "text") -> str:
     """Return a hint's text on one line.
 
     Args:
-        text: As it was given.
+        text: The text as it was given.
         field: What errors call it.
 
     Raises:

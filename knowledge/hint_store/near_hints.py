@@ -24,7 +24,7 @@ async def nearest_hints(
 
     Args:
         embedding: The embedding of a session or of another hint, shape `[384]`.
-        count: How many at most.
+        count: The highest number to return.
 
     Returns:
         Each hint with its cosine similarity.

@@ -66,7 +66,7 @@ async def page_of_hints(
         words: Only those whose text holds this; empty for all.
         sort: The column to sort by; hints with the same value come newest first.
         skip: How many to leave out, from the first.
-        count: How many at most.
+        count: The highest number to return.
     """
     # Hints are counted in one go where they are sorted by it, else for the few that are shown.
     by_uses = sort == "uses"

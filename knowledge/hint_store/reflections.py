@@ -29,7 +29,7 @@ class Reflection:
         session_id: Key of the training session.
         model: Name of the ranking model, which missed it.
         prompt_version: Version of the reflection prompts.
-        rank: Where the target stood.
+        rank: The target's rank.
         diagnosis: Why it was missed, in the model's words.
         messages: Role and content of each message, in order.
         batch: Further misses that it is about: where the target stood, by the session's key.

@@ -82,7 +82,7 @@ async def shortlist(
 
     Args:
         embedding: The session's embedding, shape `[384]`.
-        count: How many at most.
+        count: The highest number to return.
 
     Returns:
         The most promising first, then the nearest.

@@ -124,7 +124,7 @@ async def refresh_stats(
 
     Args:
         connection: A connection in a transaction; a second one waits for its end.
-        prompted_model: Whose trials count.
+        prompted_model: The model and prompt whose trials count.
         sessions: Keys of the training sessions that were drawn at random.
     """
     given = {"domain": domain_id, **prompted_model.columns}
@@ -154,7 +154,7 @@ async def measured_hints(
     Args:
         status: Only those of this status.
         after: Only those with a greater id.
-        count: How many at most.
+        count: The highest number to return.
     """
     statement = (
         select(*MEASURED)
@@ -218,7 +218,7 @@ def loses(trials: int, mean: float, error: float, *, errors: float = BEYOND_DOUB
     Few large gains can be worth more than many small losses, and may not have come yet.
 
     Args:
-        trials: At least 2.
+        trials: The number of trials, at least 2.
         mean: Mean gain on them.
         error: Its standard error.
         errors: How many standard errors the mean has to lie below 0.

@@ -51,7 +51,7 @@ async def trials_of_hint(
 
     Args:
         skip: How many to leave out, from the first.
-        count: How many at most.
+        count: The highest number to return.
 
     Returns:
         The trials, and how many there are in all.

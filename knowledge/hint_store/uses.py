@@ -103,8 +103,8 @@ async def forget_uses(connection: AsyncConnection, deleted: ColumnElement[bool])
     """Take answers that will be deleted off what was counted.
 
     Args:
-        connection: In the transaction that deletes them, and holds their domains, so that none is
-            counted up meanwhile.
+        connection: A connection in the transaction that deletes them and holds their domains, so
+            that no use is counted meanwhile.
         deleted: The condition that those answers meet.
     """
     counted = (deleted, RecommendationRow.created_at < DomainRow.uses_until)

@@ -52,7 +52,7 @@ class ListedJob:
         schedule: The schedule that submitted it.
         max_calls: Model calls that it may make, `None` for any number; likewise the next two.
         calls: Made so far.
-        tokens: In and out so far.
+        tokens: Tokens in and out so far.
         spent: So far, by `RE2LLM_PRICES`.
     """
 
@@ -160,7 +160,7 @@ async def list_jobs(
 
     Args:
         among: Names of the domains that the caller may know of; `None` for all.
-        most: How many at most.
+        most: The highest number to return.
         skip: How many to leave out, from the newest.
     """
     found = select(*_LISTED_COLUMNS).join(DomainRow, DomainRow.id == JobRow.domain_id)

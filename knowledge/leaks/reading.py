@@ -21,7 +21,7 @@ class Reading:
         index: The catalogue's index.
 
     Args:
-        hint: As a person wrote it.
+        hint: The hint as a person wrote it.
         index: The catalogue's index.
     """
 
@@ -41,7 +41,7 @@ class Reading:
         """Yield every stretch of words as start and stop.
 
         Args:
-            longest: In words.
+            longest: The longest stretch, in words.
         """
         count = len(self.tokens)
         for start in range(count):

@@ -173,7 +173,7 @@ def is_advice(word: str) -> bool:
     """Whether ordinary hints use a word, in this or another inflection.
 
     Args:
-        word: In lower case.
+        word: A word in lower case.
     """
     if word in _WORDS or _SUFFIX.sub("y", word) in _WORDS:
         return True

@@ -33,9 +33,9 @@ class Feedback:
     """What became of a recommendation.
 
     Attributes:
-        recommendation_id: As the answer carried it.
+        recommendation_id: The id that the answer carried.
         picked: Id of the chosen item, or `None` for none of these.
-        rank: Where the item stood in the whole ranking; `None` if it was not in it.
+        rank: The item's rank in the whole ranking; `None` if it was not in it.
         reward: NDCG@10 of that rank. None of these, and an item that was not among the
             candidates, count 0, as a target that is missed does everywhere else.
         missed: Whether an item was picked that did not rank among the first `hit_ranks`.

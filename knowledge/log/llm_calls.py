@@ -41,7 +41,7 @@ class LlmCall:
         tokens_cached: Prompt tokens that the provider had in its cache.
         estimated: Whether the tokens are estimated.
         latency_ms: Milliseconds, pauses included.
-        cost: By the price table; `None` without a price.
+        cost: The cost by the price table; `None` without a price.
         saved: How much more it would have cost, asked alone and with nothing in a cache.
         api_key_id: The key that asked, if one did.
     """

@@ -54,7 +54,7 @@ async def log_exposures(connection: AsyncConnection, made: Mapping[uuid.UUID, Ex
 
     Args:
         connection: A connection in the transaction that stores the recommendations.
-        made: By the id of the answer.
+        made: Exposures by the id of the answer.
     """
     rows = [
         {"recommendation_id": answer, **{name: getattr(one, name) for name in Exposure.__slots__}}
@@ -89,7 +89,7 @@ async def note_reward(
     Args:
         connection: A connection in the transaction that stores the feedback.
         recommendation_id: The id of the answer; most belong to no rollout.
-        reward: As stored with the feedback.
+        reward: The reward as stored with the feedback.
         picked: Whether something was picked.
         source: The id of the API key that the feedback came with, or `local`.
 

@@ -74,8 +74,8 @@ class Change:
 
     Attributes:
         kind: `started`, `step`, `held`, `promoted`, `taken_back` or `stopped`.
-        reason: In one word, for programs.
-        words: In a sentence, for people.
+        reason: The reason in one word, for programs.
+        words: The reason in a sentence, for people.
         figures: What it rests on, ready for JSON.
     """
 

@@ -171,7 +171,7 @@ class EvidenceIndex:
         """Return the items of the catalogue that most sessions hold, most chosen first.
 
         Args:
-            count: How many at most; items that no session holds are left out.
+            count: The highest number to return; items that no session holds are left out.
         """
         items = list(self._codes)
         sessions = self._chosen_by(np.arange(len(items)), self._own(None))
@@ -184,7 +184,7 @@ class EvidenceIndex:
 
         Args:
             history: Item ids of the session, oldest first.
-            count: How many at most.
+            count: The highest number to return.
 
         Returns:
             The most similar first.

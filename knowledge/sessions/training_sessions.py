@@ -60,7 +60,7 @@ async def store_sessions(
         sessions: All with a target, as one file holds them; read in a thread, a batch at a time.
         complete: Gives a session the candidates that it lacks. The session is known by what it
             was before, so that a grown catalogue does not make it a new one.
-        source: Where they come from: `file`, `local`, or the id of an API key.
+        source: Their source: `file`, `local`, or the id of an API key.
 
     Returns:
         How many were new, or came from another source and are now known from a file.
@@ -176,7 +176,7 @@ async def newest_sessions(
     """Return the keys of the newest training sessions, oldest first.
 
     Args:
-        count: How many at most.
+        count: The highest number to return.
         share: The largest part of them that may come with one API key; at least one may.
     """
     of_key = func.row_number().over(partition_by=SessionRow.source, order_by=SessionRow.id.desc())

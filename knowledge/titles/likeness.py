@@ -31,7 +31,7 @@ def likeliest(typed: str, forms: Sequence[str], count: int) -> list[tuple[str, f
     Args:
         typed: As for `likeness`.
         forms: All titles' forms.
-        count: How many at most.
+        count: The highest number to return.
     """
     # A likeness is at most the higher of these two, which let other threads go on meanwhile.
     near = np.zeros(len(forms), dtype=bool)

@@ -117,7 +117,7 @@ class TitleSearch:
 
         Args:
             typed: The line. Nothing is returned if a title begins so, since it may be meant.
-            title: What stands behind the line's number.
+            title: The text after the line's number.
         """
         form = _form(typed)
         matches = self.find(title)
@@ -129,8 +129,9 @@ class TitleSearch:
         """Return the items that may be meant, likeliest first.
 
         Args:
-            typed: What a person calls it. A year behind the title tells namesakes apart.
-            count: How many at most.
+            typed: What a person calls it. A year after the title distinguishes items with the same
+                title.
+            count: The highest number to return.
         """
         matches = self._ranked(typed, count)
         dated = _dated(typed[:_LONGEST])

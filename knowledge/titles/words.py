@@ -68,7 +68,7 @@ class Token:
     """A word of a hint.
 
     Attributes:
-        key: In lower case, without accents and apostrophes.
+        key: The word in lower case, without accents and apostrophes.
         start: Where it begins in the cleaned text.
         end: Where it ends in the text.
         capital: Whether it is written with a capital.

@@ -24,7 +24,7 @@ def fit_answer(message: AIMessage, tools: Collection[str]) -> AIMessage:
     Calls that a server has left in the text count where it has found none itself.
 
     Args:
-        message: As the model wrote it.
+        message: The message as the model wrote it.
         tools: Names of the tools that the model has.
     """
     answer = without_thoughts_in(message)

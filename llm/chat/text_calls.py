@@ -73,7 +73,7 @@ def split_calls(text: str, tools: Collection[str]) -> tuple[str, list[Call]]:
     within a line, or its mark may be a word of the answer.
 
     Args:
-        text: Without thoughts.
+        text: A text without thoughts.
         tools: Names of the tools that the model has. Without any, all of it is said.
     """
     if not tools:

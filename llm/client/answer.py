@@ -20,7 +20,7 @@ class Answered:
     """A model's answer.
 
     Attributes:
-        text: At most 100,000 characters.
+        text: The text, at most 100,000 characters.
         fits: Whether it has the form that was asked for.
         method: How the form was asked for.
         usage: Its tokens, or `None` if the model does not count them.

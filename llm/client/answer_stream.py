@@ -91,7 +91,7 @@ class AnswerOnlyModel(BaseChatModel):
         """Bind tools to the inner model.
 
         Args:
-            tools: As its own `bind_tools` takes them.
+            tools: The tools as its own `bind_tools` takes them.
 
         Raises:
             ModelFailedError: It cannot take tools.

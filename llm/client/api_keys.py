@@ -41,7 +41,7 @@ def cleaned(setting: str, key: SecretStr) -> SecretStr:
     """Return a key without the line end, blanks and quotes around it.
 
     Args:
-        setting: Where it comes from.
+        setting: The setting that it comes from.
 
     Raises:
         InputError: It is empty, or holds blanks or characters that no header can hold.

@@ -61,7 +61,7 @@ class Attempts:
     Each owner has its own circuit breaker, so that one owner's failures do not block another.
 
     Args:
-        name: For the log.
+        name: The name for the log.
         limits: Shared with the other models.
         settings: Timeouts, and when a breaker opens.
     """

@@ -18,8 +18,8 @@ def cleaned_url(setting: str, url: str) -> str | None:
     """Return an address as it can be asked: without quotes around it and the endpoint behind it.
 
     Args:
-        setting: Where it comes from.
-        url: As it was set.
+        setting: The setting that it comes from.
+        url: The URL as it was set.
 
     Returns:
         `None` if it is empty.

@@ -17,7 +17,7 @@ async def answer_lines(parts: AsyncIterable[bytes], most: int) -> AsyncIterator[
     """Split a download into lines, and leave out empty ones.
 
     Args:
-        parts: As they come.
+        parts: The parts as they come.
         most: Lines.
 
     Raises:

@@ -42,7 +42,7 @@ class BatchStatus:
 
     Attributes:
         remote_id: The provider's name for it.
-        status: In the provider's word, such as `in_progress`.
+        status: The status in the provider's word, such as `in_progress`.
         done: Questions that are answered or have failed.
         code: Why the provider refused it; empty if it did not.
         files: Ids of the files with answers and with errors, as far as there are any.

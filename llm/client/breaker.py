@@ -10,7 +10,7 @@ class CircuitBreaker:
     """Opens after failures in a row; then one attempt at a time shows whether the model is back.
 
     Args:
-        failures: In a row, after which it opens.
+        failures: Failures in a row after which it opens.
         pause: Seconds for which it then lets nothing through.
         clock: Monotonic seconds.
     """

@@ -42,7 +42,7 @@ class Endpoint:
     """A chat model with its circuit breakers, its limits and what it understands.
 
     Args:
-        name: For the log.
+        name: The name for the log.
         model: The chat model; its own retries are off.
         limits: Shared with the other models.
         settings: Timeouts, retries and the way to ask for JSON.

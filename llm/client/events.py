@@ -55,7 +55,7 @@ def as_events(completion: Any) -> bytes | None:
     """Return a whole answer as a stream of one part, `None` if it is no answer.
 
     Args:
-        completion: In the usual form.
+        completion: The completion in the usual form.
     """
     if not is_object(completion) or not completion.get("choices"):
         return None

@@ -83,7 +83,7 @@ class Chunks:
         """Return a part of a call with an index of that call alone: some servers give all the same.
 
         Args:
-            call: In the usual form.
+            call: The call in the usual form.
             choice: What it is a part of.
         """
         given = call.get("index")

@@ -32,7 +32,7 @@ def error_body(error: BaseException) -> Any:
     """Return what a server sent with an error, decoded if it is JSON; `None` if that is unknown.
 
     Args:
-        error: As a provider's package raised it.
+        error: The error as a provider's package raised it.
     """
     body = getattr(error, "body", None)
     if body is None:
@@ -75,7 +75,7 @@ def last_line(body: Mapping[str, Any]) -> str:
     """Return what a program said last that crashed and sent its traceback; empty if none did.
 
     Args:
-        body: With its keys as `plain_name` makes them.
+        body: The body, with its keys as `plain_name` makes them.
     """
     told = next((body[name] for name in CRASHES if body.get(name)), "")
     if is_list(told):

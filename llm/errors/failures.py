@@ -121,7 +121,7 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
     Only a short part of its text is kept, since the whole may quote keys and prompts.
 
     Args:
-        error: As the model raised it.
+        error: The error as the model raised it.
         secrets: What no words may hold, such as the key that was sent.
     """
     if isinstance(error, ModelFailedError):

@@ -79,7 +79,7 @@ def listed_hints(text: str) -> list[str]:
     what to do about them.
 
     Args:
-        text: In lines.
+        text: A text in lines.
     """
     sections: list[tuple[str, list[str]]] = [("", [])]
     labelled: set[str] = set()

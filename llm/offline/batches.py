@@ -24,7 +24,7 @@ def advised_for_most(document: Mapping[str, Any]) -> str:
     """Write what the prompt asks for: the cause, and a hint against it.
 
     Args:
-        document: With the keys `figures` and `misses`.
+        document: A document with the keys `figures` and `misses`.
 
     Returns:
         JSON; the strongest cause alone is the second wording.

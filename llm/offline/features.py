@@ -33,7 +33,8 @@ class Feature:
         more: Phrases for preferring candidates that score high; advice uses the first.
         less: Phrases for preferring candidates that score low.
         values: Standardised scores, shape `[candidates]`.
-        resembles: By what it measures resemblance to the history: `text`, `attributes` or nothing.
+        resembles: How it measures resemblance to the history: by `text`, by `attributes` or not at
+            all.
     """
 
     name: str

@@ -39,7 +39,7 @@ class Reading:
     """One line of an answer.
 
     Attributes:
-        line: As the model wrote it.
+        line: The line as the model wrote it.
         number: The number of the candidate that it names, or `None`.
     """
 

@@ -16,7 +16,7 @@ def factual_heads(line: str) -> Iterator[tuple[str, list[str]]]:
     """Yield what may be the title of a line, the longest first, and the pieces behind it.
 
     Args:
-        line: Without its number.
+        line: The line without its number.
     """
     line = line[:_LONGEST]
     for part in reversed([*_PARTS.finditer(line)][:_MOST_PARTS]):

@@ -188,7 +188,7 @@ def plain_title(text: str) -> str:
     """Bring a title into the form in which titles are compared.
 
     Args:
-        text: With any case, spacing, entities and typographic signs.
+        text: A text with any case, spacing, entities and typographic signs.
     """
     unescaped = plain_signs(html.unescape(html.unescape(text)))
     folded = unicodedata.normalize("NFKC", unescaped).casefold()

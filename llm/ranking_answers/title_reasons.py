@@ -32,7 +32,7 @@ def heads(line: str) -> Iterator[str]:
     A subtitle would make another title of it, so what follows must be written as a sentence.
 
     Args:
-        line: Without its number, as the model wrote it.
+        line: The line without its number, as the model wrote it.
     """
     found = [*_PARTS.finditer(line)][:_MOST_PARTS]
     for part in reversed(found):

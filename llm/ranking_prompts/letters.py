@@ -92,7 +92,7 @@ def write_letters(scores: Mapping[str, float], below: float) -> str:
     """Write log-probabilities of letters as `read_letters` reads them.
 
     Args:
-        scores: By letter.
+        scores: The score of each letter.
         below: What a letter that is not among them has at most.
     """
     rounded = {letter: round(scores[letter], 4) for letter in sorted(scores)}

@@ -56,7 +56,7 @@ class RankingTask:
     Attributes:
         history: Items that the person chose, oldest first.
         candidates: Items to rank, in the order in which they are shown and numbered from 1.
-        evidence: For each candidate its statistics by name; empty where nothing is known.
+        evidence: Each candidate's statistics by name; empty if nothing is known.
         evidence_meaning: What each of the statistics means.
         hint: Advice for this session, several pieces of it in the order to show, or `None`.
         wanted: How many of the best candidates the answer names, at most all.

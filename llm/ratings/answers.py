@@ -48,7 +48,7 @@ class RatingAnswer:
     """A model's answer after reading.
 
     Attributes:
-        rating: On the scale, or `None` if there is none.
+        rating: The rating on the scale, or `None` if there is none.
         analyze_user: The model's text on the user; empty if missing, like the next two.
         analyze_item: Its text on the item.
         match: Its text on how well they fit.

@@ -46,7 +46,7 @@ def refuses(text: str) -> bool:
     """Whether a text says what its model cannot or will not do.
 
     Args:
-        text: In any of the more common languages.
+        text: A text in any of the more common languages.
     """
     return _REFUSES.search(text[:_LONGEST]) is not None
 

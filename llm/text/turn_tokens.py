@@ -35,7 +35,7 @@ def own_turn(text: str) -> str:
     """Return what a text says in its own turn, without the tokens that surround or follow that.
 
     Args:
-        text: Without thoughts and calls.
+        text: A text without thoughts and calls.
 
     Returns:
         The same text if it holds no such token.

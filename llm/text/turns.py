@@ -89,7 +89,7 @@ class _Ends:
 
     Args:
         text: An answer's text.
-        start: Where its turn begins.
+        start: The start of its turn.
     """
 
     def __init__(self, text: str, start: int) -> None:

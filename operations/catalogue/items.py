@@ -29,7 +29,7 @@ async def search_items(
     Args:
         query: A title or a part of one, or a description.
         domain: Its name; `None` takes the context's.
-        count: How many at most.
+        count: The highest number to return.
 
     Raises:
         Re2llmError: There is no such domain.
@@ -65,7 +65,7 @@ async def browse_items(
     Args:
         domain: Its name; `None` takes the context's.
         skip: How many to leave out, from the first.
-        count: How many at most.
+        count: The highest number to return.
 
     Returns:
         The items, and how many the catalogue has.

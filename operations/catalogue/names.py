@@ -14,7 +14,7 @@ def names_starting_with(
     It starts no database, and offers nothing if something fails.
 
     Args:
-        domain: Whose hints or releases; `None` takes the settings', or the only one.
+        domain: The domain of the hints or releases; `None` takes the settings', or the only one.
     """
     try:
         settings = get_settings()

@@ -80,7 +80,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
 
     Args:
         context: The run's options. Its hint policy and its budget's limits are not used.
-        sessions: With targets; as a JSONL file, or read already.
+        sessions: Sessions with targets, as a JSONL file or already read.
         policies: Hint policies; `None` takes `none`, `static` and the active release, or without
             one `none`, `random`, `similar` and `static`.
         baselines: Among `random`, `popularity`, `vsknn`, `sasrec`, `sum` and `first-stage`.

@@ -35,7 +35,7 @@ class Experiment:
 
     Attributes:
         context: The run's options.
-        sessions: With targets and candidates.
+        sessions: Sessions with targets and candidates.
         progress: Called after each ranking, with a stage for each baseline, and one for all
             systems that rank each session together.
     """

@@ -51,7 +51,7 @@ async def size_pictures(
     """Return both pictures, or why they are missing.
 
     Args:
-        evaluation: With its cells, from `oracle`.
+        evaluation: An evaluation with its cells, from `oracle`.
     """
     async with in_domain(options) as (connection, domain):
         tried = list(evaluation.cells)

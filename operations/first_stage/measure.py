@@ -34,7 +34,7 @@ class Measured:
         fusion: The weight that serves from now on, the gain in NDCG@10 and its interval.
         says: The same as a sentence.
         llm_calls: Model calls, retries included; trials that were paid before cost none.
-        cost: By `RE2LLM_PRICES`.
+        cost: The cost by `RE2LLM_PRICES`.
         stopped: Why it stopped before all sessions were asked about, or `None`.
         trials_forgotten: Paid rankings of what a former first stage had chosen, which a new one has
             replaced.

@@ -35,7 +35,7 @@ async def list_hints(
         domain: Its name; `None` takes the context's.
         status: Only those that are `active`, `pending` or `retired`.
         after: Only those with a greater id.
-        count: How many at most.
+        count: The highest number to return.
 
     Raises:
         Re2llmError: There is no such domain.
@@ -155,7 +155,7 @@ async def add_hint(context: Context, text: str, *, domain: str | None = None) ->
     """Store a person's hint. It needs no verification, but may not name an item.
 
     Args:
-        text: As the person wrote it; HTML entities are resolved.
+        text: The text as the person wrote it; HTML entities are resolved.
         domain: Its name; `None` takes the context's.
 
     Raises:
@@ -178,7 +178,7 @@ async def edit_hint(
 
     Args:
         hint: The version that was edited.
-        text: As the person wrote it; HTML entities are resolved.
+        text: The text as the person wrote it; HTML entities are resolved.
         domain: Its name; `None` takes the context's.
         retire: Whether the old version is not given any more, once the new one is stored.
 

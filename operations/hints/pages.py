@@ -73,7 +73,7 @@ class WholeHint:
     """A hint with all that is known of it.
 
     Attributes:
-        measured: With its stats on the run's model.
+        measured: The hint with its stats on the run's model.
         story: Where it comes from, and what was decided on it, as
             `knowledge.hint_store.lineage.hint_story` describes it, with the conversations.
         trials: Some of the sessions on which it was tried, the greatest harm first.
@@ -103,9 +103,9 @@ async def hint_page(
         domain: Its name; `None` takes the context's.
         status: Only those that are `active`, `pending` or `retired`.
         words: Only those whose text holds this; empty for all.
-        sort: By age, gain, uses or trials.
+        sort: The order: by age, gain, uses or trials.
         skip: How many to leave out, from the first.
-        count: How many at most.
+        count: The highest number to return.
 
     Raises:
         Re2llmError: There is no such domain.

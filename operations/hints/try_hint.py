@@ -34,7 +34,7 @@ async def try_hint(
 
     Args:
         context: The run's options; its budget's limits are not used.
-        text: As a person wrote it; HTML entities are resolved.
+        text: The text as a person wrote it; HTML entities are resolved.
         sessions: Random training sessions to try it on, those of the verification panel first.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         progress: Called after each session with the stage `trying`.

@@ -26,7 +26,7 @@ async def write_child(
 
     Args:
         parents: The hints to make it of.
-        shown: By session that the model sees, the gain of each parent.
+        shown: The gain of each parent, by session that the model sees.
 
     Raises:
         ModelDownError: The model gave no answer.

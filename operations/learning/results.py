@@ -34,8 +34,8 @@ class Learned:
         retired_hints: Which these are, and why.
         tidied: What tidying has changed afterwards, by the trials so far.
         llm_calls: Model calls, retries included.
-        tokens: In and out.
-        cost: By `RE2LLM_PRICES`.
+        tokens: Tokens in and out.
+        cost: The cost by `RE2LLM_PRICES`.
         hints: Active and pending hints in the domain now.
         advice: What to do if there is too little to learn from, or no hint was written; else empty.
         full: Whether it stopped early because there were as many hints as are allowed. Tidying may

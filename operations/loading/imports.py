@@ -59,7 +59,7 @@ async def keep_upload(context: Context, name: str, kind: UploadKind, content: by
 
     Args:
         context: The run's options.
-        name: As the sender calls it.
+        name: The name that the sender gave it.
         kind: What it holds.
         content: Its bytes; they may be compressed with gzip.
 

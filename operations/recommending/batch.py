@@ -37,7 +37,7 @@ class Batch:
         bad: Rows of this run that cannot be used; their answer says why.
         failed: Rows of this run that the model left unanswered: the first stage has ranked them.
         llm_calls: Model calls, retries included.
-        cost: By `RE2LLM_PRICES`.
+        cost: The cost by `RE2LLM_PRICES`.
         stopped: Why it stopped before the end, or `None`.
     """
 

@@ -30,7 +30,7 @@ class TriedRanking:
         answer: The model's own words.
         tokens: `in`, `out`, and `cached` of those in.
         latency_ms: Latency of the model's call or calls, in milliseconds.
-        cost: By `RE2LLM_PRICES`; `None` without a price.
+        cost: The cost by `RE2LLM_PRICES`; `None` without a price.
     """
 
     recommended: Recommended
@@ -46,8 +46,8 @@ class Comparison:
     """A session's ranking with the hint, and without it.
 
     Attributes:
-        hinted: As it is served.
-        plain: Without a hint; `None` where the served one has none either.
+        hinted: The ranking as it is served.
+        plain: The ranking without a hint; `None` if the served one has none either.
         moved: How many places each item has risen by the hint, by its id; negative where it fell.
     """
 

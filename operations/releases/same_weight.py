@@ -36,7 +36,7 @@ async def of_same_weight(
 
     Args:
         connection: To the database.
-        decisions: With hints that were drawn.
+        decisions: Decisions with hints that were drawn.
         release: Its number.
         domain: The domain.
 

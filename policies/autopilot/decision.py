@@ -121,8 +121,8 @@ class Decision:
 
     Attributes:
         action: What to do.
-        reason: In one word, for programs.
-        words: In a sentence, for people.
+        reason: The reason in one word, for programs.
+        words: The reason in a sentence, for people.
         share: Share of what is left of the day's budget, for a step that is a job.
     """
 

@@ -34,7 +34,8 @@ class ItemFactors:
 
     Attributes:
         places: Each known item's row.
-        factors: For each of `SIZES`, shape `[items, size]`; `size` is smaller in a small catalogue.
+        factors: The factors for each of `SIZES`, shape `[items, size]`; `size` is smaller in a
+            small catalogue.
     """
 
     places: Mapping[str, int]

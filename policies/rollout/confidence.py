@@ -40,7 +40,7 @@ class Moments:
     requests.
 
     Attributes:
-        people: With at least one observation.
+        people: People with at least one observation.
         n: Observations.
         total: Sum of the values.
         n_squares: Sum over people of their squared number of observations.

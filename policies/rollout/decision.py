@@ -54,8 +54,8 @@ class Verdict:
 
     Attributes:
         action: What to do.
-        reason: In one word, for programs.
-        words: In a sentence, for people.
+        reason: The reason in one word, for programs.
+        words: The reason in a sentence, for people.
         figures: What it rests on, ready for JSON.
     """
 

@@ -16,7 +16,7 @@ class StepEvidence:
     """What one step has seen.
 
     Attributes:
-        people: Without the canary, and with it.
+        people: People without the canary, and with it.
         exposures: Requests without the canary, and with it.
         differ: Requests of both for which the releases may rank differently.
         reward: Rewards of exposures with feedback in time, by arm.

@@ -31,7 +31,7 @@ async def batch_of(state: RecommendState, rank: int, count: int, options: RunOpt
     Args:
         state: The state of the miss, with the model's answer.
         rank: The rank of its target.
-        count: How many at most, the miss itself included.
+        count: The most misses to return, including the miss itself.
 
     Returns:
         The miss alone if nothing is known that is like it.

@@ -59,7 +59,8 @@ def next_attempt(
     """Return the most promising attempt, or `None` if there is none.
 
     Args:
-        gains: By session, NaN where a hint was not tried; shape `[hints, sessions]`.
+        gains: The gain by hint and session, NaN where a hint was not tried; shape `[hints,
+            sessions]`.
         before: Parents that were tried before.
         tired: Hints of which nothing better was made, often enough.
     """

@@ -37,7 +37,7 @@ class Pairs:
         telling: Those on which at least one of them changed something.
         likeness: The likeness of their gains: the cosine of the two, less three standard errors, so
             that a few sessions show little; 0 if too few are telling.
-        apart: By how many standard errors the first one's mean gain lies below the second one's.
+        apart: Standard errors by which the first one's mean gain lies below the second one's.
     """
 
     cosine: Floats
@@ -62,7 +62,7 @@ def pairs(gains: Floats, embeddings: Sequence[NDArray[np.float32]]) -> Pairs:
     """Compare each hint with each.
 
     Args:
-        gains: By session, NaN where it was not tried; shape `[hints, sessions]`.
+        gains: The gain by hint and session, NaN where it was not tried; shape `[hints, sessions]`.
         embeddings: The embeddings of the texts, unit vectors, shape `[d]` each.
     """
     if not embeddings:

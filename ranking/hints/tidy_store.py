@@ -35,7 +35,7 @@ class Store:
         hints: The hints.
         gains: By hint and session, NaN where it was not tried, or was proposed on the session;
             shape `[hints, sessions]`.
-        planned: By hint, the sessions that it may be tried on; shape `[hints]`.
+        planned: The number of sessions that each hint may be tried on; shape `[hints]`.
         newest: How many of the sessions, from the first, are the newest ones.
         tested: How many hints were ever up for proof.
         most: How many hints the domain may keep.
