@@ -41,7 +41,7 @@ async def held_out_sessions(
             read_test_sessions, sessions, known, skip_malformed
         )
     ranked = with_candidates(sessions, known, negatives, seed)
-    return ranked, notes + _few_candidates(sessions, ranked)
+    return ranked, notes + _few_candidates(sessions, ranked) + _chosen_again(sessions)
 
 
 def read_test_sessions(
@@ -101,5 +101,18 @@ def _few_candidates(given: Sequence[Session], ranked: Sequence[Session]) -> list
         f"Some sessions have only {counted(fewest, 'candidate')}, so HR@10 and NDCG@10 are high "
         "by chance. "
         "Compare the rows with `random`, and with runs on the same sessions only."
+    )
+    return [note]
+
+
+def _chosen_again(given: Sequence[Session]) -> list[str]:
+    """Remark on targets that stand out: no negative is from the history either way."""
+    again = sum(not one.candidates and one.target in one.history for one in given)
+    if not again:
+        return []
+    note = (
+        f"In {again:,} of {counted(len(given), 'session')}, the target is in the history and no "
+        "negative is, so it is easy to find, and all figures are too high. Give these sessions "
+        "candidates that hold their history, or leave them out."
     )
     return [note]

@@ -16,6 +16,7 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.operations.evaluation.evaluate import evaluate as evaluate_sessions
 from re2llm.operations.evaluation.experiment import Experiment
+from re2llm.operations.evaluation.held_out import held_out_sessions
 from re2llm.operations.hints.manage import add_hint as add_own_hint
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
@@ -233,6 +234,22 @@ async def test_sessions_of_the_training_are_noted(
     assert again.notes == []
     with pytest.raises(InputError, match="Session 1 has no target"):
         await evaluate_sessions(context, [Session((IDS[0],), None)], policies=[])
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+async def test_targets_of_the_history_are_noted(n: int) -> None:
+    again = [Session((IDS[0], IDS[1], IDS[2]), IDS[i % 2]) for i in range(n)]
+    others = [
+        Session((IDS[0], IDS[1]), IDS[2]),
+        Session((IDS[0], IDS[1]), IDS[0], (IDS[0], IDS[1], IDS[2])),  # with candidates of its own
+    ]
+    ranked, notes = await held_out_sessions(
+        [*again, *others], IDS, negatives=49, seed=0, skip_malformed=False
+    )
+    assert len(ranked) == n + 2
+    told = [note for note in notes if "the target is in the history" in note]
+    assert len(told) == (n > 0)
+    assert all(note.startswith(f"In {n} of {n + 2} sessions, ") for note in told)
 
 
 async def test_a_session_without_a_target_is_named_by_its_line_and_can_be_skipped(
