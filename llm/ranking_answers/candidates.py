@@ -8,7 +8,8 @@ from functools import cached_property
 
 from ...records import Item
 from ..text.declined import declines
-from .numbers import CANDIDATE, LONGEST, NUMBERED, bare_number
+from .key_names import Counted, counted_by
+from .numbers import LONGEST, NUMBERED, bare_number
 from .title_match import WRAPPING, Titles
 
 Column = list[int]
@@ -45,8 +46,8 @@ class Candidates:
         return any(t in text for t in titles if not t.isdecimal() and any(map(str.isdigit, t)))
 
     def names_candidate(self, key: str) -> bool:
-        """Whether a key such as "candidate 8" says that its number is a candidate's."""
-        return CANDIDATE.search(key[:LONGEST]) is not None
+        """Whether the number in a key such as "candidate 8" or "No. 8" may be a candidate's."""
+        return counted_by(key) in {Counted.CANDIDATE, Counted.UNSURE}
 
     def numbered(self, text: str) -> bool:
         """Whether a line is a number, or begins with one."""

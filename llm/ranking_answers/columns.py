@@ -9,10 +9,10 @@ from ...records import is_number
 from ..text.json_values import is_list, is_object
 from .candidates import Column
 from .entries import EntryReader
+from .key_names import Counted, counted_by, counted_by_all, is_id_of_place, names_places
 from .measures import (
     are_their_own,
     increases,
-    names_place,
     names_score,
     place_in,
     score_in,
@@ -108,12 +108,14 @@ def _read_keys(value: Mapping[str, Any], reader: EntryReader, depth: int) -> Seq
         found = reader.read_texts(list(value)) if places else None
         return _by_places(values, found) if found else None
     numbers: Column = [key for key in keys if key is not None]
-    named = all(map(reader.names_candidate, value))
-    if places and (named or (counts_up(values) and not counts_up(numbers))):
+    counted = counted_by_all(value)
+    counts = counted is not Counted.PLACE and counts_up(values) and not counts_up(numbers)
+    if places and (counted is Counted.CANDIDATE or counts):
         return _by_places(values, numbers)
     if len(values) < len(entries) and all(isinstance(entry, int | float) for entry in entries):
         return _sorted_by([-score for score in entries], numbers)
     # Keys in no order may be candidates as well as places, if the values may, too.
+    named = counted in {Counted.CANDIDATE, Counted.UNSURE}
     if named or not _counts(numbers) or (places and not _in_order(numbers)):
         return None
     found = read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
@@ -133,7 +135,8 @@ def has_columns(value: Mapping[str, Any]) -> bool:
     """
     lists = {key: e for key, e in value.items() if is_list(e) and len(e) > 1}
     scored = any(names_score(key) and is_number(e[0]) for key, e in lists.items())
-    return len(lists) > 1 and (scored or any(map(names_place, lists)))
+    placed = any(names_places(key) or is_id_of_place(key) for key in lists)
+    return len(lists) > 1 and (scored or placed)
 
 
 def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] | None:
@@ -160,14 +163,16 @@ def _read_rows(
     scores: list[Sequence[Any]] = []
     for key, column in columns.items():
         read = [bare_number(entry) for entry in column]
-        if names_place(key):
+        if names_places(key):
             places.append(_placed(column))
         elif names_score(key):
             scores.append([score_in(entry) for entry in column])
         elif None not in read and not names_no_ranking(key) and _plain(key) != _YEAR:
             numbers[_plain(key)] = [number for number in read if number is not None]
+    known = [_plain(key) for key in columns if counted_by(key) is Counted.CANDIDATE]
+    of_candidates = {key: numbers[key] for key in known if key in numbers} or numbers
     titled = _from_titles(columns, reader, depth)
-    chosen = _candidates(numbers, titled, reader, alone=not places, named=named)
+    chosen = _candidates(of_candidates, titled, reader, alone=not places, named=named)
     if chosen is None:
         return None
     if places:  # beside a column that repeats the candidates' numbers, another counts

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .candidates import MOST, Candidates, Column
+from .key_names import Counted, counted_by
 from .measures import PLACED, are_their_own, increases, rated
 from .numbers import (
     LONGEST,
@@ -60,6 +62,8 @@ class EntryReader(Candidates):
         placed = [PLACED.search(text, 1) for text in texts]
         heads = [t[: p.start()].rstrip(_BEHIND) for t, p in zip(texts, placed, strict=True) if p]
         if len(heads) == len(texts) and (named := self.read_texts(heads)):
+            if counts_up(named) and all(map(_may_be_place, texts, heads, placed)):
+                return ()
             ordered = self._by_places(named, [int(p[1] or p[2]) for p in placed if p])
             return ordered or (named if counts_places(texts, named) else ())
         beside = self._beside(texts)
@@ -206,3 +210,10 @@ class EntryReader(Candidates):
         told = any(self.tailed(text) or PLACED.search(text, 1) or rated(text) for text in titled)
         many = len(titled) > 1 and len(titled) * 2 > len(texts)
         return self.read_lines(titled) if told and many else self.read_titles(texts)
+
+
+def _may_be_place(text: str, head: str, placed: re.Match[str] | None) -> bool:
+    """Whether the number right before a word for places may be one, as in "No. 1 place: 8"."""
+    beside = placed is not None and not text[len(head) : placed.start()].strip(" *_`")
+    counted = counted_by(head)
+    return beside and bare_number(head) is not None and counted is not Counted.CANDIDATE

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
+from .key_names import is_numbered
 from .measures import names_place, names_score
 from .numbers import bare_number
 
 _RULE = frozenset("|-:+ ")
-_PAIR = re.compile(r"[\s*_\u2022-]{0,9}([^\W\d][\w ]{0,30}?)[\s*_]{0,4}[:=]\s{0,3}(\S.{0,200})")
+_PAIR = re.compile(
+    r"[\s*_\u2022-]{0,9}((?:[^\W\d]|\u2116)[\w .#\u00b0\u2116]{0,30}?)"
+    r"[\s*_]{0,4}[:=]\s{0,3}(\S.{0,200})"
+)
 _CANDIDATE = re.compile(
     r"\b(?:candidat\w?|kandidat|number|item|id|title|film|movie|name|titel|titre)\b|^#$",
     re.IGNORECASE,
@@ -51,7 +55,7 @@ def read_blocks(lines: Sequence[str]) -> list[dict[str, str]] | None:
         rows[-1][key] = found[2].strip(" *_,")
     shared = set(rows[0]).intersection(*rows) if rows else set[str]()
     told = any(map(names_place, shared)) or any(map(names_score, shared))
-    known = told and any(_CANDIDATE.search(key) for key in shared)
+    known = told and any(map(_names_candidate, shared))
     return rows if len(rows) > 1 and known else None
 
 
@@ -72,5 +76,9 @@ def _is_head(line: str, sign: str) -> bool:
     words = all(
         not any(map(str.isdigit, cell)) and len(cell.split()) <= _NAME_WORDS for cell in cells
     )
-    named = any(names_place(c) or names_score(c) or _CANDIDATE.search(c) for c in cells)
+    named = any(names_place(c) or names_score(c) or _names_candidate(c) for c in cells)
     return len(cells) > 1 and words and named and bare_number(cells[0]) is None
+
+
+def _names_candidate(name: str) -> bool:
+    return is_numbered(name) or _CANDIDATE.search(name) is not None

@@ -44,14 +44,14 @@ _RATED = re.compile(
 
 def names_place(key: str) -> bool:
     """Whether a column's name says that it holds places, as "rank" or "finalPosition"."""
-    words = _words(key)
+    words = name_words(key)
     other = _SCORES.search(words) or "id" in words.split()
     return _PLACES.search(words) is not None and not other
 
 
 def names_score(key: str) -> bool:
     """Whether a column's name says that the best candidate has the highest value in it."""
-    return _SCORES.search(_words(key)) is not None
+    return _SCORES.search(name_words(key)) is not None
 
 
 def place_in(entry: Any) -> int | None:
@@ -65,7 +65,7 @@ def place_in(entry: Any) -> int | None:
 
 
 def _place_in_words(entry: str) -> int | None:
-    words = [word for word in _words(entry).split() if word in ORDINALS or word in NUMBER_WORDS]
+    words = [word for word in name_words(entry).split() if word in ORDINALS or word in NUMBER_WORDS]
     if len(words) != 1:
         return None
     one = words[0]
@@ -102,5 +102,6 @@ def are_their_own(places: Sequence[Any], candidates: Sequence[int]) -> bool:
     return same and any(candidates) and not increases(places)
 
 
-def _words(key: str) -> str:
+def name_words(key: str) -> str:
+    """Return the words of a name such as "finalPosition" or "rank_1", in lower case."""
     return _BOUND.sub(" ", key[:_LONGEST]).lower()

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from ..text.plain_signs import NUMBER_WORDS, ORDINALS
+from .key_names import CANDIDATES, NUMBER, THING
 from .measures import increases
 from .title_match import WRAPPING
 
@@ -15,13 +16,8 @@ LONGEST = 500
 """Characters of a line that are read."""
 FEW = 2
 """Up to this many ascending numbers need not be places."""
-_CANDIDATES = (
-    r"candidat[eo]?|kandidat|\u5019\u9009|\u5019\u88dc"
-    r"|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442"
-)
-"""What languages call a candidate."""
-_THING = rf"(?:{_CANDIDATES}|item|option|film|movie|game|product)s?"
-_NAME = rf"(?:{_THING}|number|no|nr|n\u00b0|id)(?:\b|(?=[_\d]))"
+_END = r"(?:\b|(?=[_\d])|(?<=[\u00b0\u2116]))"
+_NAME = rf"(?:{THING}|{NUMBER}){_END}"
 _MARKS = r"[\s#*_`\"'(\[:.=-]"
 _BARE = re.compile(
     rf"{_MARKS}{{0,6}}+(?:{_NAME}{_MARKS}{{0,4}}+){{0,2}}+(\d{{1,6}})(?:\.0)?"
@@ -29,16 +25,18 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 NUMBERED = re.compile(
-    rf"[\s*_`\"'(\[•\u2013-]{{0,6}}+(?:(?:rank|place|position|{_NAME}){_MARKS}{{0,3}}+)?"
+    rf"[\s*_`\"'(\[•\u2013-]{{0,6}}+(?:(?:rank|place|position|{_NAME}){_MARKS}{{0,3}}+"
+    rf"(?:{NUMBER}{_END}{_MARKS}{{0,3}}+)?+)?+"
     r"#?\s?(\d{1,6})(?![\w.]{0,9}\d)(?:st|nd|rd|th)?[\s*_`\"')\].:,|\u2013-]{1,6}+(?=\S)",
     re.IGNORECASE,
 )
 POINTED = re.compile(
-    rf"(?:\b(?:{_CANDIDATES}|item|option|number)\s?#?|#)(\d{{1,6}})\b", re.IGNORECASE
+    rf"(?:\b(?:{CANDIDATES}|item|option|number)\s?#?|#)(\d{{1,6}})\b", re.IGNORECASE
 )
 CANDIDATE = re.compile(_NAME, re.IGNORECASE)
 MAPPED = re.compile(
-    rf"[\s*_`\"'(\[\u2022-]{{0,6}}+{_THING}\s?#?(\d{{1,6}})[*_`\"')\]]{{0,4}}+\s?(?:[:=-]|->)"
+    rf"[\s*_`\"'(\[\u2022-]{{0,6}}+{THING}[\s_]?(?:{NUMBER}[.:]?[\s_]?)?#?(\d{{1,6}})"
+    r"[*_`\"')\]]{0,4}+\s?(?:[:=-]|->)"
     r"[\s*_`\"'(#]{0,6}+(\d{1,6})(?:\.0)?[\s*_`\"').]{0,6}+",
     re.IGNORECASE,
 )

@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from ..text.plain_signs import ORDINALS
+from .key_names import Counted, counted_by
 from .measures import names_place
 from .names import names_no_ranking
 
 _WORD = r"[^\W\d_]{1,20}"
 _LABEL = re.compile(
-    rf"[*_`\"'(\[<•–-]{{0,6}}+\s{{0,3}}+(?P<before>{_WORD}(?:\s{_WORD})?)?[.:]?\s{{0,2}}[#№]?\s?"
+    rf"(?:[*•–-]\s{{1,3}})?+[*_`\"'(\[<•–-]{{0,6}}+\s{{0,3}}+"
+    rf"(?P<before>{_WORD}(?:\s{_WORD})?)?[.:]?\s{{0,2}}[#№]?\s?"
     rf"(?P<number>\d{{1,3}})(?P<suffix>\.?[º°ª]|-?[^\W\d_]{{1,4}})?(?=\W)[.)]?"
     rf"(?:\s{{0,2}}(?P<after>{_WORD})(?=\s{{0,2}}[*_]{{0,3}}\s?[:–—=-]))?"
     r"(?P<sign>[\s*_`\"')\]>:.|=~/–—-]{1,9}+)(?=\S)"
@@ -61,7 +63,8 @@ def without_place_labels(
             continue
         suffixed = any(found["suffix"] for _, found in group)
         plain = all(_PLAIN.fullmatch(found["sign"]) for _, found in group)
-        known = names_place(f"{before} {after}") or (
+        placed = names_place(f"{before} {after}") or counted_by(before) is Counted.PLACE
+        known = placed or (
             before in {"", "第"}
             and not after
             and all(found["suffix"] and _ORDINALS.fullmatch(found["suffix"]) for _, found in group)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from .entries import EntryReader
-from .measures import names_place, names_score
+from .key_names import Counted, counted_by
+from .measures import names_score
 from .names import names_no_ranking
 from .number_groups import may_mention
 from .numbers import FEW, POINTED, counts_down, counts_up
@@ -29,7 +30,10 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 """Counts, and numbers that are part of a word."""
-_WORDED = re.compile(r"(?<![^\W\d])([^\W\d_]{1,20})\s?#?\d{1,6}\s?[:=(]")
+_WORDED = re.compile(
+    r"(?<![^\W\d])((?:[^\W\d_]{1,20}\s)?(?:[^\W\d_]{1,20}[.\u00b0]?|\u2116))"
+    r"\s?#?\d{1,6}[*_]{0,3}\s?[:=(]"
+)
 _LABELLED = re.compile(r"\W{0,6}([^\W\d_]{1,20}(?:\s[^\W\d_]{1,20})?)[*_]{0,3}\s?[:=\u2013\u2014-]")
 NUMBERING = re.compile(r"(?<!\w)\d{1,3}[.):][*_]{0,2}\s{1,3}[*_\"']{0,3}(?=[^\W\d])")
 _AFTER = re.compile(
@@ -107,4 +111,4 @@ def _names_scores(text: str) -> bool:
 def _is_labelled(text: str) -> bool:
     """Whether words that stand for no place, and so perhaps for a candidate, begin the pairs."""
     words = _WORDED.findall(text)
-    return len(words) > 1 and not all(map(names_place, words))
+    return len(words) > 1 and not all(counted_by(word) is Counted.PLACE for word in words)
