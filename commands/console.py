@@ -105,7 +105,7 @@ _Result = TypeVar("_Result")
 _waits_for_json: ContextVar[list[bool]] = ContextVar("_waits_for_json", default=[False])  # noqa: B039
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _LOADING = 5.0
-"""Seconds within which a command has loaded what it needs."""
+"""Seconds in which a command has loaded what it needs."""
 
 
 def run(work: Callable[[], Awaitable[_Result]]) -> _Result:

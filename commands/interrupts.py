@@ -20,9 +20,9 @@ from typing import Any, NoReturn
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _IGNORED = 2
-"""The Ctrl-C that is ignored, while what the first one ended is being closed."""
+"""The Ctrl-C that is ignored while the command closes after the first one."""
 _PATIENCE = 2.0
-"""Seconds for which threads may end what they do, such as writing a file."""
+"""Seconds that threads get to finish, such as writing a file."""
 
 
 class WorkThreads(ThreadPoolExecutor):
@@ -48,7 +48,7 @@ class WorkThreads(ThreadPoolExecutor):
 
 
 _ended_by: list[int] = [signal.SIGINT]
-"""The last is the signal that ended the command."""
+"""Signals; the last one ended the command."""
 
 
 def exit_code() -> int:

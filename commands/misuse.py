@@ -11,7 +11,7 @@ from .console import print_error
 from .option_names import spelling
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""Typer keeps it to itself: an option that does not exist, or a value that does not fit."""
+"""Typer's private error for an option that does not exist, or a value that does not fit."""
 
 _NO_COMMAND = "No such command "
 _TOO_MANY = "Got unexpected extra argument(s) ("

@@ -187,7 +187,7 @@ def _print(made: Recommended) -> None:
 
 
 _UNUSABLE = frozenset({Flag.COMPLETED, Flag.FALLBACK})
-"""What stands for the model's answer where even a second one cannot be used."""
+"""Flags of what replaces the model's answer if even a second one cannot be used."""
 
 
 def _titled(item: RecommendedItem) -> str:

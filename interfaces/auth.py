@@ -26,10 +26,11 @@ _OWNER = "re2llm_owner"
 """The key under which the metadata of threads, runs and stored items names their owner."""
 
 CHECKED = "re2llm.caller"
-"""Where a request's scope has the caller that the gate has found: one look-up does for both."""
+"""Key in a request's scope of the caller that the gate has found, so that one look-up is enough for
+both."""
 
 OPEN = "re2llm.open"
-"""In a request's scope: the gate has found that anyone may send it, such as a health check."""
+"""Key in a request's scope: the gate has found that anyone may send it, such as a health check."""
 
 User = Auth.types.MinimalUserDict
 _Filter = dict[str, Any] | None

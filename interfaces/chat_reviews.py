@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from ..llm.text.json_values import is_list, is_object
 
 _LIKED = 0.75
-"""Where a like without a number lies on the scale: at 4 on a scale of 1 to 5."""
+"""Position of a like without a number on the scale: 4 on a scale of 1 to 5."""
 
 
 def reviews_so_far(messages: Sequence[BaseMessage], request: Mapping[str, Any]) -> list[Any]:

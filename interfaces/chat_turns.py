@@ -28,9 +28,9 @@ class ChatState(AgentState[Any]):
     """The messages, and when and with how many of them the run has begun."""
 
     begun: NotRequired[Annotated[float, UntrackedValue, PrivateStateAttr]]
-    """In seconds, as `time.monotonic` counts; no checkpoint holds it."""
+    """The start in seconds, as `time.monotonic` counts; no checkpoint holds it."""
     found: NotRequired[Annotated[int, PrivateStateAttr]]
-    """Messages that were there: what other agents have said and called costs us nothing."""
+    """Messages at the start: what other agents have said and called costs us nothing."""
 
 
 def ends(state: Mapping[str, Any], deadline: float) -> float:

@@ -41,18 +41,19 @@ _log = logging.getLogger(__name__)
 _OPEN = frozenset({"", "ok", "healthz", "readyz"})
 """Health checks, which reveal nothing."""
 _CHECKED = frozenset({"console", "docs", "info", "metrics", "openapi.json", "v1"})
-"""Not covered by the server's `auth`, or the same on a server without it."""
+"""Routes that the server's `auth` does not cover, or that are the same on a server without it."""
 _MOST_LAYERS = 4
-"""Of escapes within escapes in a path: reading any number would take quadratic time."""
+"""Most escapes within escapes in a path: reading any number would take quadratic time."""
 _GUARDED = frozenset(
     {".well-known", "a2a", "assistants", "mcp", "re2llm", "runs", "store", "threads"}
 )
-"""Covered by `auth`."""
+"""Routes that `auth` covers."""
 _BATCH = ["runs", "batch"]
 _METRICS = "metrics"
 _REFUSALS = (ProblemError, Re2llmError, OSError, SQLAlchemyError)
 _NOT_KEPT = {"cache-control": "no-store"}
-"""A cache before the server may know answers by their address alone, and each key has its own."""
+"""Forbids storing: a cache in front of the server may know answers only by their address, but each
+key has its own."""
 
 
 class Gate:

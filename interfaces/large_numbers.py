@@ -7,13 +7,13 @@ import math
 from typing import Any, cast
 
 TOO_LARGE = "infinity"
-"""What orjson says of a number that no float can hold."""
+"""orjson's message about a number that no float can hold."""
 _LARGEST = 2**16
-"""Bytes that are searched: more would take too long."""
+"""Most bytes to search: more would take too long."""
 _LONGEST, _LONGEST_NAME = 200, 40
-"""Characters of a place, and of a name in it."""
+"""Most characters of a place, and of a name in it."""
 _DIGITS = 20
-"""Of a whole number of 64 bits."""
+"""Most digits of a whole number of 64 bits."""
 
 
 def place_of_large_number(body: bytes, *, whole: bool = False) -> str:

@@ -11,7 +11,7 @@ from starlette.types import Message, Send
 from ..errors import Re2llmError
 
 CHECK_EVERY = 30.0
-"""Seconds between two looks at the key of an answer that goes on."""
+"""Seconds between two checks of the key of a running answer."""
 
 
 def while_key_works(send: Send, works: Callable[[], Awaitable[bool]]) -> Send:

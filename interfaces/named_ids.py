@@ -16,15 +16,15 @@ from .key_rules import is_loopback_call, key_of
 from .large_numbers import TOO_LARGE, place_of_large_number
 
 _PASSED_ON = ("/mcp", "/a2a")
-"""Where the server sends itself a part of the body, in a request of its own."""
+"""Paths for which the server sends itself a part of the body in a separate request."""
 _HIDES = "The body holds a number or text that JSON cannot carry, or is nested too deeply."
 _LARGEST_BODY = 16 * 2**20
-"""Bytes of a request with a key, all of which is in memory at once."""
+"""Most bytes of a request with a key, which is in memory as a whole."""
 
 _MOST_BRACKETS = 200_000
-"""In such a body, also in its texts: to make an object of each takes a microsecond."""
+"""Most brackets in such a body, also in its texts: making an object of each takes a microsecond."""
 _SHORTEST_ID = 32
-"""Digits of a UUID; to try all shorter texts of a large body would take seconds."""
+"""Digits of a UUID; trying all shorter texts of a large body would take seconds."""
 
 _named: ContextVar[frozenset[uuid.UUID]] = ContextVar("_named", default=frozenset())
 

@@ -30,7 +30,7 @@ _IDS = frozenset({"history", "candidates", "titles", "item", "picked", "user"})
 _KEYS = frozenset({"hint", "hints", "release", "max_llm_calls"})
 """Parameters that are numbers of stored things, or are stored as such a number."""
 _NO_LISTS = (str, bytes, bytearray, Mapping)
-"""What can be gone through, and is no list."""
+"""Types that can be iterated over but are no lists."""
 
 
 def checks_arguments(cls: _Class) -> _Class:
@@ -162,4 +162,4 @@ CHECKS: Mapping[str, _Check] = MappingProxyType(
         "RatingRequest": _rating_request,
     }
 )
-"""What returns a fitting argument or raises an `InputError`, by its annotation."""
+"""Returns a fitting argument or raises an `InputError`, by its annotation."""

@@ -75,7 +75,7 @@ class LearnResult(TypedDict):
     domain: str
     training_session: int | None
     rank: int
-    """Of the target without a hint."""
+    """The target's rank without a hint."""
     missed: bool
     reflection: ReflectionView
     batch: list[BatchedMiss]
@@ -88,7 +88,7 @@ class LearnState(RecommendState):
     """The state of the `recommend` graph, and what learning from a miss adds."""
 
     session: NotRequired[Annotated[int | None, EphemeralValue]]
-    """As sent with this request; on a thread, the next request's absence means none again."""
+    """The candidates sent with this request. A later request of the thread without any has none."""
     observed: NotRequired[Annotated[dict[str, Any] | None, EphemeralValue]]
     rank: int
     missed: bool

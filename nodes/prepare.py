@@ -12,7 +12,8 @@ from ..runtime.node import Update, first_node
 from ..runtime.options import RunOptions
 
 _OF_THE_MODEL = 0.9
-"""Of a request's time; on a server with much to do, the rest of the work waits for its turns."""
+"""The model's share of a request's time; on a busy server, the rest of the work must wait for its
+turns."""
 
 
 @first_node(RecommendResult)

@@ -34,7 +34,7 @@ from ..runtime.reflecting_down import reflecting_down
 from .learn_state import LearnState, ProposalView
 
 _WORDINGS = 2
-"""Of a hint against several misses, how many are tried."""
+"""Most wordings to try of a hint against several misses."""
 
 
 @node

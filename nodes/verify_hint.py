@@ -28,7 +28,8 @@ _UNKNOWN = re.compile(
     r"(?:items?|candidates?|movies?|films?|games?|books?|products?)\b",
     re.IGNORECASE,
 )
-"""What is unknown when a hint is read; small models mention it although they may not."""
+"""Words for the chosen item, which is unknown when a hint is read. Small models mention it although
+they may not."""
 
 
 @node

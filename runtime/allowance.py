@@ -21,7 +21,7 @@ from .ledger import Reserved
 from .options import RunOptions
 
 ANSWER_TOKENS = 500
-"""Of a usual answer, and of any where no setting limits it."""
+"""Tokens of a usual answer, and of any answer if no setting limits it."""
 
 
 def presumed_usage(options: RunOptions, messages: Sequence[BaseMessage]) -> Usage:

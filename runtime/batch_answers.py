@@ -20,7 +20,8 @@ from .options import RunOptions
 from .progress import Progress
 
 _FAILED_LOOKS = 10
-"""In a row, after which the provider counts as down; the batch itself may well go on."""
+"""Failed checks in a row after which the provider counts as down; the batch itself may well
+continue."""
 
 
 class BatchAnswers:
@@ -194,7 +195,7 @@ class BatchAnswers:
 
 
 _AGAIN = RETRYABLE | {None}
-"""What a line may say whose question another batch may answer."""
+"""Failures of a line whose question another batch may answer."""
 
 
 def _raise_unanswered(status: BatchStatus) -> None:

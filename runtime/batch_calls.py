@@ -13,7 +13,7 @@ from .options import RunOptions
 from .progress import Progress
 
 _ROUNDS = 3
-"""How often questions are sent that the provider does not get to, or fails at."""
+"""How often to send questions that the provider does not get to, or fails at."""
 
 
 async def ask_ahead(pieces: Sequence[Collect], options: RunOptions, progress: Progress) -> None:

@@ -31,7 +31,7 @@ Collect = Callable[[Questions], Awaitable[None]]
 """Runs a piece of work with these `RunOptions.questions`, so that it collects and asks nothing."""
 
 _PATIENCE = 3600.0
-"""Seconds for which another process may be collecting the same questions."""
+"""Seconds that another process may take to collect the same questions."""
 
 
 class BatchSender:

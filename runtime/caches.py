@@ -22,9 +22,10 @@ _Embedding = NDArray[np.float32]
 _SESSIONS = 512
 """Resolved training sessions kept in memory: some 150 KB each."""
 _ITEMS = 20_000
-"""With their embeddings, some 60 MB at most."""
+"""Items kept with their embeddings, some 60 MB at most."""
 _VECTORS = 2**29
-"""Bytes of whole catalogues' embeddings: of some 17 of 20,000 items, or more smaller ones."""
+"""Bytes of whole catalogues' embeddings: room for some 17 catalogues of 20,000 items, or for more
+smaller ones."""
 _HINTS = 100_000
 """Embeddings kept in memory: 150 MB at most."""
 

@@ -24,7 +24,7 @@ from .options import RunOptions
 _log = logging.getLogger(__name__)
 
 Ask = Callable[[BaseChatModel, Sequence[BaseMessage]], Awaitable[AIMessage]]
-"""Asks a model a prompt once, in whatever way, with tools."""
+"""Sends a prompt with tools to a model once, in any way."""
 
 
 async def call_chat_model(

@@ -11,7 +11,7 @@ _Value = TypeVar("_Value")
 _Row = TypeVar("_Row")
 
 _MOST = 100
-"""Rows written in one go."""
+"""Most rows to write in one go."""
 
 
 class SharedReads:

@@ -22,7 +22,7 @@ _IN_PROCESS = {
     "questions": Questions,
     "serving_state": ServingState,
 }
-"""What no client can send: anything else in its place is ignored."""
+"""The type of values that no client can send: anything else in their place is ignored."""
 
 
 def context_of(given: object) -> Context:

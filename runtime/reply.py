@@ -9,7 +9,7 @@ from typing import Literal
 from ..knowledge.log.llm_calls import PaidAnswer
 
 Purpose = Literal["rank", "rate", "trace", "repair", "reflect", "compare"]
-"""What a question is for. The last two go to the reflecting model."""
+"""The purpose of a question. The last two go to the reflecting model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ MOST_TITLES = 200
 MOST_SHOWN = 1_000
 """Items that an answer shows."""
 _NO_ID = frozenset({"string_too_long", "string_unicode"})
-"""What pydantic calls texts that no database holds as an id."""
+"""Pydantic's error types for texts that no database holds as an id."""
 LARGEST_KEY = 2**31 - 1
-"""Of a stored thing's number, and of a count in the database."""
+"""The largest number of a stored thing, and the largest count in the database."""
 LARGEST_SEED = 2**32 - 1
 LARGEST_COUNT = 10**15
-"""Of what has no other limit."""
+"""The largest number that has no other limit."""
 
 
 def _repaired(value: Any) -> Any:

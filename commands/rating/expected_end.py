@@ -13,7 +13,7 @@ from ..console import err
 _LAST = 10
 _A_DAY = 86_400
 _STAGES = {"sft": "imitating", "grpo": "reinforcing"}
-"""What the stages of a training are called on the screen."""
+"""Names of a training's stages on the screen."""
 
 
 class ExpectedEnd:

@@ -15,7 +15,7 @@ LARGEST_HEAD = 64 * 2**10
 
 
 _LOOKS = 15
-"""How often to look at a connection in the time that it may be idle."""
+"""How often to check a connection in the time that it may be idle."""
 
 
 class LimitedProtocol(HttpToolsProtocol):

@@ -22,7 +22,7 @@ from .strict_routes import strict_router
 
 _log = logging.getLogger(__name__)
 _FRESH = 1.0
-"""Seconds for which a finding counts, so that strangers cannot keep the database busy."""
+"""Seconds that a result is kept, so that strangers cannot keep the database busy."""
 
 _looking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 

@@ -30,7 +30,7 @@ IdempotencyKey = Annotated[
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _PAUSE = 0.05
-"""Seconds between two looks at a request in progress."""
+"""Seconds between two checks of a request in progress."""
 _PATIENCE = 3.0
 
 

@@ -12,7 +12,7 @@ from ...terminal_text import printable
 from .request_ids import current_request_id
 
 _LONGEST_TEXT, _LONGEST_TRACE, _LONGEST_LINE = 2_000, 8_000, 500
-"""Characters: what a client sends may be quoted in a message, or in an error's."""
+"""Most characters: a message, or an error's, may quote what a client sends."""
 
 
 class JsonFormatter(logging.Formatter):

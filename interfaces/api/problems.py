@@ -21,7 +21,7 @@ from .request_ids import request_id_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 5
-"""Seconds; a database that restarts is back about then."""
+"""Seconds to retry after; a restarting database is back about then."""
 
 _log = logging.getLogger(__name__)
 _MOST_ERRORS = 20
@@ -35,7 +35,7 @@ _STATUS = {
     "model": 503,
     "internal": 500,
 }
-"""By the kind of error."""
+"""The status for each kind of error."""
 
 
 class FieldProblem(BaseModel):

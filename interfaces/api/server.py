@@ -29,7 +29,8 @@ _IDLE = 75
 comes while its connection is being closed fails."""
 
 _PATIENCE = 5
-"""Seconds that threads get to end what requests began which have ended. Python waits for them."""
+"""Seconds that threads get to finish the work of requests that have ended. Python waits for
+them."""
 
 
 def run_server(

@@ -27,7 +27,7 @@ class RaterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     seed: int = Field(default=0, ge=0)
-    """Of sampling, shuffling and new weights."""
+    """Seed of sampling, shuffling and new weights."""
     reward: Literal["paper", "code"] = "paper"
     """See `REWARD_SCHEMES`."""
     group_size: int = Field(default=8, ge=2)
@@ -35,33 +35,34 @@ class RaterConfig(BaseModel):
     prompts_per_step: int = Field(default=8, gt=0)
     """Prompts for each update, over all devices."""
     learning_rate: float = Field(default=2e-6, gt=0)
-    """Of GRPO."""
+    """Learning rate of GRPO."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """Of the learning rates; open."""
+    """Schedule of the learning rates; open."""
     warmup_steps: int = Field(default=0, ge=0)
     """Updates until the full learning rate; open."""
     clip: float = Field(default=0.2, gt=0)
     """How far the probability ratio may leave 1."""
     kl_weight: float = Field(default=0.0, ge=0)
-    """Of the distance from the model that GRPO starts from; 0 keeps no copy of it in memory."""
+    """Weight of the distance from the model that GRPO starts from; 0 keeps no copy of it in
+    memory."""
     entropy_weight: float = Field(default=0.0, ge=0)
-    """Of the entropy bonus."""
+    """Weight of the entropy bonus."""
     updates_per_batch: int = Field(default=1, gt=0)
     """Passes over a batch of completions."""
     temperature: float = Field(default=1.0, gt=0)
-    """Of sampling, from the whole vocabulary and without penalties."""
+    """Temperature of sampling, from the whole vocabulary and without penalties."""
     epochs: float = Field(default=1.0, gt=0)
     """Passes over the prompts."""
     max_steps: int = Field(default=-1, ge=-1)
     """Most updates, or -1 for whole epochs."""
     max_completion_tokens: int = Field(default=1024, gt=0)
-    """Of one answer; open."""
+    """Most tokens of one answer; open."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Of AdamW; open."""
+    """Weight decay of AdamW; open."""
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Longer gradients are scaled down to this; open."""
     sft_learning_rate: float = Field(default=1e-5, gt=0)
-    """Of imitation; open, like the next two."""
+    """Learning rate of imitation; open, like the next two."""
     sft_epochs: float = Field(default=2.0, gt=0)
     """Passes over the traces."""
     sft_batch: int = Field(default=16, gt=0)
@@ -84,7 +85,7 @@ class RaterConfig(BaseModel):
     lora_alpha: int = Field(default=32, gt=0)
     """Scale of the adapters."""
     lora_dropout: float = Field(default=0.0, ge=0)
-    """Of the adapters."""
+    """Dropout of the adapters."""
     gradient_checkpointing: bool = True
     """Less memory for more time."""
     bf16: bool | None = None

@@ -96,7 +96,7 @@ def reward_gain(points: Sequence[Mapping[str, Any]], count: int = 5) -> dict[str
     The interval is Welch's for two means of updates, which differ in their prompts.
 
     Args:
-        points: Of GRPO alone; see `grpo_points`.
+        points: Points of GRPO alone; see `grpo_points`.
         count: Updates at each end.
 
     Returns:
