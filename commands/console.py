@@ -132,7 +132,7 @@ async def _closing(
 
     Args:
         usual: When to look for garbage once all is loaded, as a server or worker goes on for days.
-        presses: Of Ctrl-C.
+        presses: Presses of Ctrl-C.
     """
     presses.begin()
     from ..runtime.sharing import close_shared_services

@@ -22,7 +22,7 @@ def what_it_shows(document: Mapping[str, Any], hints: int) -> list[str]:
     """Compare the trained policy with no hint, the simpler choices of a hint, and the first stage.
 
     Args:
-        document: Of an evaluation; its `paired` differences are those of the same sessions.
+        document: An evaluation's document; its `paired` differences are those of the same sessions.
         hints: How many there were to choose from.
     """
     sessions = counted(document["n"], "session")

@@ -38,7 +38,7 @@ def misuse_of(error: Any, ctx: Any) -> Misuse:
 
     Args:
         error: Typer's.
-        ctx: Of the command or the group that was called.
+        ctx: The context of the command or the group that was called.
     """
     helps = f"`{ctx.command_path} --help` shows what there is."
     parameter = getattr(error, "param", None)

@@ -42,9 +42,9 @@ class Row:
     """One system's results.
 
     Attributes:
-        name: Of the policy or baseline.
+        name: The name of the policy or baseline.
         kind: `policy`, `baseline` or `oracle`.
-        ranks: Of the targets, shape `[sessions]`, 1 is best, 0 is missing.
+        ranks: The ranks of the targets, shape `[sessions]`, 1 is best, 0 is missing.
         llm_calls: Calls made to the ranking model.
         flags: In how many sessions each flag occurred.
         faults: How many candidates were repeated, invented and left out, and how many answers had
@@ -97,7 +97,7 @@ def run_baseline(
 
     Args:
         sessions: With targets and candidates; the baseline does not see the targets.
-        seed: Of training and of the order among ties.
+        seed: The seed of training and of the order among ties.
 
     Raises:
         InputError: The name is unknown, an extra is missing, or there is nothing to learn from.

@@ -148,7 +148,7 @@ def differs_in_weight(number: int, weight: float, tried: int) -> InputError:
     """Return the refusal of a log of which no ranking had the release's weight.
 
     Args:
-        number: Of the release.
+        number: The release's number.
         weight: That it gives to the model's opinion.
         tried: Decisions whose hint was drawn.
     """
@@ -173,7 +173,7 @@ def report(
     """Estimate the reward that a release would have had by its own choices.
 
     Args:
-        number: Of the release.
+        number: The release's number.
         used: N logged decisions, oldest first.
         target: The probability with which the release makes the logged choice, `[N]`.
         shares: The probability of each choice that it may make, for each decision.

@@ -31,7 +31,7 @@ def draw_calibration(document: Mapping[str, Any], path: Path) -> None:
     """Draw one panel for each model: predicted ratings across, the users' mean up, with intervals.
 
     Args:
-        document: From `summarise_ratings`.
+        document: A document from `summarise_ratings`.
         path: A PNG or SVG file; see `check_plot`.
     """
     models: Mapping[str, list[dict[str, Any]]] = document["calibration"]

@@ -87,7 +87,7 @@ def score_answers(
     """Score recorded answers with both parsers.
 
     Args:
-        answers: In the order of the sessions.
+        answers: The answers in the order of the sessions.
 
     Returns:
         A row for each parser, and every session in which they differ, with the reason.

@@ -23,7 +23,7 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
     """Compute means, 95 % intervals and paired differences.
 
     Args:
-        rows: Of one experiment: all over the same sessions.
+        rows: The rows of one experiment: all over the same sessions.
 
     Returns:
         The document that `evaluate --json` writes: `n`, `k`, `rows` and `paired`. The difference

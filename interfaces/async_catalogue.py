@@ -48,7 +48,7 @@ class AsyncCatalogue(ABC):
         Args:
             query: A title or a part of one, or a description.
             domain: Its name; `None` takes the object's.
-            count: How many at most.
+            count: The highest number to return.
 
         Raises:
             Re2llmError: There is no such domain.

@@ -86,8 +86,8 @@ class AsyncClient(AsyncLearning, AsyncReleases, AsyncAutopilot):
         """Find the items that some titles stand for, despite typing errors and in any case.
 
         Args:
-            titles: As a person wrote them; a year after a title tells items of the same title
-                apart.
+            titles: Titles as a person wrote them; a year after a title distinguishes items with the
+                same title.
             domain: Its name; `None` takes the object's.
 
         Raises:

@@ -233,7 +233,7 @@ class AsyncHints(AsyncCatalogue):
         """Store hints as pending, until `averify_hints` shows that they help here.
 
         Args:
-            document: From `aexport_hints`, or a list of texts.
+            document: A document from `aexport_hints`, or a list of texts.
             domain: Its name; `None` takes the object's.
 
         Raises:

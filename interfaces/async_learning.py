@@ -99,7 +99,7 @@ class AsyncLearning(AsyncHints):
             fuse: What decides the order: `learned`, `llm`, `first_stage` or `sum`; `None` takes the
                 setting.
             domain: Its name; `None` takes the object's.
-            seed: Of the order of sessions; `None` takes the setting.
+            seed: The seed of the order of sessions; `None` takes the setting.
             progress: Called with the stage, the sessions done and their total.
 
         Raises:
@@ -144,7 +144,7 @@ class AsyncLearning(AsyncHints):
             every_cell: Whether to pay for every pair of session and hint that training visits.
             fuse: What decides the order, as for `alearn`.
             domain: Its name; `None` takes the object's.
-            seed: Of the split and the sampling; `None` takes the setting.
+            seed: The seed of the split and the sampling; `None` takes the setting.
             progress: Called with the stage, the steps done and their total.
 
         Raises:
@@ -235,7 +235,7 @@ class AsyncLearning(AsyncHints):
             batch: Ask in provider batches: at a lower price, within a day.
             fuse: What decides the order, as for `alearn`.
             domain: Its name; `None` takes the object's.
-            seed: Of every random choice; `None` takes the setting.
+            seed: The seed of every random choice; `None` takes the setting.
             progress: Called with the system, the sessions done and their total.
 
         Returns:

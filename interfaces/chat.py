@@ -94,8 +94,8 @@ class _RunsOwnModel(AgentMiddleware[Any, Context]):
         """Note when the run begins, and with what.
 
         Args:
-            state: Of the graph.
-            runtime: Of the run.
+            state: The graph's state.
+            runtime: The run's runtime.
         """
         return {"begun": time.monotonic(), "found": len(state["messages"])}
 

@@ -20,7 +20,7 @@ def reviews_so_far(messages: Sequence[BaseMessage], request: Mapping[str, Any]) 
     tool call.
 
     Args:
-        messages: Of the thread, oldest first.
+        messages: The messages of the thread, oldest first.
         request: The arguments of `rate`: the item, which is left out, and the scale.
 
     Returns:

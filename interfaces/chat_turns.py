@@ -37,7 +37,7 @@ def ends(state: Mapping[str, Any], deadline: float) -> float:
     """Return when the turn must end, as `time.monotonic` counts.
 
     Args:
-        state: Of the graph. A run that goes on after an interruption has no beginning.
+        state: The graph's state. A run that continues after an interruption has no beginning.
         deadline: Seconds that it may take.
     """
     return state.get("begun", time.monotonic()) + deadline
@@ -47,7 +47,7 @@ def goes_round(state: Mapping[str, Any]) -> bool:
     """Tell whether the model has had all its answers since the person spoke last.
 
     Args:
-        state: Of the graph.
+        state: The graph's state.
     """
     return sum(isinstance(message, AIMessage) for message in _turn(state)) >= MOST_ANSWERS
 
@@ -56,7 +56,7 @@ def refusal(state: Mapping[str, Any], call: ToolCall) -> ToolMessage | None:
     """Return the answer to a tool call that is one too many, or `None`.
 
     Args:
-        state: Of the graph, with the message that makes the call.
+        state: The graph's state, with the message that makes the call.
         call: One of its calls; of several that are alike, the last counts.
     """
     made = [c for m in _turn(state) if isinstance(m, AIMessage) for c in m.tool_calls]

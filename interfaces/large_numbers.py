@@ -20,7 +20,7 @@ def place_of_large_number(body: bytes, *, whole: bool = False) -> str:
     """Return the place of the first such number, such as `history.0`; `body` if it is not found.
 
     Args:
-        body: Of a request. It need not be JSON behind the number.
+        body: A request's body. It need not be JSON after the number.
         whole: Whether a whole number of more than 64 bits is one, too; else one is that no float
             can hold.
     """

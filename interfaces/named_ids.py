@@ -33,7 +33,7 @@ def was_named(id_: object) -> bool:
     """Whether the current request itself names an id; if so, the server did not make that id.
 
     Args:
-        id_: Of a thread; `None` is none.
+        id_: The id of a thread; `None` is none.
     """
     return id_ is not None and uuid.UUID(str(id_)) in _named.get()
 

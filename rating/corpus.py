@@ -41,8 +41,8 @@ class RatingCorpus:
         split: Known reviews, and ratings to train on and to predict.
         scale: The ratings that can be given.
         limits: How much the prompts show.
-        rule: By which the reviews are split; see `SplitRule`.
-        seed: Of the split.
+        rule: The rule by which the reviews are split; see `SplitRule`.
+        seed: The seed of the split.
     """
 
     split: ReviewSplit

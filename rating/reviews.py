@@ -274,7 +274,7 @@ def once_each(reviews: Sequence[Review], path: Path, report: ReadReport) -> tupl
     """Keep an item's last review, so that no history holds the item that is to be rated.
 
     Args:
-        reviews: Of one user, oldest first.
+        reviews: The reviews of one user, oldest first.
         path: Where they are from, for the report, which counts those that are left out.
     """
     last = {review.item.id: place for place, review in enumerate(reviews)}

@@ -61,7 +61,7 @@ def end_with_a_whole_line(path: Path, cut: bytes) -> None:
 
     Args:
         path: The file, which need not exist.
-        cut: From `read_with_cut`.
+        cut: The result of `read_with_cut`.
     """
     if not path.exists():
         return

@@ -62,8 +62,8 @@ def caller_of(user: Any) -> Caller | None:
     """Return whom a request is for, or `None` where no API key restricts it.
 
     Args:
-        user: Of a LangGraph server, from `Caller.as_user`; `None` for none. Without grants it has
-            none.
+        user: A LangGraph server's user, from `Caller.as_user`; `None` for none. Without grants it
+            has none.
     """
     if not user or "domains" not in user or user["domains"] is None:
         return None

@@ -29,7 +29,7 @@ class SharedReads:
         """Return what a read returns, or raise what it raises.
 
         Args:
-            key: Of the value; reads of the same key must mean the same.
+            key: The key of the value; reads of the same key must mean the same.
         """
         task = self._waiting.get(key)
         if task is None:

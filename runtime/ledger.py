@@ -32,9 +32,9 @@ class Reserved:
     """What the requests of a question may cost, set aside until it is booked.
 
     Attributes:
-        of_key: From each day of the API key's allowance.
-        of_job: From the job's budget.
-        of_autopilot: Of that, from each day of an autopilot's budget.
+        of_key: The part from each day of the API key's allowance.
+        of_job: The part from the job's budget.
+        of_autopilot: The part of that from each day of an autopilot's budget.
     """
 
     of_key: defaultdict[dt.date, float] = field(default_factory=_by_day)

@@ -72,7 +72,7 @@ def input_error(error: ValidationError, place: str = "", schema: str = "input") 
     """Return what is wrong with the first field that does not fit.
 
     Args:
-        error: From pydantic.
+        error: An error from pydantic.
         place: Where the model is in the request.
         schema: The schema that the field is in.
     """

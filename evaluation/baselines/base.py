@@ -87,7 +87,7 @@ def rank_candidates(session: Session, scores: Floats, *, seed: int = 0) -> tuple
     Args:
         session: A session with candidates. Of a repeated candidate, the first occurrence counts.
         scores: Shape `(len(session.candidates),)`, higher is better; no NaN.
-        seed: Of the order among ties.
+        seed: The seed of the order among ties.
 
     Returns:
         Each distinct candidate once, best first.
@@ -123,7 +123,7 @@ def rank_targets(baseline: Baseline, sessions: Sequence[Session], *, seed: int =
     """Return where a baseline puts each session's target.
 
     Args:
-        seed: Of the order among ties.
+        seed: The seed of the order among ties.
 
     Returns:
         Int64 array of shape `(len(sessions),)`: 1-based ranks, 0 if the target is not among the

@@ -40,7 +40,7 @@ def policy_gains(
     """Name each gain of a policy over no hint by the sessions that it averages over.
 
     Args:
-        metrics: Of the active release, if it is the policy's.
+        metrics: The metrics of the active release, if it is the policy's.
     """
     gains = gains_over(row, without)
     hinted = np.array([hint is not None for hint in row.hints], dtype=bool)

@@ -24,8 +24,8 @@ class HintUse:
 
     Attributes:
         name: The hint's number, several numbers, or "no hint".
-        text: Of the hint; empty for none.
-        share: Of the sessions, in which it, or these several, were chosen.
+        text: The text of the hint; empty for none.
+        share: The share of the sessions in which it, or these several, were chosen.
         sessions: How many those are.
         gain: Mean gain in NDCG@10 over no hint in those sessions.
         low: Lower end of its 95 % interval.
@@ -53,7 +53,7 @@ class Example:
         hint: Its text; of several, all.
         without: Titles of the first places without the hint.
         given: Titles of the first places with it.
-        rank_without: Of the target; 0 if it was not ranked.
+        rank_without: The target's rank without it; 0 if it was not ranked.
         rank_given: Likewise.
         gain: In NDCG@10.
     """
@@ -115,11 +115,11 @@ def examples(
     """Choose sessions to show: where a hint helped most, where it harmed most, and a typical one.
 
     Args:
-        row: Of a policy.
-        without: Of the same sessions without a hint.
+        row: A policy's row.
+        without: The row of the same sessions without a hint.
         sessions: In the rows' order.
-        texts: Of the hints, by number.
-        titles: Of the items, by id.
+        texts: The texts of the hints, by number.
+        titles: The titles of the items, by id.
     """
     gains = gains_over(row, without)
     hinted = [place for place, hint in enumerate(row.hints) if hint is not None]

@@ -37,14 +37,14 @@ class Report:
     """What the page shows. Everything but the pictures is data, and is escaped.
 
     Attributes:
-        title: Of the page.
+        title: The page's title.
         facts: What was evaluated, and with what.
-        document: From `evaluation.summary.summarise`.
-        pictures: In their order.
+        document: A document from `evaluation.summary.summarise`.
+        pictures: The pictures in their order.
         uses: How the policy used its hints, most chosen first.
         examples: Sessions with and without their hint.
         policy: Name of the policy that `uses` and `examples` are about.
-        gains: Of that policy over no hint, each by what it averages over.
+        gains: Gains of that policy over no hint, by what each is averaged over.
         added: What was learned in training about what the model adds to the first stage, or why
             that is not known.
         over_first: What each policy adds to the first stage on the evaluated sessions.

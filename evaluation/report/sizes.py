@@ -49,8 +49,8 @@ class SizePoint:
 
     Attributes:
         size: Hints, or training sessions.
-        ppo: Of the trained policy.
-        static: Of the hint that did best in the same training sessions.
+        ppo: The gain of the trained policy.
+        static: The gain of the hint that did best in the same training sessions.
     """
 
     size: int
@@ -70,7 +70,7 @@ def by_hints(
     """Train with the oldest hints only.
 
     Args:
-        embeddings: Of the hints, `[H, E]`, oldest first.
+        embeddings: The embeddings of the hints, `[H, E]`, oldest first.
     """
     every = slice(None)
     points: list[SizePoint] = []
@@ -88,8 +88,8 @@ def by_sessions(
 
     Args:
         train: Training sessions, at least `FEWEST_SESSIONS`.
-        embeddings: Of the hints, `[H, E]`.
-        seed: Of the draw, the training and the bootstrap.
+        embeddings: The embeddings of the hints, `[H, E]`.
+        seed: The seed of the draw, the training and the bootstrap.
     """
     order: list[int] = np.random.default_rng(seed).permutation(len(train.states)).tolist()
     points: list[SizePoint] = []

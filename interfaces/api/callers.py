@@ -24,8 +24,8 @@ def context_of(request: Request, **options: Any) -> Context:
 
     Args:
         request: The request.
-        **options: Of `Context`, as the client asks for them; what its key does not grant is
-            dropped.
+        **options: Options of `Context`, as the client asks for them; those that its key does not
+            grant are dropped.
 
     Raises:
         InputError: An option cannot be used.

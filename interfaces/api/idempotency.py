@@ -50,10 +50,10 @@ async def once(
     Only an answer is kept: a request that failed may be sent again.
 
     Args:
-        context: Of the request; a key belongs to one caller.
+        context: The request's context; a key belongs to one caller.
         key: As the client sent it.
-        body: Of the request.
-        kind: Of the answer.
+        body: The request's body.
+        kind: The type of the answer.
         work: Returns the answer.
 
     Raises:
@@ -76,10 +76,10 @@ async def once_for(
     """Do some work, or return what it has answered before; see `once`.
 
     Args:
-        context: Of the request; a key belongs to one caller.
+        context: The request's context; a key belongs to one caller.
         key: Names the request.
-        digest: Of what it holds.
-        kind: Of the answer.
+        digest: The digest of its body.
+        kind: The type of the answer.
         work: Returns the answer.
         patience: Seconds to wait for the same request while it is in progress.
 

@@ -221,7 +221,7 @@ async def jobs_module(name: str) -> Any:
     """Load a module of jobs when it is first needed.
 
     Args:
-        name: Of the module, with its package, such as `queue.submit`.
+        name: The name of the module, with its package, such as `queue.submit`.
     """
     return await load_module(f"jobs.{name}")
 

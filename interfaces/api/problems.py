@@ -76,9 +76,9 @@ class ProblemError(HTTPException):
     """Ends a request with a problem that is no `Re2llmError`.
 
     Args:
-        status: Of the response.
+        status: The response's status.
         detail: What is wrong.
-        headers: Of the response, besides its media type.
+        headers: The response's headers, besides its media type.
         **more: Other fields of `Problem`.
     """
 
@@ -147,8 +147,8 @@ def problem_response(problem: Problem, headers: Mapping[str, str]) -> Response:
     """Return the response to a request that an error has ended.
 
     Args:
-        problem: From `problem_of`.
-        headers: From `problem_of`.
+        problem: The problem from `problem_of`.
+        headers: The headers from `problem_of`.
     """
     content = orjson.dumps(problem.model_dump(exclude_unset=True))
     return Response(content, problem.status, headers, MEDIA_TYPE)

@@ -46,7 +46,7 @@ def run_server(
     """Serve until a signal ends it.
 
     Args:
-        options: Of the application.
+        options: The options of the application.
         host: The address to listen on.
         port: The port; 0 takes a free one.
         workers: Processes.

@@ -20,7 +20,7 @@ class Sampling:
 
     Attributes:
         count: Answers to each prompt, besides the greedy one; 0 samples none.
-        temperature: From the whole vocabulary.
+        temperature: The temperature; samples come from the whole vocabulary.
         seed: The same seed and batches give the same answers.
     """
 

@@ -24,8 +24,8 @@ class TrainedOn:
     """Fingerprints of what was trained on.
 
     Attributes:
-        users: Of the users whose ratings these are; only earlier versions read them.
-        ratings: Of user and item.
+        users: Fingerprints of the users whose ratings these are; only earlier versions read them.
+        ratings: Fingerprints of user and item.
     """
 
     users: frozenset[str] = field(default_factory=frozenset[str])
