@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Collection
-from typing import Any, cast
+
+from .listed_cells import braced, bracketed
 
 NOTHING = frozenset(
     {
@@ -20,8 +19,6 @@ NO_FACT = NOTHING | {"NA"}
 
 In a format that has gaps of its own, `NA` may be a fact, too, such as Namibia or North America.
 """
-_LONGEST_LITERAL = 10_000
-"""The most characters of a Python list that is read: its parser takes 100 times the memory."""
 _FIGURES = frozenset("0123456789+-.eE, \t\r\n")
 _QUOTES = ("'", '"')
 _OPENING = ("[", "(", "{")
@@ -36,7 +33,7 @@ def is_given(cell: object) -> bool:
 
 
 def cell_value(text: str, nothing: Collection[str] = NO_FACT) -> object:
-    """Return a cell as JSON would hold it: numbers as such, `a|b` and `["a", "b"]` as lists.
+    """Return a cell as JSON would hold it: numbers as such, `a|b`, `["a", "b"]`, `{a,b}` as lists.
 
     Args:
         text: The text of the cell.
@@ -48,7 +45,9 @@ def cell_value(text: str, nothing: Collection[str] = NO_FACT) -> object:
     if _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     if text.startswith("[") and text.endswith("]"):
-        return _listed(text)
+        return bracketed(text)
+    if text.startswith("{") and text.endswith("}"):
+        return braced(text)
     return [part.strip() for part in text.split("|")] if "|" in text else text
 
 
@@ -87,17 +86,3 @@ def plain_number(text: str) -> str | None:
         return None
     digits, places = (power[2] or "").rstrip("0"), int(power[3])
     return str(int(power[1] + digits.ljust(places, "0"))) if len(digits) <= places else None
-
-
-def _listed(text: str) -> object:
-    """Return a list that is written as in JSON or in Python; the text if it is neither."""
-    try:
-        found: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        if len(text) > _LONGEST_LITERAL:
-            return text
-        try:
-            found = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
-    return cast("list[object]", found) if isinstance(found, list) else text

@@ -278,6 +278,22 @@ def test_a_mark_between_items_is_told(tmp_path: Path, cells: list[str], mark: st
     assert all(f"most ids in product_id hold {mark!r}" in remark for remark in told)
 
 
+def test_arrays_and_objects_of_a_database_are_facts(tmp_path: Path) -> None:
+    items = tmp_path / "items.csv"
+    facts = ["{new}", '{red,"very new"}', "{}", "{{1},{2}}"], ['{"color": "Red"}', "", "\\N", "{}"]
+    with items.open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "title", "tags", "details")])
+        csv.writer(file).writerows(zip("abcd", "ABCD", *facts, strict=True))
+    found, _, report = loaded(items)
+    assert [item.attributes for item in found] == [
+        {"tags": ["new"], "details.color": "Red"},
+        {"tags": ["red", "very new"]},
+        {},
+        {},
+    ]
+    assert any("tags" in note for note in report.notes)  # lists of lists cannot be kept
+
+
 # Types of Parquet
 
 
