@@ -23,7 +23,7 @@ class StoredFirstStage:
     Attributes:
         id: Its number.
         revision: The revision of the domain when it was fitted.
-        metrics: On training sessions, each ranked by a model that has not seen it.
+        metrics: Measured on training sessions, each ranked by a model that has not seen it.
     """
 
     id: int
@@ -60,7 +60,7 @@ async def store_first_stage(
 
     Args:
         connection: A connection in a transaction.
-        domain: As it was when the sessions were read.
+        domain: The domain as it was when the sessions were read.
         model: The model's bytes, from `FirstStage.dump`.
 
     Returns:

@@ -20,7 +20,7 @@ _ACTIVE = select(ReleaseRow.number).where(
     ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
 )
 RELEASE = "ppo:"
-"""Before the number of a release that chose, as a policy's name."""
+"""Prefix of a release's number in a policy's name."""
 _ANOTHER = "`re2llm policy list` shows all releases, and `re2llm train` makes one."
 
 
@@ -61,7 +61,8 @@ async def store_release(connection: AsyncConnection, domain_id: int, release: Re
     """Store a release, inactive.
 
     Args:
-        connection: In a transaction; a second writer of the same domain waits for its end.
+        connection: A connection in a transaction; a second writer of the same domain waits for its
+            end.
 
     Returns:
         Its number, 1 for the domain's first.
@@ -190,7 +191,8 @@ async def activate_release(
     """Serve a release from now on.
 
     Args:
-        connection: In a transaction; a second activation in the same domain waits for its end.
+        connection: A connection in a transaction; a second activation in the same domain waits for
+            its end.
         force: Even if it is worse than the active one.
         instead_of: The release that must be active until now; `None` takes any.
 
@@ -248,7 +250,7 @@ async def rollback_release(
     """Serve the release again that was active before the present one.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         active: The release to go back from: a second request for the same would bring it back.
             `None` takes the one that is active.
 

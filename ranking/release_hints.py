@@ -28,7 +28,7 @@ async def release_hints(
 
     Args:
         served: The release.
-        state: Of the session.
+        state: The session's state.
         shortlisted: The session's shortlist, filled in by the first release that needs it.
     """
     release, domain_id = served.release, state["domain_id"]

@@ -33,7 +33,7 @@ _COLUMNS = (
     HintRow.helped,
     HintRow.harmed,
 )
-"""In the order of the fields of `Hint`."""
+"""Columns in the order of the fields of `Hint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def hint_key(text: str | None) -> bytes:
     """Return the digest under which a hint's trials are kept.
 
     Args:
-        text: From `clean_hint`, or `None` for no hint.
+        text: A text from `clean_hint`, or `None` for no hint.
     """
     return NO_HINT if text is None else hashlib.sha256(text.encode()).digest()
 
@@ -90,7 +90,7 @@ def set_key(texts: Sequence[str]) -> bytes:
     """Return the digest under which the trials of several hints given together are kept.
 
     Args:
-        texts: From `clean_hint`, in the order in which the prompt holds them; see `in_order`.
+        texts: Texts from `clean_hint`, in the order of the prompt; see `in_order`.
 
     Returns:
         `NO_HINT` for none, and `hint_key` of the only one.
@@ -145,9 +145,9 @@ async def add_hint(
     """Store a hint, unless the same text is there already.
 
     Args:
-        connection: In a transaction.
-        text: From `clean_hint`.
-        embedding: Of the text, shape `[384]`.
+        connection: A connection in a transaction.
+        text: A text from `clean_hint`.
+        embedding: The embedding of the text, shape `[384]`.
         status: `active`, or `pending` until a person approves.
 
     Returns:
@@ -221,7 +221,7 @@ async def set_status(
     """Approve a hint, retire it, or let it wait for approval.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         status: `active`, `retired` or `pending`.
         reason: Kept with its provenance.
 
@@ -285,6 +285,6 @@ def hint_of(row: Any) -> Hint:
     """Return the hint of a row.
 
     Args:
-        row: Of `select_hints`, perhaps with columns added.
+        row: A row of `select_hints`, perhaps with columns added.
     """
     return Hint(*row[: len(_COLUMNS)])

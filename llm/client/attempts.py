@@ -89,7 +89,7 @@ class Attempts:
 
         Args:
             request: Makes it.
-            turn: For whom the question is asked, and until when.
+            turn: The owner and the time limit of the question.
 
         Raises:
             ModelFailedError: There is no answer.

@@ -108,7 +108,7 @@ class Endpoint:
             within: Seconds after which the caller waits no longer, retries and pauses included.
             on_attempt: Awaited before each request; may refuse it by raising.
             on_lost: Called for each request that may be billed without an answer.
-            owner: For whom the question is asked, so that owners share the limits fairly.
+            owner: The owner for whom the question is asked, so that owners share the limits fairly.
 
         Raises:
             ModelFailedError: There is no answer.

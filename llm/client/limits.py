@@ -81,7 +81,7 @@ class Limits:
 
         Args:
             within: Seconds that the request could wait.
-            owner: For whom the question is asked; empty without a key.
+            owner: The owner for whom the question is asked; empty without a key.
 
         Raises:
             ModelFailedError: Its turn would come too late.

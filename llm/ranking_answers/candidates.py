@@ -15,7 +15,7 @@ from .title_match import WRAPPING, Titles
 Column = list[int]
 
 MOST = 1_000
-"""Entries, or candidates, that are looked at."""
+"""Most entries, or candidates, to look at."""
 _BULLET = re.compile(r"[-*+\u2022\u2013]\s{1,3}")
 
 

@@ -42,7 +42,7 @@ def read_entries(
     """Return the candidates' numbers in a list of any entries, or `None` if it is doubtful.
 
     Args:
-        entries: From decoded JSON.
+        entries: Entries from decoded JSON.
     """
     if not entries or depth > _DEEPEST:
         return None
@@ -92,7 +92,7 @@ def read_mapping(
     Keys are places unless the values count places, or are scores.
 
     Args:
-        value: From decoded JSON.
+        value: A value from decoded JSON.
     """
     titled = read_titled(value, reader) if len(value) > 1 else None
     return titled or _read_keys(value, reader, depth)
@@ -131,7 +131,7 @@ def has_columns(value: Mapping[str, Any]) -> bool:
     """Whether an object holds lists side by side, one of them of places or of scores.
 
     Args:
-        value: From decoded JSON, such as `{"rank": [1, 2], "candidate": [8, 7]}`.
+        value: A value from decoded JSON, such as `{"rank": [1, 2], "candidate": [8, 7]}`.
     """
     lists = {key: e for key, e in value.items() if is_list(e) and len(e) > 1}
     scored = any(names_score(key) and is_number(e[0]) for key, e in lists.items())

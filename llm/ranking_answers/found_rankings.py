@@ -27,7 +27,7 @@ _LABEL = re.compile(
 )
 """The name of a list right before it, alone in its line or sentence."""
 _AMID = re.compile(r"[ \t]{1,9}(?!(?:and|then|instead|rather|not|over|before)\b)[a-z]")
-"""What follows a list that is named in a sentence."""
+"""Words after a list that is named in a sentence."""
 _COUNTS = frozenset(
     {"id", "index", "count", "total", "n", "k", "length", "size", "version", "seed"}
 )
@@ -36,7 +36,7 @@ _OF_CALLS = re.compile(
 )
 _NEAR, _FEW = 80, 2
 _GIVEN = re.compile(r"candidate|item|option|choice|film|movie|product", re.IGNORECASE)
-"""What a list of all candidates may be called that is no ranking of them."""
+"""Names of a list of all candidates that is no ranking of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ CANDIDATES = (
     r"candidat[eo]?|kandidat|\u5019\u9009|\u5019\u88dc"
     r"|\u043a\u0430\u043d\u0434\u0438\u0434\u0430\u0442"
 )
-"""What languages call a candidate."""
+"""Words for a candidate in several languages."""
 THING = rf"(?:{CANDIDATES}|item|option|film|movie|game|product)s?"
-"""What a candidate is called, or is."""
+"""Words for a candidate, or for what it is."""
 NUMBER = (
     r"(?:number|num(?:[m\u00e9]?er|[\u00e9e]ro)?|n\u00fam(?:ero)?|nr[o\u00ba]?|n[o\u00b0\u00ba]|\u2116"
     r"|\u043d\u043e\u043c\u0435\u0440|id)"
 )
-"""What says that a number follows, in several languages, but not of what."""
+"""Words which say that a number follows, in several languages, but not what it counts."""
 _THING = re.compile(THING)
 _NUMBER = re.compile(rf"{NUMBER}|n|index")
 _SIGN = re.compile(r"n[\u00b0\u00ba]|\u2116")
@@ -29,7 +29,7 @@ _CHOICE = re.compile(
     r"|wahl|auswahl|empfehlung|choix|recommandation|elecci[o\u00f3]n|recomendaci[o\u00f3]n|scelta"
     r"|escolha|recomenda\u00e7\u00e3o|\u0432\u044b\u0431\u043e\u0440)\b"
 )
-"""What a place may be called besides, but not in the name of a list or of its column."""
+"""Further words for a place, but not in the name of a list or of its column."""
 _ORDINAL = re.compile(r"\d(?:st|nd|rd|th|er|re|\u00e8re|\u00e8me|e|\u00ba|\u00aa)(?![^\W\d_])")
 _DIGITS = re.compile(r"\d+")
 _OF = frozenset({"of", "for", "von", "de", "du", "di"})
@@ -50,7 +50,7 @@ def counted_by(key: str) -> Counted | None:
     "rank_1_candidate" about place 1. "No. 1" may be either, as may "top_item_1" and "place_id_1".
 
     Args:
-        key: Of an object, or the label of a line, with or without its number.
+        key: An object's key, or a line's label, with or without its number.
     """
     key = _SIGN.sub(" no ", key[:_LONGEST])
     before, after = _DIGITS.split(key, maxsplit=1) if _DIGITS.search(key) else (key, "")

@@ -29,7 +29,7 @@ _RANKED = re.compile(
 )
 
 _OF_EACH = frozenset({"ranks", "positions", "places"})
-"""Names of lists of places, which give each candidate's place."""
+"""Names of lists that give each candidate's place."""
 
 
 def names_no_ranking(name: str) -> bool:

@@ -49,7 +49,7 @@ def bare_number(entry: Any) -> int | None:
     """Return the number that an entry is, written as a number or as text such as "#8".
 
     Args:
-        entry: From decoded JSON.
+        entry: An entry from decoded JSON.
     """
     if isinstance(entry, int) and not isinstance(entry, bool):
         return entry
@@ -77,7 +77,7 @@ def counts_up(numbers: Sequence[Any]) -> bool:
     """Whether numbers count places: 1, 2, 3, …, or from 0.
 
     Args:
-        numbers: In their order.
+        numbers: The numbers in their order.
     """
     first = numbers[0] if numbers else None
     return first in {0, 1} and list(numbers) == list(range(first, first + len(numbers)))
@@ -87,7 +87,7 @@ def counts_down(numbers: Sequence[Any]) -> bool:
     """Whether numbers count places from the last to the first: 3, 2, 1.
 
     Args:
-        numbers: In their order.
+        numbers: The numbers in their order.
     """
     return len(numbers) > 1 and list(numbers) == list(range(len(numbers), 0, -1))
 

@@ -16,7 +16,7 @@ _LEAD = re.compile(
     r"\s(?:them\s)?)[\s*_\"']{0,5}",
     re.IGNORECASE,
 )
-"""What introduces a list on its own line."""
+"""Words that introduce a list on its own line."""
 _LAST = re.compile(r"(?:and|then|finally|und|et|y)\s{1,3}", re.IGNORECASE)
 _GAP = re.compile(r"(?<=\w)(?:[^\w\s]?\s[-\u2013\u2014]?\s?|[:;)]\s)")
 _ARTICLES = (
@@ -24,7 +24,7 @@ _ARTICLES = (
     " und with y"
 )
 _SMALL = frozenset(_ARTICLES.split())
-"""What titles write in lower case."""
+"""Words that titles write in lower case."""
 _NEAR = 100
 _LONGEST, _MOST_JOINED, _FEWEST, _FEW_LINES = 5_000, 4, 3, 6
 

@@ -26,7 +26,7 @@ _NOT_IT = re.compile(
     r"\b(?:not|isn['\u2019]t) (?:the|my)\b|\b(?:wrong|incorrect) (?:ranking|order|answer|list)",
     re.IGNORECASE,
 )
-"""What an unfinished sentence says of the list that it introduces."""
+"""Words of an unfinished sentence about the list that it introduces."""
 _FINAL_WORDS = (
     r"(?:\b(?:final|correct|corrig|korrig|revis|updat|improv|adjust|re-?(?:rank|order)|endg"
     r"|definitiv)|\u0438\u0442\u043e\u0433|\u043e\u043a\u043e\u043d\u0447\u0430\u0442"

@@ -6,4 +6,4 @@ import re
 
 SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 REMARK_END = re.compile(r"[.!?](?=\s)|[\n(;]")
-"""Also where something in brackets, or after a semicolon, begins."""
+"""Also the beginning of something in brackets or after a semicolon."""

@@ -30,7 +30,7 @@ from .title_match import NUMBERING, WRAPPING, Titles
 
 _HEADING = re.compile(r"^(?:#{2,6}\s{1,3}|#\s{1,3}(?=[^\s\d]))")
 _MOST_LINES = 1_100
-"""As many as titles can be asked for, and some talk."""
+"""Room for as many lines as titles can be asked for, and some talk."""
 _LONGEST_LINE = 500
 
 

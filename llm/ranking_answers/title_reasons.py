@@ -19,11 +19,12 @@ _SMALL_WORDS = (
     " per con par sur"
 )
 _SMALL = frozenset(_SMALL_WORDS.split())
-"""Words in lower case in titles, too."""
+"""Words that titles write in lower case, too."""
 _MOST_PARTS = 12
 _LEAST, _MANY, _FEW = 4, 5, 2
 _BEGINNING = 60
-"""Characters of a reason in which another part would make a subtitle of what comes before it."""
+"""Characters of a reason; another part within them would mean that the text before it is a
+subtitle."""
 
 
 def heads(line: str) -> Iterator[str]:

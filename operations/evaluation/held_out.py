@@ -27,7 +27,7 @@ async def held_out_sessions(
     """Return sessions with candidates, and notes on them.
 
     Args:
-        sessions: As a JSONL file, or read already.
+        sessions: Sessions as a JSONL file, or already read.
         known: The catalogue's item ids.
         negatives: Negative items to draw for each target where a session has no candidates.
         skip_malformed: Skip malformed rows instead of refusing the file.

@@ -42,8 +42,8 @@ def release_of(
     """Return the release of a trained policy, with all that it must be served with.
 
     Args:
-        metrics: Of the training; its learning curve is added.
-        hints: In the order of the actions that it was trained on.
+        metrics: The metrics of the training; its learning curve is added.
+        hints: The hints in the order of the actions that it was trained on.
         left_out: Other hints that were active, if not all hints were tried; see `HintChoice`.
     """
     choice = {} if left_out is None else {"hints": HintChoice.of(hints, left_out).as_dict()}
@@ -79,7 +79,7 @@ async def store_and_activate(
     """Store a release and activate it; a job that was killed here finds what it had stored.
 
     Args:
-        release: From `release_of`.
+        release: A release from `release_of`.
         force: Activate it even if it is worse than the active one.
         refusal: Why not to activate it at all; empty to do so.
 
