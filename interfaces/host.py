@@ -44,6 +44,9 @@ class Re2llm(Client):
             name, such as `openai:gpt-4.1-mini`.
         domain: The domain for requests that name none.
         policy: How hints are chosen.
+
+    Raises:
+        InputError: The model is neither a name nor a chat model.
     """
 
     def __init__(
@@ -57,9 +60,9 @@ class Re2llm(Client):
     ) -> None:
         self._engine = database if isinstance(database, AsyncEngine) else None
         self._engine_loop: asyncio.AbstractEventLoop | None = None
-        self._model = model if isinstance(model, BaseChatModel) else None
+        self._model = _chat_model(model)
         url = self._engine.url.render_as_string(hide_password=False) if self._engine else database
-        name = model if isinstance(model, str) else (_name(model, model_name) if model else None)
+        name = _name(self._model, model_name) if self._model is not None else model
         changes = {
             "database_url": SecretStr(url) if isinstance(url, str) else None,
             "model": name,
@@ -143,7 +146,7 @@ class Re2llm(Client):
         )
         services = await open_services(settings, engine=self._engine_here())
         if self._model is not None:
-            services.models.register(settings.model, self._model)
+            await asyncio.to_thread(services.models.register, settings.model, self._model)
         return services
 
     def _engine_here(self) -> AsyncEngine | None:
@@ -153,6 +156,22 @@ class Re2llm(Client):
             return None
         self._engine_loop = self._engine_loop or loop
         return self._engine if loop is self._engine_loop else None
+
+
+def _chat_model(given: object) -> BaseChatModel | None:
+    """Return a host's chat model, or `None` if it gives a name or nothing.
+
+    Raises:
+        InputError: It gives something else, such as a chat model's `bind(…)`, whose options would
+            be lost.
+    """
+    if given is None or isinstance(given, str | BaseChatModel):
+        return given if isinstance(given, BaseChatModel) else None
+    raise InputError(
+        "model",
+        f"It is no chat model ({type(given).__name__}).",
+        "Hand over the LangChain chat model itself, with its options set on it, or a name.",
+    )
 
 
 def _name(model: BaseChatModel, given: str | None) -> str:

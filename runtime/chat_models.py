@@ -15,6 +15,7 @@ from ..knowledge.log.logprobs import find_logprobs, store_logprobs
 from ..llm.client.endpoint import Endpoint
 from ..llm.client.factory import make_chat_model, model_server
 from ..llm.client.limits import Limits
+from ..llm.client.own_connections import close_connections, with_own_connections
 from ..settings import OFFLINE_MODEL, Settings
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class ChatModels:
         self._settings = settings
         self._engine = engine
         self._endpoints: dict[tuple[str, bool], Endpoint] = {}
+        self._ours: list[BaseChatModel] = []
         self._making = Lock()
         self._limits: Limits | None = None
         self._logprobs: dict[str, bool | None] = {OFFLINE_MODEL: True}
@@ -69,17 +71,28 @@ class ChatModels:
                 model = make_chat_model(settings, name, reflects=own, option=option)
                 server = model_server(settings, reflects=own)
                 made = Endpoint(name, model, limits, settings, server=server, cacheable=True)
+                self._ours.append(model)
                 self._endpoints[name, own] = made
 
     def register(self, name: str, model: BaseChatModel) -> None:
         """Let runs use a ready-made model, such as a host's own or one with a script.
 
+        Blocks: a model that speaks OpenAI's protocol gets connections of its own.
+
         Args:
             name: What `Context.model` or the setting `model` calls it by.
             model: Any LangChain chat model; its own retries should be off.
         """
-        made = Endpoint(name, model, self.limits, self._settings())
+        own = with_own_connections(model)
+        if own is not model:
+            self._ours.append(own)
+        made = Endpoint(name, own, self.limits, self._settings())
         self._endpoints[name, False] = self._endpoints[name, True] = made
+
+    async def close(self) -> None:
+        """Close the connections that were made for these models alone."""
+        while self._ours:
+            await close_connections(self._ours.pop())
 
     def gives_logprobs(self, name: str) -> bool | None:
         """Return whether a model gives log-probabilities, or `None` if that is not known."""

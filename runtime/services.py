@@ -103,6 +103,7 @@ class Services:
         await self.reads.close()
         await self.background.close()
         await self.watching.close()
+        await self.models.close()
         await self.locks.close()
         if self.owns_engine:
             await self.engine.dispose()

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 import re2llm
+from kept_alive import kept_alive
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 from re2llm.data.sample import load_films
 from re2llm.errors import InputError
 from re2llm.interfaces.portal import Portal
@@ -51,6 +54,31 @@ def test_an_event_loop_that_has_ended_keeps_no_connection(
     assert left <= 4  # of the last loop
     assert len(asyncio.run(host.arecommend(IDS[:2], candidates=RANKED)).ranking) == len(RANKED)
     asyncio.run(host.aclose())
+
+
+async def test_a_model_may_be_asked_on_the_programs_loop_and_on_the_objects_thread(
+    films: str,
+) -> None:
+    with kept_alive() as server:
+        key = SecretStr("sk-none")
+        model = ChatOpenAI(model="m", base_url=server.url, api_key=key, max_retries=0)
+        async with re2llm.Re2llm(model=model, domain=films, policy="none") as host:
+            for n in range(2):
+                await model.ainvoke("Hello")
+                for asked in (
+                    await asyncio.to_thread(host.recommend, IDS[n : n + 2], candidates=RANKED),
+                    await host.arecommend(IDS[n + 4 : n + 6], candidates=RANKED),
+                ):
+                    assert (asked.flags, asked.model_error) == ([], "")
+        await model.ainvoke("Hello")
+        await asyncio.to_thread(host.close)
+
+
+def test_a_chat_model_with_options_bound_to_it_is_refused() -> None:
+    """It is no chat model, and the one that is made by its name would lack them."""
+    bound: Any = ChatOpenAI(model="m", api_key=SecretStr("sk-none")).bind(stop=["."])
+    with pytest.raises(InputError, match="no chat model"):
+        re2llm.Re2llm(model=bound)
 
 
 async def test_a_call_that_is_under_way_opens_nothing_after_the_end(films: str) -> None:
