@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import centred_and_deviation
 from .document import Entry, RankingDocument, values_of
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -24,9 +25,7 @@ def standardised(values: Scores) -> Scores:
         values: Shape `[candidates]`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        centred = values - values.mean()
-        # As `std` computes it, which would take the mean once more.
-        deviation = math.sqrt((centred * centred).sum() / len(values))
+        centred, deviation = centred_and_deviation(values)
     if not math.isfinite(deviation) or deviation < 1e-9:  # noqa: PLR2004
         return np.zeros_like(values)
     return centred / deviation

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats, standardised
+from ...arrays import Floats, centred_and_deviation, standardised
 from ...knowledge.sessions.evidence import EVIDENCE
 from ...records import Item
 from ...title_words import series_scores
@@ -178,7 +178,7 @@ def _numbers(past: Attributes, offered: Attributes) -> list[Floats]:
         before, values = _filled(past, name), _filled(offered, name)
         if not len(before) or not len(values):
             continue
-        unit = float(np.concatenate([before, values]).std()) or 1.0
+        unit = centred_and_deviation(np.concatenate([before, values]))[1] or 1.0
         close -= np.abs(values - before[-_RECENT:].mean()) / unit
         high += standardised(values)
         counted += 1

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Floats, centred_and_deviation
 from .verification import Verification, verification
 
 Way = Literal["join", "mend"]
@@ -99,8 +99,9 @@ def _attempt(group: tuple[int, ...], gains: Floats, columns: NDArray[np.intp]) -
 
 
 def _correlation(a: Floats, b: Floats) -> float:
-    spread = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
+    (one, first), (other, second) = centred_and_deviation(a), centred_and_deviation(b)
+    spread = first * second
+    return float((one * other).mean()) / spread if spread > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

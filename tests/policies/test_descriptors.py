@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from re2llm.arrays import standardised
+from re2llm.llm.offline.likeness import standardised as offline_standardised
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES, EVIDENCE_KINDS, session_descriptors
 from re2llm.policies.session_stats import profile_scores, texts_of
 from re2llm.records import Item
@@ -173,3 +175,28 @@ def test_profile_scores_are_the_history_s_shares_of_each_value() -> None:
         assert profile_scores(texts_of(past), texts_of(offered)) == pytest.approx(expected)
         kept = [[Item("i", "I", facts).texts for facts in part] for part in (past, offered)]
         assert profile_scores(*kept) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 20, 50])
+def test_constant_columns_become_0_whatever_their_mean_rounds_to(count: int) -> None:
+    for value in (*np.arange(1, 1000) / 100, -0.1, 1e-300, 1e300):
+        for standard in (standardised, offline_standardised):
+            assert not standard(np.full(count, value)).any()
+    said = {kind: one_kind("chosen_by", [kind] * 20) for kind in (1.0, 2.0, 5.0, 7.0, 11.0)}
+    told = [named(films(3), films(20, 5), rows) for rows in said.values()]
+    assert {one["chosen_by_top_z"] for one in told} == {0}
+    assert len({one["together_top_z"] for one in told}) == 1
+
+
+def test_other_columns_are_standardised_to_the_bit_as_before() -> None:
+    rng = np.random.default_rng(0)
+    for count in range(2, 60):
+        for column in (rng.normal(size=count), 1e6 + rng.normal(size=count) / 1e3):
+            centred = column - column.mean()
+            wanted = centred / math.sqrt((centred * centred).sum() / count)
+            assert np.array_equal(standardised(column), wanted)
+            assert np.array_equal(offline_standardised(column), wanted)
+    adjacent = np.array([1.0, np.nextafter(1.0, 2.0)])
+    assert standardised(adjacent).any()
+    assert not offline_standardised(adjacent).any()
+    assert not len(standardised(np.zeros(0)))

@@ -279,6 +279,15 @@ def test_features_have_their_names_and_no_holes() -> None:
     assert not bare[:, : len(EVIDENCE)].any()
 
 
+@pytest.mark.parametrize("price", [4.7, 5.0, 0.1, 1e6 / 3])
+def test_a_number_that_all_share_says_nothing(price: float) -> None:
+    same = [Item(str(n), str(n), {"price": price}) for n in range(20)]
+    task = FirstStageTask([], same[:3], same[3:], None, np.zeros((17, 4)))
+    features = candidate_features(task, np.zeros((17, len(FACTOR_NAMES))))
+    first = FEATURE_NAMES.index("numbers_close")
+    assert features[:, first : first + 5] == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("scores", [[1, 1, 1, 1], [3, 1, 1, 0, 1], [2, 2, 2, 2, 2, 1], [4, 3, 2]])
 def test_equal_scores_are_worth_what_their_orders_are_on_average(scores: list[float]) -> None:
     for chosen in range(len(scores)):

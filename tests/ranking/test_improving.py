@@ -97,3 +97,10 @@ def test_an_early_look_accepts_a_child_without_merit_far_more_rarely() -> None:
             accepted[last] += found.is_better(last=last)
     assert 70 <= accepted[True] <= 130  # one in twenty, as the 90 % interval says
     assert accepted[False] <= 25  # a tenth of that
+
+
+def test_equal_gains_correlate_with_nothing() -> None:
+    attempt = next_attempt(np.full((2, 50), 0.1))
+    assert attempt is not None
+    assert attempt.way == "join"
+    assert attempt.promise == pytest.approx(0.2)
