@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     batch_discount: float = Field(default=0.5, ge=0, le=1)
     """Part of the price that the provider waives for batches (`batch`)."""
     batch_poll: float = Field(default=30.0, gt=0)
-    """Seconds between two looks at a batch that is not done."""
+    """Seconds between two checks of a batch that is not done."""
     concurrency: int = Field(default=8, ge=1)
     """Sessions that `evaluate` and the like work on at the same time."""
     verify_rule: Literal["transfer", "paper"] = "transfer"
