@@ -165,7 +165,9 @@ def test_no_two_rows_have_one_name() -> None:
 
 def test_every_section_explains_itself() -> None:
     page = page_with([PLAIN, HINTED, FIRST], gains=policy_gains(HINTED, PLAIN, None, seed=0))
-    for section in page.split("<h2>")[1:]:
+    sections = page.split("<h2>")[1:]
+    assert sections
+    for section in sections:
         assert '<p class="about">' in section, section[:60]
         assert "good" in section
 
@@ -184,8 +186,11 @@ def test_axes_that_count_have_whole_numbers() -> None:
 def test_tables_fit_a_narrow_screen() -> None:
     """Each cell carries its column's name, which stands beside it where rows are stacked."""
     page = page_with([PLAIN, HINTED, FIRST])
-    for row in re.findall(r"<tr[^>]*>(<td.*?)</tr>", page, re.DOTALL):
+    rows = re.findall(r"<tr[^>]*>(<td.*?)</tr>", page, re.DOTALL)
+    assert rows
+    for row in rows:
         _, *cells = re.findall(r"<td[^>]*>", row)
+        assert cells, row
         assert all("data-is=" in cell or "long" in cell for cell in cells), row
 
 

@@ -376,6 +376,7 @@ async def test_the_offline_model_is_told_no_more_than_any_other(
     revealed = next(
         place for place, messages in enumerate(conversation) if '"chosen"' in messages[-1].text
     )
+    assert revealed
     for messages in conversation[:revealed]:
         assert all(target not in message.text for message in messages)
         for message in messages:
