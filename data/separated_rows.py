@@ -20,7 +20,8 @@ _UNQUOTED = "\t|"
 """Delimiters that texts hardly hold. Many programs that write them quote nothing, so that a quote
 may be part of a title, and a line with all columns is a row whatever its quotes."""
 _MOST_LINES = 10_000
-"""The most lines in one row: an open quote takes no more."""
+_LONGEST_ROW = 2**20
+"""The most lines in one row, and characters in several lines: an open quote takes no more."""
 _READ_AGAIN = 10
 """How often all lines of a file may be read again where quotes mislead."""
 _SWALLOWS = "has lines in quotes that look like rows of their own: the quote may be a mistake"
@@ -129,7 +130,7 @@ def _parsed(
         for line in source:
             used.append(line)
             size += len(line[1])
-            if size > LONGEST_LINE or len(used) > _MOST_LINES:
+            if size > _LONGEST_ROW or len(used) > _MOST_LINES:
                 return
             yield _written(line[1], escaped=escaped)
 

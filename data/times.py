@@ -19,6 +19,8 @@ LATEST = 32_503_680_000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?")
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
 """Seconds, milliseconds, microseconds, nanoseconds."""
+_LONGEST = 200
+"""Characters of a text that may be a moment."""
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_001_231
 _TO_HOUR, _TO_MINUTE, _TO_SECOND, _TO_MILLISECOND = 100, 10_000, 1_000_000, 1_000_000_000
 """Numbers that are written as 20240131, or with a time as 2024013109 or 20240131095930.150.
@@ -42,9 +44,9 @@ def seconds(value: object, name: str) -> float:
     """
     given = value
     if isinstance(value, str):
-        text = _COMMA.sub(r"\1.\2", value.strip())
+        text = value.strip()
         try:
-            value = (_number(text) if _NUMBER.fullmatch(text) else _date(text)) if text else None
+            value = _moment(text) if 0 < len(text) <= _LONGEST else None
         except UnknownZoneError as error:
             problem = f"has a zone that is not known: {error}; write its offset, such as +05:30"
             raise RowError(f"{name} {shown(given)} {problem}") from error
@@ -102,6 +104,11 @@ def _written(value: float) -> datetime | None:
             fraction = digits[14:] or (repr(value).partition(".")[2] if whole != value else "")
             return _date(f"{digits[:8]}{clock}.{fraction}".rstrip("."))
     return None
+
+
+def _moment(text: str) -> float | datetime | None:
+    text = _COMMA.sub(r"\1.\2", text)
+    return _number(text) if _NUMBER.fullmatch(text) else _date(text)
 
 
 def _number(text: str) -> float | datetime:

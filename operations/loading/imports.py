@@ -35,8 +35,7 @@ from ..database import in_domain
 from .import_results import ImportPreview
 from .load import load
 from .turns import in_turns
-from .unpacking import BY_COMMAND
-from .unpacking import unpacked as _unpacked
+from .unpacking import BY_COMMAND, unpacked
 
 LARGEST_UPLOAD = 8 * 2**20
 """Most bytes, as sent."""
@@ -235,7 +234,7 @@ async def load_upload(context: Context, upload: str) -> Loaded:
 @asynccontextmanager
 async def _on_disk(upload: Upload) -> AsyncGenerator[Path]:
     """Yield a file's path while it is read; errors name it without its folder."""
-    content = await asyncio.to_thread(_unpacked, upload.content)
+    content = await asyncio.to_thread(unpacked, upload.content)
     with tempfile.TemporaryDirectory(prefix="re2llm-") as folder:
         path = Path(folder) / _NAMES[upload.kind]
         await asyncio.to_thread(path.write_bytes, content)

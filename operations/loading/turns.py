@@ -12,8 +12,8 @@ from ...data.files import at_each_line
 _Value = TypeVar("_Value")
 
 _TURN = 0.002
-"""Seconds of reading, and then of rest: Python lets one thread compute at a time, and one that
-rests leaves its turn at once."""
+"""Least seconds of reading, and then of rest: Python lets one thread compute at a time, and one
+that rests leaves its turn at once."""
 
 
 class StoppedError(Exception):
@@ -31,6 +31,7 @@ async def in_turns(read: Callable[[], _Value]) -> _Value:
     turns = _Turns()
 
     def work() -> _Value:
+        turns.begin()
         with at_each_line(turns.take):
             return read()
 
@@ -43,12 +44,16 @@ async def in_turns(read: Callable[[], _Value]) -> _Value:
 class _Turns:
     def __init__(self) -> None:
         self.stopped = False
-        self._until = time.monotonic() + _TURN
+        self._began = 0.0
+
+    def begin(self) -> None:
+        self._began = time.thread_time()
 
     def take(self) -> None:
-        if time.monotonic() < self._until:
+        worked = time.thread_time() - self._began
+        if worked < _TURN:
             return
         if self.stopped:
             raise StoppedError
-        time.sleep(_TURN)
-        self._until = time.monotonic() + _TURN
+        time.sleep(worked)
+        self.begin()

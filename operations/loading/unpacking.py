@@ -13,6 +13,8 @@ _LARGEST = 64 * 2**20
 """Most bytes."""
 _MOST_LINES = 2_000_000
 """Most lines. They cost more than their bytes: 33 million fit into 65 KB as sent."""
+_LONGEST_LINE = 2**20
+"""Bytes. A line is read in one go, in which no other request is answered."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -29,7 +31,19 @@ def unpacked(content: bytes) -> bytes:
         content = _from_gzip(content)
     if content.count(b"\n") > _MOST_LINES:
         raise InputError("file", f"It has more than {_MOST_LINES:,} lines.", BY_COMMAND)
+    if _has_long_line(content):
+        problem = f"A line is longer than {_LONGEST_LINE:,} bytes."
+        raise InputError("file", problem, f"Write each row as a line. {BY_COMMAND}")
     return content
+
+
+def _has_long_line(content: bytes) -> bool:
+    start = 0
+    while len(content) - start > _LONGEST_LINE:
+        start = content.rfind(b"\n", start, start + _LONGEST_LINE + 1) + 1
+        if not start:
+            return True
+    return False
 
 
 def _from_gzip(content: bytes) -> bytes:

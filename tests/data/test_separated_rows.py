@@ -133,6 +133,14 @@ def test_lines_that_an_open_quote_swallows_are_all_counted(tmp_path: Path) -> No
     assert "(from line 6)" in str(report.first_malformed[0])
 
 
+@pytest.mark.parametrize(("lines", "kept"), [(500, 2), (600, 1)])
+def test_a_row_of_several_lines_has_a_largest_size(tmp_path: Path, lines: int, kept: int) -> None:
+    text = "\n".join(["x" * 2_000] * lines)
+    found, report = table_of(tmp_path, ["1\tHeat\tdrama", f'2\t"{text}"\tdrama'], ",")
+    assert len(found) == kept
+    assert bool(report.malformed) == (kept == 1)
+
+
 @pytest.mark.parametrize(
     "first", [b"Kunde;Artikel;Gr\xf6\xdfe", b"user;item;\0", b"sep=;\na;b;\xdf"]
 )

@@ -177,6 +177,7 @@ def test_other_small_numbers_are_seconds(value: float) -> None:
         10**23,
         10**400,
         "9" * 40,
+        f"31 Jan{' ' * 200}2024",
     ],
 )
 def test_what_is_no_moment_is_refused(value: object) -> None:

@@ -8,6 +8,7 @@ import json
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 from console import Browser, form_to, forms
 from learnt import libpq
+from re2llm.data.files import read_lines
 from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
@@ -25,6 +27,7 @@ from re2llm.jobs.worker import pieces
 from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.loading import imports
 from re2llm.operations.loading.turns import in_turns
+from re2llm.operations.loading.unpacking import unpacked
 from re2llm.operations.sessions.purge import purge
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
@@ -278,8 +281,8 @@ async def test_a_file_is_submitted_once_though_some_ask_at_the_same_time(shop: s
 
 
 HUGE = {
-    "keys": {f"k{n}": n for n in range(200_000)},
-    "a list": {"tags": list(range(200_000))},
+    "keys": {f"k{n}": n for n in range(60_000)},
+    "a list": {"tags": list(range(120_000))},
 }
 
 
@@ -305,7 +308,9 @@ HOSTILE = {
     "cut off": (gzip.compress(ITEMS * 50)[:-20], "cut-off gzip file"),
     "deep": (b"[" * 100_000, "is one JSON list"),
     "deep rows": (b'{"id": 1, "title": "One", "a": ' + b"[" * 100_000, "1 malformed row left out"),
-    "a huge line": (b'{"id": 1, "title": "' + b"x" * 3_000_000, "1 malformed row left out"),
+    "a long line": (b'{"id": 1, "title": "' + b"x" * 1_000_000, "1 malformed row left out"),
+    "a huge line": (b'{"id": 1, "title": "' + b"x" * 3_000_000, "longer than 1,048,576 bytes"),
+    "a bomb of one line": (gzip.compress(b"[" + b"[]," * 2**22), "longer than 1,048,576 bytes"),
     "UTF-16": ('{"id": 1, "title": "One"}\n'.encode("utf-16"), "is UTF-16 text"),
     "Latin": ('{"id": 1, "title": "A caf\u00e9 in town"}\n'.encode("latin-1"), "is not UTF-8 text"),
     "a list": (b'[{"id": 1, "title": "One"}]', "is one JSON list"),
@@ -334,6 +339,35 @@ async def test_hostile_files_are_refused_and_change_nothing(
     assert rows() == before
 
 
+LONGEST = 2**20
+
+
+@pytest.mark.parametrize(
+    ("lines", "fits"),
+    [
+        ([LONGEST], True),
+        ([LONGEST + 1], False),
+        ([LONGEST, LONGEST, 0, LONGEST], True),
+        ([LONGEST, LONGEST + 1], False),
+        ([LONGEST + 1, 1], False),
+        ([0, LONGEST + 1, 0], False),
+        ([10] * 300_000, True),
+        ([10] * 300_000 + [LONGEST + 1], False),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_sent_file_has_no_line_that_holds_up_all_others(
+    lines: list[int], fits: bool, pack: Callable[[bytes], bytes]
+) -> None:
+    content = b"\n".join(b"x" * length for length in lines)
+    if fits:
+        assert unpacked(pack(content)) == content
+    else:
+        with pytest.raises(InputError, match="A line is longer") as caught:
+            unpacked(pack(content))
+        assert "re2llm load" in caught.value.remedy
+
+
 @pytest.mark.long
 def test_a_file_of_many_parts_takes_linear_time() -> None:
     part = gzip.compress(b"")
@@ -341,7 +375,7 @@ def test_a_file_of_many_parts_takes_linear_time() -> None:
     def seconds(parts: int) -> float:
         content = part * parts
         started = time.perf_counter()
-        assert imports._unpacked(content) == b""
+        assert unpacked(content) == b""
         return time.perf_counter() - started
 
     assert min(seconds(100_000) for _ in range(2)) < 9 * min(seconds(25_000) for _ in range(3))
@@ -424,6 +458,24 @@ async def test_a_reading_lets_others_go_on_and_ends_when_it_is_cancelled(
     assert sorted(late)[20] < 0.1
     reading.cancel()
     assert await asyncio.to_thread(ended.wait, 1)
+
+
+async def test_a_reading_rests_as_long_as_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_bytes(b"x\n" * 5)
+
+    def read() -> None:
+        for _ in read_lines(path, ReadReport()):
+            until = time.thread_time() + 0.05  # a line that takes long
+            while time.thread_time() < until:
+                pass
+
+    rests: list[float] = []
+    monkeypatch.setattr("re2llm.operations.loading.turns.time.sleep", rests.append)
+    await in_turns(read)
+    assert sum(rest >= 0.05 for rest in rests) >= 4
 
 
 async def test_no_sender_fills_the_database_with_files(shop: str, url: str) -> None:
