@@ -13,7 +13,8 @@ from ..offline import OfflineRanker
 from .api_keys import api_key_of
 from .base_urls import cleaned_url
 
-_OPENAI = "openai:"
+_OPENAI = "openai"
+_EXAMPLE = "openai:gpt-4.1-mini"
 
 
 def make_chat_model(
@@ -32,7 +33,8 @@ def make_chat_model(
         option: The run's option to name in errors, if it has another name than the setting.
 
     Raises:
-        InputError: The provider is unknown, its package is missing, or it has no usable key.
+        InputError: No provider is named, or an unknown one; its package is missing, or it has no
+            usable key.
     """
     name = name or settings.model
     if name == OFFLINE_MODEL:
@@ -51,11 +53,13 @@ def make_chat_model(
     if key:
         options["api_key"] = key.get_secret_value()
     try:
-        if name.startswith(_OPENAI):
+        provider, model = _provider_and_model(name)
+        if provider == _OPENAI:
             from .openai_server import openai_server  # noqa: PLC0415  # imported on demand
 
-            return openai_server(name.removeprefix(_OPENAI), options)
-        return init_chat_model(name, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
+            return openai_server(model, options)
+        # With a provider of its own: LangChain guesses one where it does not know a name's prefix.
+        return init_chat_model(model, model_provider=provider, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
     except Exception as error:  # noqa: BLE001  # each provider's package raises types of its own
         reason = str(error).splitlines()[0]
         if key:
@@ -70,6 +74,28 @@ def make_chat_model(
         place = " in .env" if setting_sources().get(field) == ".env" else ""
         problem = f"The model {name!r}{place} cannot be created ({reason})."
         raise InputError(field, problem, remedy) from None
+
+
+def _provider_and_model(name: str) -> tuple[str, str]:
+    """Split a name, in the one spelling under which prices and the ledger have it.
+
+    Raises:
+        ValueError: It is not in that spelling.
+    """
+    provider, colon, model = (part.strip() for part in name.partition(":"))
+    usual = f"{provider}:{model}"
+    if not colon:
+        usual = f"{_OPENAI}:{provider}"
+    elif not (provider and model):
+        usual = _EXAMPLE
+    if usual != name:
+        problem = f"it is to be a provider and a name, such as {usual!r}"
+        raise ValueError(problem)
+    # LangChain would take other spellings of a provider.
+    if provider != provider.lower().replace("-", "_"):
+        problem = f"Unsupported provider={provider!r}."
+        raise ValueError(problem)
+    return provider, model
 
 
 def _setting_of(settings: Settings, name: str, *, reflects: bool) -> str | None:

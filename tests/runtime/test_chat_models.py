@@ -3,9 +3,12 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from re2llm.errors import InputError
+from re2llm.llm.client.factory import make_chat_model
 from re2llm.llm.offline import OfflineRanker
 from re2llm.runtime import chat_models
 from re2llm.runtime.chat_models import ChatModels
@@ -72,3 +75,40 @@ async def test_an_error_tells_that_the_name_stands_in_a_file(
     models = ChatModels(Settings, services.engine)
     with pytest.raises(InputError, match=r"RE2LLM_MODEL: The model 'none:x' in \.env cannot"):
         await models.endpoint("none:x")
+
+
+@pytest.mark.parametrize(
+    ("name", "usual"),
+    [
+        ("gpt-4.1-mini", "openai:gpt-4.1-mini"),
+        ("openai/gpt-4.1-mini", "openai:openai/gpt-4.1-mini"),
+        ("openai: gpt-4.1-mini", "openai:gpt-4.1-mini"),
+        (" openai:gpt-4.1-mini\n", "openai:gpt-4.1-mini"),
+        ("openai :gpt-4.1-mini", "openai:gpt-4.1-mini"),
+        ("openai:", "openai:gpt-4.1-mini"),
+        ("azure_openai: ", "openai:gpt-4.1-mini"),
+        (":gpt-4.1-mini", "openai:gpt-4.1-mini"),
+    ],
+)
+def test_a_name_without_a_provider_or_in_another_spelling_is_refused(name: str, usual: str) -> None:
+    """LangChain would guess who is asked, and prices are known by one spelling."""
+    settings = Settings(model=name, api_key=SecretStr("sk-none"))
+    with pytest.raises(InputError) as caught:
+        make_chat_model(settings)
+    assert f"such as {usual!r}" in caught.value.problem
+    assert caught.value.field == "RE2LLM_MODEL"
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-oss:20b", "o3:x", "DeepSeek-R1:7b", "mistral:7b", "OpenAI:x"]
+)
+def test_no_provider_is_guessed_by_what_stands_before_a_colon(name: str) -> None:
+    """Ollama's names of models have a colon."""
+    with pytest.raises(InputError, match=r"Unsupported provider.*Write it as openai:NAME"):
+        make_chat_model(Settings(api_key=SecretStr("sk-none")), name)
+
+
+@pytest.mark.parametrize("name", ["openai:gpt-oss:20b", "openai:org/Model-7B"])
+def test_a_models_own_name_may_hold_anything(name: str) -> None:
+    made: Any = make_chat_model(Settings(api_key=SecretStr("sk-none")), name)
+    assert made.model_name == name.partition(":")[2]
