@@ -49,9 +49,7 @@ def on(  # an option for each part of the plan
     ] = None,
     batch: Annotated[
         int,
-        typer.Option(
-            "--misses", "--batch", min=1, metavar="N", help="New misses to learn from together."
-        ),
+        typer.Option("--misses", min=1, metavar="N", help="New misses to learn from together."),
     ] = 50,
     reference: Annotated[
         int,

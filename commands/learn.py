@@ -54,7 +54,6 @@ def learn(
         int | None,
         typer.Option(
             "--reflection-batch",
-            "--batch",
             min=1,
             max=12,
             metavar="N",

@@ -53,7 +53,6 @@ def recommend(
         Path | None,
         typer.Option(
             "--requests",
-            "--batch",
             metavar="FILE",
             help="Recommend for every row of this JSONL or Parquet file.",
         ),

@@ -42,6 +42,7 @@ def test_what_0_1_imported_still_imports() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_name_that_never_was_is_not_found() -> None:
+@pytest.mark.parametrize("name", ["agents.nothing", "llm.spoken", "ranking.trials"])
+def test_a_name_that_no_version_had_is_not_found(name: str) -> None:
     with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("re2llm.agents.nothing")
+        importlib.import_module(f"re2llm.{name}")

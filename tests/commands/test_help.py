@@ -128,3 +128,10 @@ def test_an_error_that_no_person_can_put_right_keeps_its_trace() -> None:
 
     done = CliRunner().invoke(group, ["one"])
     assert isinstance(done.exception, ConnectionResetError)
+
+
+def test_batch_means_provider_batches_alone() -> None:
+    asking = {
+        words for words, one in COMMANDS.items() if any("--batch" in p.opts for p in one.params)
+    }
+    assert asking == {("train",), ("evaluate",)}

@@ -145,12 +145,12 @@ async def test_a_batch_tells_what_it_has_done(films: str, tmp_path: Path) -> Non
     rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
     ids = [item.id for item in sample_items()[:4]]
     rows.write_text(json.dumps({"key": "a", "history": ids}) + "\nno JSON\n")
-    batch = ("recommend", "--domain", films, "--batch", rows, "--out", out)
+    batch = ("recommend", "--domain", films, "--requests", rows, "--out", out)
     done = await asyncio.to_thread(command, *batch)
     assert done.exit_code == 0, done.output
     assert "2 rows; 1 cannot be used" in done.stdout
     assert done.stderr.startswith("row 2: ")
     assert json.loads(await good(*batch, "--json"))["before"] == 2
-    assert "nothing else" in await refused("recommend", "--batch", rows)
+    assert "nothing else" in await refused("recommend", "--requests", rows)
     assert "nothing else" in await refused(*batch, ids[0])
     assert "It is missing" in await refused("recommend", "--domain", films)
