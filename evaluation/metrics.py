@@ -30,19 +30,9 @@ def target_rank(ranking: Sequence[str], target: str) -> int:
     return ranking.index(target) + 1 if target in ranking else MISSING
 
 
-def hit_rate(ranking: Sequence[str], target: str, k: int) -> float:
-    """Return HR@k of one session: 1 where the target is among the first k, else 0."""
-    return score_ranks([target_rank(ranking, target)], [f"hr@{k}"])[f"hr@{k}"].item()
-
-
 def ndcg(ranking: Sequence[str], target: str, k: int) -> float:
     """Return NDCG@k of one session, in [0, 1]."""
     return score_ranks([target_rank(ranking, target)], [f"ndcg@{k}"])[f"ndcg@{k}"].item()
-
-
-def reciprocal_rank(ranking: Sequence[str], target: str) -> float:
-    """Return 1 / rank of one session, whose mean is MRR; 0 where the target is missing."""
-    return score_ranks([target_rank(ranking, target)], ["mrr"])["mrr"].item()
 
 
 def score_ranks(

@@ -5,9 +5,8 @@ that action, and the probability `target` with which the new one would; all have
 The estimators are unbiased (IPS, DR) or consistent (SNIPS) if the logged probabilities are true and
 never 0 for what the new policy does: a log of greedy decisions says nothing about other actions.
 Each raises `ValueError` for an empty log, unequal shapes, invalid probabilities or infinite values.
-`level` is that of the interval. Decisions of one group, such as one session that came again and
-was given the same each time, say little more than one of them; without `groups`, each was drawn for
-itself.
+Intervals are 95 % ones. Decisions of one group, such as one session that came again and was given
+the same each time, say little more than one of them; without `groups`, each was drawn for itself.
 
 Sources: Horvitz and Thompson, 1952; Swaminathan and Joachims, 2015; Dudík et al., 2011,
 arXiv 1103.4601; for groups, Liang and Zeger, 1986.
@@ -24,6 +23,8 @@ from scipy.special import stdtrit
 from ..arrays import AnyFloats
 
 Groups: TypeAlias = NDArray[np.int64]
+_LEVEL = 0.95
+"""Of the intervals."""
 
 
 class Estimate(NamedTuple):
@@ -49,7 +50,6 @@ def ips(
     target: AnyFloats,
     *,
     groups: Groups | None = None,
-    level: float = 0.95,
 ) -> Estimate:
     """Weight each reward by how much likelier the new policy makes its action.
 
@@ -58,13 +58,12 @@ def ips(
         logged: Probability of the logged action when it was taken, `[N]`.
         target: Probability of the same action under the new policy, `[N]`.
         groups: The group of each decision, `[N]`, from 0.
-        level: The interval's level.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target)
-    return _estimate(weights * rewards, weights, groups, level)
+    return _estimate(weights * rewards, weights, groups)
 
 
 def snips(
@@ -73,7 +72,6 @@ def snips(
     target: AnyFloats,
     *,
     groups: Groups | None = None,
-    level: float = 0.95,
 ) -> Estimate:
     """Divide IPS by the mean weight: a little bias for much less variance.
 
@@ -85,7 +83,7 @@ def snips(
     if total == 0:
         return Estimate(float("nan"), float("-inf"), float("inf"), 0.0)
     value = float(weights @ rewards / total)
-    return _estimate(value + weights * (rewards - value) / weights.mean(), weights, groups, level)
+    return _estimate(value + weights * (rewards - value) / weights.mean(), weights, groups)
 
 
 def doubly_robust(
@@ -96,7 +94,6 @@ def doubly_robust(
     expected: AnyFloats,
     *,
     groups: Groups | None = None,
-    level: float = 0.95,
 ) -> Estimate:
     """Correct a reward model by its weighted errors on the log.
 
@@ -110,13 +107,12 @@ def doubly_robust(
         predicted: The model's reward of the logged action, `[N]`.
         expected: The model's reward averaged over the new policy's actions, `[N]`.
         groups: The group of each decision, `[N]`, from 0.
-        level: The interval's level.
 
     Raises:
         ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
     """
     weights = _weights(rewards, logged, target, predicted, expected)
-    return _estimate(expected + weights * (rewards - predicted), weights, groups, level)
+    return _estimate(expected + weights * (rewards - predicted), weights, groups)
 
 
 def _weights(
@@ -135,9 +131,7 @@ def _weights(
     return target / logged
 
 
-def _estimate(
-    terms: AnyFloats, weights: AnyFloats, groups: Groups | None, level: float
-) -> Estimate:
+def _estimate(terms: AnyFloats, weights: AnyFloats, groups: Groups | None) -> Estimate:
     """Return the mean of terms; terms of different groups are independent."""
     count = len(terms)
     if groups is None:
@@ -148,7 +142,7 @@ def _estimate(
     reach = float("inf")
     if worth > 1:
         error = float(np.square(sums).sum() * worth / (worth - 1)) ** 0.5 / count
-        reach = float(stdtrit(worth - 1, (1 + level) / 2)) * error
+        reach = float(stdtrit(worth - 1, (1 + _LEVEL) / 2)) * error
     squares = float(np.square(np.bincount(groups, weights)).sum())
     effective = float(weights.sum()) ** 2 / squares if squares else 0.0
     return Estimate(value, value - reach, value + reach, effective)

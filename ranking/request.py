@@ -37,12 +37,11 @@ def read_request(state: Mapping[str, Any], most_candidates: int) -> RecommendReq
     return request
 
 
-def validated(model: type[_Model], document: object, place: str = "") -> _Model:
+def validated(model: type[_Model], document: object) -> _Model:
     """Return a document as a model.
 
     Args:
         document: Unchecked.
-        place: Its place in the request, for the error.
 
     Raises:
         InputError: It does not fit. The error names the first field that does not.
@@ -50,7 +49,7 @@ def validated(model: type[_Model], document: object, place: str = "") -> _Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise input_error(error, place) from error
+        raise input_error(error) from error
 
 
 def check_candidates(candidates: Sequence[str], most: int) -> None:

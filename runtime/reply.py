@@ -57,12 +57,11 @@ def milliseconds_since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def no_reply(failure: str, latency_ms: float = 0.0, calls: int = 0) -> Reply:
+def no_reply(failure: str, latency_ms: float = 0.0) -> Reply:
     """Return the reply of a question that was not answered.
 
     Args:
         failure: The kind of failure.
         latency_ms: Milliseconds until it failed.
-        calls: Requests made.
     """
-    return Reply("", failed=True, latency_ms=latency_ms, calls=calls, failure=failure)
+    return Reply("", failed=True, latency_ms=latency_ms, calls=0, failure=failure)
