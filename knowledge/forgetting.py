@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -15,7 +15,7 @@ from .membership import is_among
 from .prompted_model import PromptedModel
 from .schema.log import FeedbackRow, RecommendationRow
 from .schema.reflections import BatchedMissRow, ReflectionRow
-from .schema.tables import HintRow, SessionRow, TrialRow
+from .schema.tables import DomainRow, HintRow, SessionRow, TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ async def delete_sessions(
 ) -> None:
     """Delete training sessions with their trials, and all reflections that tell of them.
 
+    The border of the recent ones goes with the last session before it: a later load may find one.
+
     Args:
         connection: A connection in a transaction.
     """
@@ -104,6 +106,12 @@ async def delete_sessions(
         delete(SessionRow).where(
             SessionRow.domain_id == domain.id, is_among(SessionRow.id, sessions)
         )
+    )
+    earlier = exists().where(
+        SessionRow.domain_id == domain.id, SessionRow.id < DomainRow.recent_from
+    )
+    await connection.execute(
+        update(DomainRow).where(DomainRow.id == domain.id, ~earlier).values(recent_from=None)
     )
 
 

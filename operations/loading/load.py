@@ -30,6 +30,7 @@ from ...knowledge.domains import Domain, claim_domain, find_domain, mark_changed
 from ...knowledge.engine import unreachable
 from ...knowledge.first_stages import Forgotten
 from ...knowledge.hnsw_index import index_meaning
+from ...knowledge.sessions.grown import count_grown, newest_key
 from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
 from ...llm.embedding.embeddings import Embedder
@@ -102,6 +103,7 @@ async def load(
             () if reader is None else reader.items(report),
             sources,
             any_order=any_order,
+            each_length=bool(sessions) or dataset == "jsonl",
             verify=(lambda: None) if skip_malformed else report.raise_if_malformed,
             advance=advance,
         )
@@ -156,6 +158,7 @@ async def load_domain(
     session_sources: Iterable[SessionSource],
     *,
     any_order: bool = False,
+    each_length: bool = True,
     verify: Callable[[], None] = lambda: None,
     advance: Callable[[], None] = lambda: None,
 ) -> Loaded:
@@ -165,6 +168,8 @@ async def load_domain(
         items: Streamed in batches; blocking reads run in a thread.
         session_sources: One per file.
         any_order: Treat the sessions as not in time order, even if they seem to be.
+        each_length: Whether a file may hold a session at every length. Else a note says how many
+            new ones continue stored ones.
         verify: Called before the commit; what it raises undoes everything.
         advance: Called after each batch of items and each file of sessions.
 
@@ -181,6 +186,7 @@ async def load_domain(
         known = frozenset(await item_ids(connection, domain))
         settings = services.settings
         sampler = NegativeSampler(known, n=settings.candidates, seed=settings.seed)
+        newest = await newest_key(connection, domain.id)
         new = unusable = 0
 
         def usable(sessions: Iterable[Session]) -> Iterator[Session]:
@@ -206,6 +212,7 @@ async def load_domain(
             await mark_changed(connection, domain)
         if changed or new:
             await refresh_popularity(connection, domain)
+        grown = new and not each_length and await count_grown(connection, domain.id, newest)
         total = await count_sessions(connection, domain)
         recent = len(await session_keys(connection, domain.id))
     return Loaded(
@@ -216,7 +223,7 @@ async def load_domain(
         sessions_new=new,
         sessions_recent=recent if recent < total else 0,
         sessions_unusable=unusable,
-        notes=_there_twice(twice),
+        notes=_there_twice(twice) + _grown(grown),
         advice=session_advice(total),
     )
 
@@ -230,6 +237,17 @@ def _there_twice(pairs: Sequence[tuple[str, str]]) -> list[str]:
     return [
         f"{told} {new} and {old}. Past sessions use the second. Load both tables into a new domain."
     ]
+
+
+def _grown(count: int) -> list[str]:
+    if not count:
+        return []
+    told = counted(count, "new session begins", "new sessions begin")
+    remedy = (
+        "If these are the same people's, drop the source `file` with `re2llm sessions drop`, and "
+        "load all files again, each in its longest form."
+    )
+    return [f"{told} with all of a session from an earlier load, and both count. {remedy}"]
 
 
 async def _load_items(

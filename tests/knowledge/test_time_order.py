@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from re2llm.data.sample import load_films, simulate_sessions
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.forgetting import delete_sessions
 from re2llm.knowledge.schema.tables import TrialRow
 from re2llm.knowledge.sessions.evidence import EVIDENCE, EvidenceIndex
 from re2llm.knowledge.sessions.time_order import RECENT_SHARE, first_recent
-from re2llm.knowledge.sessions.training_sessions import session_keys
+from re2llm.knowledge.sessions.training_sessions import session_keys, training_sessions
 from re2llm.operations.loading.load import load_domain
 from re2llm.ranking.hints.panels import panel
 from re2llm.ranking.hints.trials import resolve_session, run_trial
@@ -163,3 +164,19 @@ async def test_the_border_stays_and_old_trials_go_when_the_order_is_noticed(
     assert (await load(domain, CATALOGUE, [later])).sessions_recent == COUNT - START + 1
     async with services.engine.connect() as connection:
         assert (await find_domain(connection, domain)).recent_from == noticed.recent_from
+
+
+async def test_the_border_goes_with_the_last_earlier_session(
+    services: Services, load: Callable[..., Any], domain: str
+) -> None:
+    for _ in range(2):  # what is dropped and loaded again is as it was
+        assert (await load(domain, CATALOGUE, ageing())).sessions_recent == COUNT - START
+        async with services.engine.begin() as connection:
+            found = await find_domain(connection, domain)
+            keys = [key for key, _ in await training_sessions(connection, found)]
+            for dropped, border in (
+                (keys[: START - 1], found.recent_from),
+                (keys[START - 1 :], None),
+            ):
+                await delete_sessions(connection, found, dropped)
+                assert (await find_domain(connection, domain)).recent_from == border

@@ -361,6 +361,35 @@ async def test_odd_text_is_stored_as_it_is(services: Services, load: Load, domai
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("by_user", [True, False])
+async def test_a_longer_export_of_loaded_sessions_is_noted(
+    services: Services, domain: str, tmp_path: Path, by_user: bool
+) -> None:
+    context = Context(domain=domain, services=services)
+    whole = [(user, item) for user in "abc" for item in range(4 + ord(user) % 3)]
+    more = [("a", 7), ("b", 8), ("d", 5), ("d", 0), ("d", 1), ("d", 2)]
+    log = tmp_path / "log.csv"
+
+    async def loaded(rows: Sequence[tuple[str, int]]) -> Any:
+        lines = [f"{user},{item},{1_600_000_000 + n}" for n, (user, item) in enumerate(rows)]
+        log.write_text("\n".join(["user,item,time", *lines]) + "\n")
+        return await load_files(context, "table", log, table=TableOptions(by_user=by_user))
+
+    def told(result: Any) -> list[str]:
+        return [note for note in result.notes if "both count" in note]
+
+    first = await loaded([*whole, ("x", 7), ("x", 8)])
+    assert not told(first)
+    again = await loaded([*whole, *more])
+    assert again.sessions_new == 3
+    (note,) = told(again)
+    assert note.startswith("2 new sessions begin with all of a session from")
+    assert not told(await loaded([*whole, *more]))
+    lengths = [Session(tuple("123456"[:n]), "7") for n in range(3, 6)]
+    assert not (await load_domain(services, domain, [], [lambda _: lengths])).notes
+
+
+@pytest.mark.long
 async def test_deleting_a_domain_takes_everything_of_it_along(
     url: str, load: Load, rows: Rows, domain: str
 ) -> None:
