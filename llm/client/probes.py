@@ -15,8 +15,10 @@ from ..errors.unsupported_options import Part
 from ..ranking_prompts.letters import alternatives
 from ..ranking_prompts.ranking_prompt import RankingTask
 from ..ranking_prompts.recipes import RECIPES
+from ..responses import REASONING
 from ..structured import METHODS, bind_format
 from ..text.json_values import is_object
+from .answer import read_answer
 from .probe_questions import Prober
 
 Status = Literal["ok", "note", "failed", "skipped"]
@@ -28,6 +30,7 @@ MOST_REFUSED = 3
 """Calls that are repeated without what the server refuses: temperature, length, system message."""
 MOST_CALLS = 2 * len(METHODS) - 1 + USUAL_CALLS + MOST_REFUSED
 """Most calls that the probes make: each way to ask for JSON may be refused, or bring none."""
+_LONGER = "Answers are cut off at their longest length: set RE2LLM_MAX_ANSWER_TOKENS to more."
 _DIGIT = "Answer with one digit: 7"
 _TOOL = {
     "type": "function",
@@ -82,15 +85,24 @@ class Probes:
         self._endpoint = asking.endpoint
 
     async def answers(self) -> list[Finding]:
-        """Tell whether the server is there, takes the key and knows the model."""
+        """Tell whether the server is there, takes the key, and has a model that says a word."""
         try:
-            await self._asking.say("Answer with the word yes.")
+            said = await self._asking.say("Answer with the word yes.")
+            answered = read_answer(said, "plain", None)
         except ModelFailedError as error:
             return self._unanswered(error)
-        return [
-            Finding("model", "ok", f"{self._endpoint.name} answers"),
-            Finding("key", "ok", "accepted"),
-        ]
+        # Some servers take a whole answer for thoughts; what it is good for is for the next probes.
+        thought = bool(said.additional_kwargs.get(REASONING)) and not answered.cut
+        if answered.text.strip() or thought:
+            model = Finding("model", "ok", f"{self._endpoint.name} answers")
+        else:
+            model = self._silent("model", cut=answered.cut)
+        return [model, Finding("key", "ok", "accepted")]
+
+    def _silent(self, name: str, *, cut: bool) -> Finding:
+        """Say what to do about a model that answers without a word."""
+        down = ModelDownError(self._endpoint.name, Failure.WRONG_SHAPE)
+        return Finding(name, "failed", down.problem, _LONGER if cut else down.remedy)
 
     def _unanswered(self, error: ModelFailedError) -> list[Finding]:
         down = ModelDownError(self._endpoint.name, error.failure, error.said)
@@ -105,7 +117,7 @@ class Probes:
         recipe = RECIPES["json"]
         films = [Item("1", "Alien"), Item("2", "Heat"), Item("3", "Room")]
         messages = recipe.messages(RankingTask(history=[Item("0", "Aliens")], candidates=films))
-        cut = False
+        cut = said = False
         for _ in METHODS:
             try:
                 answered = await self._asking.answer(messages, recipe.answer_format)
@@ -118,11 +130,14 @@ class Probes:
                 way = f"{_WAYS[answered.method]} ({answered.method})"
                 return Finding("json", "ok", way)
             cut = cut or answered.cut
+            said = said or bool(answered.text.strip())
+        if not said:
+            return self._silent("json", cut=cut)
         return Finding(
             "json",
             "note",
             "no way of asking brought the JSON that was asked for",
-            "Answers are cut off at their longest length: set RE2LLM_MAX_ANSWER_TOKENS to more."
+            _LONGER
             if cut
             else "Rankings are read from the text as well as can be; a larger model may do better.",
         )

@@ -195,6 +195,69 @@ async def test_what_is_wrong_is_named_with_what_to_do(
     assert len(server.asked) == 1
 
 
+def silent(finish: str = "stop", **message: Any) -> Callable[[Body], tuple[int, Body]]:
+    """Play a model that never says a word."""
+    return lambda _: (200, completion({"role": "assistant", "content": None, **message}, finish))
+
+
+@pytest.mark.parametrize(
+    ("answer", "remedy"),
+    [
+        (silent("length", reasoning_content="The user wants"), "RE2LLM_MAX_ANSWER_TOKENS"),
+        (silent("length"), "RE2LLM_MAX_ANSWER_TOKENS"),
+        (silent("length", content="<think>The user wants"), "RE2LLM_MAX_ANSWER_TOKENS"),
+        (silent(), "RE2LLM_BASE_URL"),
+        (silent(content=" \n"), "RE2LLM_BASE_URL"),
+        (silent("content_filter"), ""),
+        (silent(refusal="I cannot help with that."), ""),
+    ],
+)
+async def test_a_model_that_never_says_a_word_fails(
+    server: FaultServer, examine: Examine, answer: Any, remedy: str
+) -> None:
+    server.refuse = able
+    with FaultServer().running() as mute:
+        mute.refuse = answer
+        own = {"reflect_model": "openai:mute", "reflect_base_url": mute.url}
+        reflects = by_name(await examine(**own))
+        server.refuse = answer
+        found = await examine()
+    assert not found.ok
+    checks = by_name(found)
+    for check in (checks["model"], reflects["reflecting model"]):
+        assert check.status == "failed"
+        assert check.remedy
+        assert remedy.replace("BASE_URL", "") in check.remedy
+    assert {checks[one].status for one in PROBED[2:]} == {"skipped"}
+    assert len(server.asked) == 7
+
+
+@pytest.mark.parametrize("finish", ["stop", "length"])
+async def test_a_model_that_says_nothing_to_a_ranking_fails(
+    server: FaultServer, examine: Examine, finish: str
+) -> None:
+    mute = silent(finish, reasoning_content="Perhaps")
+    server.refuse = lambda body: mute(body) if "candidates" in str(body["messages"]) else able(body)
+    found = await examine()
+    check = by_name(found)["json"]
+    assert (found.ok, check.status) == (False, "failed")
+    assert ("RE2LLM_MAX_ANSWER_TOKENS" in check.remedy) == (finish == "length")
+
+
+async def test_an_answer_that_its_server_takes_for_thoughts_is_one(
+    server: FaultServer, examine: Examine
+) -> None:
+    def parsed(body: Body) -> tuple[int, Body] | None:
+        if "candidates" in str(body["messages"]):
+            return silent(reasoning_content='{"ranking": [3, 2, 1]}')(body)
+        return silent(reasoning_content="yes")(body)
+
+    server.refuse = parsed
+    found = await examine()
+    assert found.ok
+    assert (by_name(found)["model"].status, by_name(found)["json"].status) == ("ok", "ok")
+
+
 async def test_a_url_without_its_path_is_named(server: FaultServer, examine: Examine) -> None:
     server.refuse = lambda _: (404, {"detail": "Not Found"})
     found = by_name(await examine())
