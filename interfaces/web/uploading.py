@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from fastapi import APIRouter, Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -14,6 +15,7 @@ from ..api.problems import ProblemError
 from .routing import TOKEN, PageRoute, check_sender, check_token
 
 _MEDIA_TYPE = "multipart/form-data"
+_CHARSETS = {"utf-8", "utf8"}
 _MOST_FIELDS = 10
 _LONGEST_FIELD = 4_096
 _AROUND = 16 * 1_024
@@ -33,6 +35,7 @@ class UploadRoute(PageRoute):
             ProblemError: It was sent from elsewhere, is not a form, or is too large.
         """
         check_sender(request, _MEDIA_TYPE)
+        _check_charset(request)
         parser = MultiPartParser(
             request.headers,
             _limited(request),
@@ -63,6 +66,17 @@ class UploadRoute(PageRoute):
 def upload_router() -> APIRouter:
     """Return a router of such routes; the OpenAPI document does not hold them."""
     return APIRouter(route_class=UploadRoute, include_in_schema=False)
+
+
+def _check_charset(request: Request) -> None:
+    """Refuse what no browser sends: some decode to no text, others take quadratic time."""
+    try:
+        _, said = parse_options_header(request.headers["content-type"])
+        charset = said.get(b"charset", b"utf-8").decode()
+    except ValueError as error:
+        raise ProblemError(422, "The form cannot be read.") from error
+    if charset.lower() not in _CHARSETS:
+        raise ProblemError(422, "The form cannot be read.", remedy="Send it in UTF-8.")
 
 
 async def _limited(request: Request) -> AsyncGenerator[bytes]:

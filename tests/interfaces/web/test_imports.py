@@ -339,6 +339,35 @@ async def test_hostile_files_are_refused_and_change_nothing(
     assert rows() == before
 
 
+@pytest.mark.parametrize(
+    ("charset", "status"),
+    [
+        ("utf-8", 403),
+        ('"UTF8"', 403),
+        ("utf-7", 422),
+        ("unicode-escape", 422),
+        ("utf-16", 422),
+        ("idna", 422),
+        ("latin-1", 422),
+        ("zlib", 422),
+        ("no-such", 422),
+        ("\xe9", 422),
+        ("", 422),
+    ],
+)
+async def test_a_form_with_a_file_is_utf_8(
+    browser: Browser, charset: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = b'--B\r\ncontent-disposition: form-data; name="token"\r\n\r\n+2AA-\\ud800\r\n--B--\r\n'
+    kind = f"multipart/form-data; boundary=B; charset={charset}".encode("latin-1")
+    answer = await browser.http.post(
+        "/console/catalogue:upload", content=part, headers={"content-type": kind}
+    )
+    assert answer.status_code == status, answer.text
+    assert status != 422 or "The form cannot be read." in answer.text
+    assert not caplog.records
+
+
 LONGEST = 2**20
 
 
