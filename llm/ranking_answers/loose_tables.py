@@ -21,7 +21,7 @@ _CANDIDATE = re.compile(
     re.IGNORECASE,
 )
 _NAME_WORDS = 2
-"""Of a column's name, at most."""
+"""Most words of a column's name."""
 
 
 def read_table(lines: Sequence[str]) -> list[Any] | None:
