@@ -239,6 +239,8 @@ async def test_releases(http: httpx.AsyncClient) -> None:
 
 async def test_health_needs_nothing_and_readiness_the_database(http: httpx.AsyncClient) -> None:
     assert (await http.get("/healthz")).json() == {"status": "ok"}
+    for path in ("/healthz", "/readyz"):  # as many monitors ask
+        assert (await http.head(path)).status_code == 200
     assert (await http.get("/readyz")).json() == {"status": "ready"}
 
 
