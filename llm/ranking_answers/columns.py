@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...records import is_number
@@ -13,6 +13,7 @@ from .key_names import Counted, counted_by, counted_by_all, is_id_of_place, name
 from .measures import (
     are_their_own,
     increases,
+    names_place,
     names_score,
     place_in,
     score_in,
@@ -110,12 +111,13 @@ def _read_keys(value: Mapping[str, Any], reader: EntryReader, depth: int) -> Seq
     numbers: Column = [key for key in keys if key is not None]
     counted = counted_by_all(value)
     counts = counted is not Counted.PLACE and counts_up(values) and not counts_up(numbers)
-    if places and (counted is Counted.CANDIDATE or counts):
+    no_places = counted is not None and not _counts(numbers)
+    if places and (counted is Counted.CANDIDATE or counts or no_places):
         return _by_places(values, numbers)
     if len(values) < len(entries) and all(isinstance(entry, int | float) for entry in entries):
         return _sorted_by([-score for score in entries], numbers)
     # Keys in no order may be candidates as well as places, if the values may, too.
-    named = counted in {Counted.CANDIDATE, Counted.UNSURE}
+    named = counted is Counted.CANDIDATE or (counted is Counted.UNSURE and bool(values))
     if named or not _counts(numbers) or (places and not _in_order(numbers)):
         return None
     found = read_entries(_sorted_by(numbers, entries) or [], reader, depth + 1)
@@ -135,8 +137,18 @@ def has_columns(value: Mapping[str, Any]) -> bool:
     """
     lists = {key: e for key, e in value.items() if is_list(e) and len(e) > 1}
     scored = any(names_score(key) and is_number(e[0]) for key, e in lists.items())
-    placed = any(names_places(key) or is_id_of_place(key) for key in lists)
+    placed = any(is_id_of_place(key) or _is_of_places(key, lists) for key in lists)
     return len(lists) > 1 and (scored or placed)
+
+
+def _is_of_places(name: str, columns: Iterable[str]) -> bool:
+    """Whether a column's name says that it holds places.
+
+    "choice_number" may be the number of a candidate, unless another column has that.
+    """
+    if names_place(name):
+        return True
+    return names_places(name) and any(counted_by(one) is Counted.CANDIDATE for one in columns)
 
 
 def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] | None:
@@ -163,7 +175,7 @@ def _read_rows(
     scores: list[Sequence[Any]] = []
     for key, column in columns.items():
         read = [bare_number(entry) for entry in column]
-        if names_places(key):
+        if _is_of_places(key, columns):
             places.append(_placed(column))
         elif names_score(key):
             scores.append([score_in(entry) for entry in column])

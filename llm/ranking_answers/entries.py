@@ -139,7 +139,8 @@ class EntryReader(Candidates):
         if None not in inner and counts_up(leads) and not any(whole):
             numbers = [number for number in inner if number is not None]
             paired = all(PAIR.fullmatch(text) for text in texts)
-            return None if paired and self.may_be_scores(numbers) else numbers
+            places = all(counted_by(text) is Counted.CANDIDATE for text in texts)
+            return None if places or (paired and self.may_be_scores(numbers)) else numbers
         found = self._find(rests, [int(s[1]) if s else None for s in starts])
         if not any(found):
             if len(leads) < len(texts) or None not in inner:
@@ -214,6 +215,6 @@ class EntryReader(Candidates):
 
 def _may_be_place(text: str, head: str, placed: re.Match[str] | None) -> bool:
     """Whether the number right before a word for places may be one, as in "No. 1 place: 8"."""
-    beside = placed is not None and not text[len(head) : placed.start()].strip(" *_`")
-    counted = counted_by(head)
-    return beside and bare_number(head) is not None and counted is not Counted.CANDIDATE
+    if placed is None or ":" not in placed[0] or text[len(head) : placed.start()].strip(" *_`"):
+        return False
+    return bare_number(head) is not None and counted_by(head) is not Counted.CANDIDATE

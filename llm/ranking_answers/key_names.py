@@ -67,7 +67,8 @@ def counted_by(key: str) -> Counted | None:
         return Counted.CANDIDATE if thing else Counted.UNSURE
     numbered = any(map(_NUMBER.fullmatch, words))
     placed = names_place(before) or _CHOICE.search(" ".join(words))
-    if thing or (numbered and ("id" in words or not placed)):
+    before_number = names_place(words[-1])  # "Movie rank 1"
+    if (thing and not before_number) or (numbered and ("id" in words or not placed)):
         return Counted.UNSURE
     return Counted.PLACE if placed else None
 

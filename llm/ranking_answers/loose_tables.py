@@ -76,9 +76,14 @@ def _is_head(line: str, sign: str) -> bool:
     words = all(
         not any(map(str.isdigit, cell)) and len(cell.split()) <= _NAME_WORDS for cell in cells
     )
-    named = any(names_place(c) or names_score(c) or _names_candidate(c) for c in cells)
+    named = any(names_place(c) or names_score(c) or _heads_candidates(c) for c in cells)
     return len(cells) > 1 and words and named and bare_number(cells[0]) is None
 
 
 def _names_candidate(name: str) -> bool:
     return is_numbered(name) or _CANDIDATE.search(name) is not None
+
+
+def _heads_candidates(cell: str) -> bool:
+    known = all(map(is_numbered, cell.split())) and cell.lower() not in {"no", "n", "id"}
+    return known or _CANDIDATE.search(cell) is not None

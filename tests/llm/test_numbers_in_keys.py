@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from re2llm.llm.ranking_answers.answers import read_ranking
+from re2llm.records import Item
 
 ORDER = (5, 2, 6, 1, 4, 3)
 PLACED = list(enumerate(ORDER, start=1))
@@ -82,3 +83,67 @@ def test_columns_of_places_and_of_candidates_are_told_apart(place: str, candidat
         table = "\n".join([f"| {place} | {candidate} |", "|---|---|", *(f"| {e} |" for e in lines)])
         for answer in ({"ranking": rows}, table, *((side,) if known else ())):
             assert read(answer) in ({ORDER} if known else {ORDER, ()})
+
+
+TITLES = ["Alien", "Fargo", "Heat", "Se7en", "Portal", "Dr. No"]
+
+
+def read_titles(answer: str) -> tuple[int, ...]:
+    items = [Item(str(number), title) for number, title in enumerate(TITLES, 1)]
+    return read_ranking(answer, 6, items).numbers
+
+
+def test_a_row_that_holds_a_word_for_a_number_is_no_heading() -> None:
+    """All rows before a heading that comes later are left out."""
+    seen = {"Fargo": "yes", "Heat": "no", "Alien": "yes", "Portal": "yes", "Dr. No": "n"}
+    rows = "\n".join(f"| {title} | {word} |" for title, word in seen.items())
+    assert read_titles(f"| Title | Seen |\n|---|---|\n{rows}")[:5] == (2, 3, 1, 5, 6)
+
+
+@pytest.mark.parametrize(
+    "name", ["choice_number", "pick_number", "recommendation_number", "suggestion_number"]
+)
+@pytest.mark.parametrize("place", ["rank", "order", "#", "priority", None])
+def test_the_number_of_a_choice_may_be_its_candidates(name: str, place: str | None) -> None:
+    rows = [
+        {**({} if place is None else {place: at}), name: number}
+        for at, number in enumerate(ORDER, 1)
+    ]
+    assert read({"ranking": rows}) in {ORDER, ()}
+    if place in {"rank", "order", None}:
+        assert read({"ranking": rows}) == ORDER
+
+
+@pytest.mark.parametrize("label", ["Candidate number {}", "candidate_id_{}", "Candidate id {}"])
+def test_a_number_in_brackets_is_not_taken_for_the_candidate(label: str) -> None:
+    lines = [f"{label.format(number)} ({place})" for number, place in OWN]
+    for text in ("\n".join(lines), ", ".join(lines)):
+        assert read(text) in {ORDER, ()}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}. rank {}",
+        "{} -> rank {}",
+        "{} = rank {}",
+        "#{} rank {}",
+        "No. {} ranked {}",
+        "{}: rank {}",
+    ],
+)
+def test_a_candidate_with_its_rank_is_read(line: str) -> None:
+    assert read("\n".join(line.format(*pair) for pair in OWN)) == ORDER
+
+
+@pytest.mark.parametrize("label", ["No. {}", "ID {}", "choice_{}", "place_{}", "spot {}"])
+def test_keys_that_do_not_count_up_are_no_places(label: str) -> None:
+    some = {label.format(number): place for number, place in ((6, 2), (3, 1), (5, 3))}
+    assert read({"ranking": some})[:3] == (3, 6, 5)
+
+
+@pytest.mark.parametrize("label", ["Movie rank {}", "Candidate rank {}", "Item position {}"])
+def test_the_word_right_before_a_number_decides(label: str) -> None:
+    keyed = {label.format(place): number for place, number in enumerate(ORDER, 1)}
+    assert read({"ranking": keyed}) == ORDER
+    assert read("\n".join(f"{key}: {value}" for key, value in keyed.items())) == ORDER
