@@ -28,7 +28,8 @@ _TO_HOUR, _TO_MINUTE, _TO_SECOND, _TO_MILLISECOND = 100, 10_000, 1_000_000, 1_00
 As seconds they would lie in August 1970 or from 2032 to 2036, and as smaller units in 1976 or after
 2590.
 """
-_EARLIEST_LOG = datetime(2000, 1, 1, tzinfo=UTC)
+_EARLIEST_LOG = datetime(1998, 1, 1, tzinfo=UTC)
+"""Well-known logs, such as MovieLens 100K, end in 1998."""
 _AHEAD = timedelta(days=1)
 """How far ahead a time may seem, as a zone's own time does that is taken for UTC."""
 
@@ -86,7 +87,7 @@ def is_doubtful(latest: float) -> bool:
     """Return whether a log probably counts its times in a way that `timestamp` does not know.
 
     So do days of Excel, ticks of .NET, and seconds since 1601 or 2001: as read here, its latest
-    time is before the year 2000, or to come.
+    time is before 1998, or to come.
 
     Args:
         latest: In seconds since 1970, UTC.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from re2llm.data.day_order import day_first_in, in_order
 from re2llm.data.malformed import RowError
-from re2llm.data.times import seconds, timestamp
+from re2llm.data.times import is_doubtful, seconds, timestamp
 from re2llm.errors import InputError
 
 NOON = 1_588_615_855
@@ -244,3 +244,18 @@ def test_a_date_that_ends_in_its_year_is_read(written: str, day_first: bool) -> 
 def test_a_date_that_does_not_exist_is_refused(written: str) -> None:
     with pytest.raises(RowError, match=written):
         timestamp(in_order(written, day_first=True), "time")
+
+
+@pytest.mark.parametrize(
+    ("latest", "doubtful"),
+    [
+        ("1970-02-18", True),  # a day's number in Excel, as seconds
+        ("1990-03-25", True),  # ticks of .NET
+        ("1995-06-01", True),  # seconds since 2001
+        ("1998-04-22", False),  # MovieLens 100K
+        ("2024-01-31", False),
+        ("2034-02-27", True),
+    ],
+)
+def test_a_log_of_the_wrong_years_is_doubted(latest: str, *, doubtful: bool) -> None:
+    assert is_doubtful(timestamp(latest, "time")) == doubtful
