@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..knowledge.hint_choice import HintChoice
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.hint_store.shortlist import active_among, shortlist
 from ..runtime.options import RunOptions
@@ -41,10 +40,9 @@ async def release_hints(
             embedding = np.array(state["session_embedding"], dtype=np.float32)
             count = options.settings.shortlist
             listed += await shortlist(connection, domain_id, embedding, trained_for, count=count)
-    choice = HintChoice.read(release.config)
-    if choice is not None:
-        # The shortlist may lack some of those that it was trained on.
-        trained = await active_among(connection, domain_id, release.hint_ids, trained_for)
-        both = {hint.id: hint for hint in [*trained, *listed]}
-        listed = choice.as_trained(list(both.values()))
+    if served.choice is not None:
+        if len(listed) >= options.settings.shortlist:  # it may lack some of the training
+            trained = await active_among(connection, domain_id, release.hint_ids, trained_for)
+            listed = list({hint.id: hint for hint in [*trained, *listed]}.values())
+        listed = served.choice.as_trained(listed)
     return await with_embeddings(options.services, connection, domain_id, listed)

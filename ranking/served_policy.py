@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ReleaseMisfitError
+from ..knowledge.hint_choice import HintChoice
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.log.feedback import HintChosen
 from ..knowledge.prompted_model import PromptedModel
@@ -44,11 +45,13 @@ class ServedPolicy:
         number: The release's number.
         release: What it must be served with.
         actor: What chooses.
+        choice: The hints that it may give; `None` if it may give any.
     """
 
     number: int
     release: Release
     actor: HintActor
+    choice: HintChoice | None = None
 
     def pick(
         self,
@@ -155,7 +158,8 @@ def load_release(number: int, release: Release, prompted_model: PromptedModel) -
     misfit = misfit_of(number, release, prompted_model)
     if misfit is not None:
         raise misfit
-    return ServedPolicy(number, release, load_policy(release.weights, release.config["policy"]))
+    actor = load_policy(release.weights, release.config["policy"])
+    return ServedPolicy(number, release, actor, HintChoice.read(release.config))
 
 
 def misfit_of(
