@@ -35,7 +35,7 @@ from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
 from ...llm.embedding.embeddings import Embedder
 from ...llm.embedding.encoder import ENCODER_ID
-from ...records import Item, Session, counted
+from ...records import Item, Session
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ...runtime.progress import Progress, silent
@@ -43,6 +43,7 @@ from ...runtime.services import Services
 from ..catalogue.results import Loaded
 from ..first_stage.fit import refit_first_stage
 from ..sessions.enough import session_advice
+from .notes import grown_sessions, there_twice
 
 _BATCH = 256
 _TICK = 0.2
@@ -223,31 +224,9 @@ async def load_domain(
         sessions_new=new,
         sessions_recent=recent if recent < total else 0,
         sessions_unusable=unusable,
-        notes=_there_twice(twice) + _grown(grown),
+        notes=there_twice(twice) + grown_sessions(grown),
         advice=session_advice(total),
     )
-
-
-def _there_twice(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    if not pairs:
-        return []
-    new, old = pairs[0]
-    called = counted(len(pairs), "item has", "items have")
-    told = f"{called} a title under one spelling of the id and none under another, such as"
-    return [
-        f"{told} {new} and {old}. Past sessions use the second. Load both tables into a new domain."
-    ]
-
-
-def _grown(count: int) -> list[str]:
-    if not count:
-        return []
-    told = counted(count, "new session begins", "new sessions begin")
-    remedy = (
-        "If these are the same people's, drop the source `file` with `re2llm sessions drop`, and "
-        "load all files again, each in its longest form."
-    )
-    return [f"{told} with all of a session from an earlier load, and both count. {remedy}"]
 
 
 async def _load_items(

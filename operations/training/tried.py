@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from ...knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ...policies.recipes import PolicyRecipe
 from ...policies.sets import Actions
 from ...ranking.hints.panels import unbiased_sessions
+from ...ranking.hints.proof import tally
 from ...ranking.hints.rewards import RewardTable
 from ...ranking.hints.trials import resolve_session
 from ...ranking.state import RecommendState
@@ -145,11 +145,12 @@ def _with_all_trials(
 
 
 def _with_trials(hint: Hint, gains: Floats) -> Hint:
+    summary = tally(gains)
     return replace(
         hint,
-        trials=len(gains),
-        mean_gain=float(gains.mean()),
-        gain_error=float(gains.std(ddof=1)) / math.sqrt(len(gains)),
+        trials=summary.n,
+        mean_gain=summary.mean,
+        gain_error=summary.error,
         helped=int((gains > 0).sum()),
         harmed=int((gains < 0).sum()),
     )
