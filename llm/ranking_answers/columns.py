@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...records import is_number
 from ..text.json_values import is_list, is_object
 from .candidates import Column
 from .entries import EntryReader
-from .key_names import Counted, counted_by, counted_by_all, is_id_of_place, names_places
+from .key_names import Counted, counted_by, counted_by_all, holds_places, is_id_of_place
 from .measures import (
     are_their_own,
     increases,
-    names_place,
     names_score,
     place_in,
     score_in,
@@ -137,18 +136,8 @@ def has_columns(value: Mapping[str, Any]) -> bool:
     """
     lists = {key: e for key, e in value.items() if is_list(e) and len(e) > 1}
     scored = any(names_score(key) and is_number(e[0]) for key, e in lists.items())
-    placed = any(is_id_of_place(key) or _is_of_places(key, lists) for key in lists)
+    placed = any(is_id_of_place(key) or holds_places(key, lists) for key in lists)
     return len(lists) > 1 and (scored or placed)
-
-
-def _is_of_places(name: str, columns: Iterable[str]) -> bool:
-    """Whether a column's name says that it holds places.
-
-    "choice_number" may be the number of a candidate, unless another column has that.
-    """
-    if names_place(name):
-        return True
-    return names_places(name) and any(counted_by(one) is Counted.CANDIDATE for one in columns)
 
 
 def read_parallel(value: Mapping[str, Any], reader: EntryReader) -> Sequence[int] | None:
@@ -175,7 +164,7 @@ def _read_rows(
     scores: list[Sequence[Any]] = []
     for key, column in columns.items():
         read = [bare_number(entry) for entry in column]
-        if _is_of_places(key, columns):
+        if holds_places(key, columns):
             places.append(_placed(column))
         elif names_score(key):
             scores.append([score_in(entry) for entry in column])

@@ -80,6 +80,20 @@ def names_places(name: str) -> bool:
     return is_numbered(name) and counted_by(name) is Counted.PLACE
 
 
+def holds_places(name: str, columns: Iterable[str]) -> bool:
+    """Whether a column's name says that it holds places.
+
+    "choice_number" may be the number of a candidate, unless another column has that.
+
+    Args:
+        name: The column's name.
+        columns: The names of all columns.
+    """
+    if names_place(name):
+        return True
+    return names_places(name) and any(counted_by(one) is Counted.CANDIDATE for one in columns)
+
+
 def is_id_of_place(name: str) -> bool:
     """Whether a name is one such as "place_id", which may hold places or candidates."""
     words = name_words(name[:_LONGEST]).split()
