@@ -500,13 +500,19 @@ async def test_an_unused_hint_goes_after_long(
     assert (await statuses(room))[young] == "active"
 
 
+async def long_stored(services: Services, room: str, url: str) -> list[int]:
+    """Store three hints that have been active for 100 days."""
+    hints = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
+    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
+    with psycopg.connect(libpq(url)) as connection:
+        change(connection, room, hints, created_at=ago, status_since=ago)
+    return hints
+
+
 async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
-    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
-    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
-    with psycopg.connect(libpq(url)) as connection:
-        change(connection, room, [near, director, long], created_at=ago, status_since=ago)
+    near, director, _ = await long_stored(services, room, url)
     release(url, room, 1, "paper", [near, director], status="active")  # it knows two of them
     await retire_hints(Context(domain=room), [director])
     await approve_hints(Context(domain=room), [director])  # it is active since just now
@@ -514,6 +520,7 @@ async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
     adjust(**SMALL, hints_unused_days=90)
     assert (await tidy_hints(Context(domain=room), max_llm_calls=0)).changed == []
     with psycopg.connect(libpq(url)) as connection:
+        ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
         change(connection, room, [director], status_since=ago)
     found = await tidy_hints(Context(domain=room), max_llm_calls=0)
     assert verdicts(found) == {director: "unused"}
@@ -522,10 +529,7 @@ async def test_a_hint_goes_for_no_use_only_where_it_could_be_used_all_the_time(
 async def test_only_answers_that_could_have_had_a_hint_say_that_it_is_not_used(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
-    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
-    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
-    with psycopg.connect(libpq(url)) as connection:
-        change(connection, room, [near, director, long], created_at=ago, status_since=ago)
+    near, director, long = await long_stored(services, room, url)
     release(url, room, 1, "paper", [near, director])
     release(url, room, 2, "content", [near, director, long], status="active")
     adjust(**SMALL, hints_unused_days=90)
@@ -546,10 +550,7 @@ async def test_only_answers_that_could_have_had_a_hint_say_that_it_is_not_used(
 async def test_a_hint_that_the_training_left_out_is_not_unused(
     services: Services, room: str, url: str, adjust: Change
 ) -> None:
-    near, director, long = await stored(services, room, NEAR, DIRECTOR, "Prefer long films.")
-    ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=100)
-    with psycopg.connect(libpq(url)) as connection:
-        change(connection, room, [near, director, long], created_at=ago, status_since=ago)
+    near, director, long = await long_stored(services, room, url)
     choice = {"left_out": [director], "stats": {str(near): {}}}
     release(url, room, 1, "content", [near], status="active", config={"hints": choice})
     adjust(**SMALL, hints_unused_days=90)
