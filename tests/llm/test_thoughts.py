@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
@@ -221,6 +221,7 @@ async def test_no_word_before_an_unmarked_answer_is_streamed(text: str) -> None:
     assert "westerns" not in "".join(parts) or "<thought process>" in text
 
 
+@example("\n[[think]", 0)
 @given(st.lists(st.sampled_from([*ALL_MARKS, *"<[&`|/ \nkT"])).map("".join), st.integers(0, 30))
 def test_a_stream_waits_at_the_first_mark_or_its_beginning(text: str, cut: int) -> None:
     text = text[: len(text) - cut] if cut else text
@@ -232,11 +233,12 @@ def test_a_stream_waits_at_the_first_mark_or_its_beginning(text: str, cut: int) 
     )
     most = next(first, len(text))
     safe = safe_length(text, begins=False)
-    # A tag may have any prefix, so that each one is waited for until it is whole. Blanks and
-    # quotation marks wait for what follows them.
+    # A tag may have any prefix, so that each one is waited for until it is whole; a bracket that
+    # begins a later line may begin a call. Blanks and quotation marks wait for what follows them.
     waits = text[safe:most].lstrip(" \n`")
+    blanks = text[safe : most - len(waits)]
     assert safe <= most
-    assert not waits or waits[0] in "<&"
+    assert not waits or waits[0] in "<&" or (waits[0] == "[" and "\n" in blanks)
 
 
 @pytest.mark.parametrize("text", ["draft more</think>Hello", "draft more\n</think>\n\nHello you"])
