@@ -68,12 +68,11 @@ Attributes = Annotated[
 ]
 
 
-def input_error(error: ValidationError, place: str = "", schema: str = "input") -> InputError:
+def input_error(error: ValidationError, schema: str = "input") -> InputError:
     """Return what is wrong with the first field that does not fit.
 
     Args:
         error: An error from pydantic.
-        place: Where the model is in the request.
         schema: The schema that the field is in.
     """
     first, *others = error.errors(include_input=False, include_url=False)
@@ -85,9 +84,7 @@ def input_error(error: ValidationError, place: str = "", schema: str = "input") 
     if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
         # As for an id that is not known, the list is named.
         problem = f"Entry {int(where.pop()) + 1}: {problem}"
-    return InputError(
-        ".".join([*filter(None, [place]), *where]), problem, f"See the {schema} schema."
-    )
+    return InputError(".".join(where), problem, f"See the {schema} schema.")
 
 
 def _fields(error: ErrorDetails) -> list[str]:

@@ -71,7 +71,6 @@ def fit_first_stage(
     learning: Sequence[LearningSession],
     first_recent: int,
     *,
-    seed: int = 0,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[FirstStage, FirstStageReport]:
     """Fit item factors and scorer. Blocks for seconds to minutes; deterministic.
@@ -81,7 +80,6 @@ def fit_first_stage(
         learning: Those to learn the scorer from.
         first_recent: Place of the first recent session where their order tells time, else 0. Then
             the sessions to learn from are recent ones, and see the factors of the earlier ones.
-        seed: The seed of the training.
         progress: Called with finished and all steps.
     """
     done, total = 0, (FOLDS + 1) * (1 + MEMBERS * EPOCHS)
@@ -102,11 +100,11 @@ def fit_first_stage(
     learned, scores, scorer = 0.0, sums, None
     if len(learning) >= FEWEST:
         lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
-        held_out = _held_out_scores(lists, groups, learning, seed, advance)
+        held_out = _held_out_scores(lists, groups, learning, advance)
         learned = mean_ndcg(held_out, chosen)
         # All in one chain, they have no model that has not seen it.
         if learned > plain and len(np.unique(groups)) > 1:
-            scores, scorer = held_out, fit(lists, seed=seed, on_epoch=advance)
+            scores, scorer = held_out, fit(lists, on_epoch=advance)
     kept = "sum" if scorer is None else "learned"
     report = FirstStageReport(len(learning), learned, plain, kept)
     return FirstStage(whole, scorer, _by_key(learning, scores), newest), report
@@ -116,7 +114,6 @@ def _held_out_scores(
     lists: Lists,
     groups: NDArray[np.int64],
     learning: Sequence[LearningSession],
-    seed: int,
     advance: Callable[[], None],
 ) -> list[Floats]:
     """Return the scores of each session's candidates, by a scorer that was fitted without it."""
@@ -125,7 +122,7 @@ def _held_out_scores(
         rest, held = np.flatnonzero(groups != fold), np.flatnonzero(groups == fold)
         if not len(rest):
             continue
-        scorer = fit(lists.part(rest), seed=seed, on_epoch=advance)
+        scorer = fit(lists.part(rest), on_epoch=advance)
         for row in held.tolist():
             scores[row] = learned_scores(scorer, learning[row].task, lists.features[row])
     return scores

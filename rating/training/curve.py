@@ -32,6 +32,10 @@ _PANELS = (
     ("mae", "mean absolute error"),
     ("length", "tokens per answer"),
 )
+_WINDOW = 10
+"""Updates of a running mean."""
+_AT_EACH_END = 5
+"""Updates of which `reward_gain` compares the mean."""
 
 
 class CurveWriter:
@@ -90,27 +94,26 @@ def with_reward(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [point for point in points if "reward" in point]
 
 
-def reward_gain(points: Sequence[Mapping[str, Any]], count: int = 5) -> dict[str, Any] | None:
+def reward_gain(points: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return by how much the mean reward of the last updates of GRPO is above that of the first.
 
     The interval is Welch's for two means of updates, which differ in their prompts.
 
     Args:
         points: Points of GRPO alone; see `grpo_points`.
-        count: Updates at each end.
 
     Returns:
-        `updates` (the count), `first`, `last`, `diff` and `ci95`, or `None` with fewer than twice
-        `count` updates.
+        `updates` (at each end), `first`, `last`, `diff` and `ci95`, or `None` with too few updates
+        for two ends.
     """
     rewards = [point["reward"] for point in with_reward(points)]
-    if len(rewards) < 2 * count:
+    if len(rewards) < 2 * _AT_EACH_END:
         return None
-    first, last = rewards[:count], rewards[-count:]
+    first, last = rewards[:_AT_EACH_END], rewards[-_AT_EACH_END:]
     low, high = _welch(last, first)
     before, after = fmean(first), fmean(last)
     return {
-        "updates": count,
+        "updates": _AT_EACH_END,
         "first": round(before, 4),
         "last": round(after, 4),
         "diff": round(after - before, 4),
@@ -169,17 +172,17 @@ def _finite(entry: dict[str, Any]) -> dict[str, float]:
     return {k: v for k, v in entry.items() if isinstance(v, int | float) and math.isfinite(v)}
 
 
-def _running_error(values: Sequence[float], window: int = 10) -> list[float]:
+def _running_error(values: Sequence[float]) -> list[float]:
     """Return the standard error of each running mean; 0 for a single update."""
     errors: list[float] = []
     for end in range(1, len(values) + 1):
-        shown = values[max(0, end - window) : end]
+        shown = values[max(0, end - _WINDOW) : end]
         errors.append(stdev(shown) / len(shown) ** 0.5 if len(shown) > 1 else 0.0)
     return errors
 
 
-def _running(values: Sequence[float], window: int = 10) -> list[float]:
+def _running(values: Sequence[float]) -> list[float]:
     return [
-        sum(values[max(0, end - window) : end]) / min(window, end)
+        sum(values[max(0, end - _WINDOW) : end]) / min(_WINDOW, end)
         for end in range(1, len(values) + 1)
     ]
