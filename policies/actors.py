@@ -57,7 +57,6 @@ class ContentConfig:
         state_size: `D`.
         embedding_size: `E`.
         rank: Dimensions in which sessions and hints meet.
-        hidden: Width of the session tower's hidden layer; 0 makes it linear.
         shrinkage: Trials without gain by which each hint's prior mean reward is shrunk.
         inverse_temperature: Logits per unit of reward: how firmly the prior prefers the best hint.
         most: Hints that it picks for a session at most.
@@ -66,7 +65,6 @@ class ContentConfig:
     state_size: int
     embedding_size: int
     rank: int = 16
-    hidden: int = 0
     shrinkage: float = 20.0
     inverse_temperature: float = 30.0
     most: int = 1
@@ -74,7 +72,6 @@ class ContentConfig:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the actor's weights and of what scales its inputs."""
         size, rank, figures = self.state_size, self.rank, len(STATISTIC_NAMES)
-        last = 2 if self.hidden else 0
         several: dict[str, tuple[int, ...]] = {
             "further.weight": (rank, size),
             "further.bias": (rank,),
@@ -82,11 +79,9 @@ class ContentConfig:
             "enough": (self.most,),
             "enough_for.weight": (1, size),
         }
-        first = {"session.0.weight": (self.hidden, size), "session.0.bias": (self.hidden,)}
         return {
-            **(first if self.hidden else {}),
-            f"session.{last}.weight": (rank, self.hidden or size),
-            f"session.{last}.bias": (rank,),
+            "session.0.weight": (rank, size),
+            "session.0.bias": (rank,),
             "hint.weight": (rank, self.embedding_size),
             "hint.bias": (rank,),
             "nothing": (rank,),
@@ -202,11 +197,7 @@ def _learned(
 ) -> AnyFloats:
     """Return what training has added to the prior, `[B, 1 + H]`."""
     x = ((states - weights["state_mean"]) / weights["state_deviation"]).clip(-4, 4)
-    if "session.2.weight" in weights:
-        sessions = np.tanh(_linear(weights, "session.0", x))
-        sessions = _linear(weights, "session.2", sessions)
-    else:
-        sessions = _linear(weights, "session.0", x)
+    sessions = _linear(weights, "session.0", x)
     contents = _linear(
         weights, "hint", (hints.embeddings - weights["hint_mean"]) / weights["hint_scale"]
     )

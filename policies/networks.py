@@ -85,9 +85,7 @@ class ContentPolicy(nn.Module):
         super().__init__()
         self.config = config
         size, rank = config.state_size, config.rank
-        last = _linear(config.hidden or size, rank, 0.01)
-        first = [_linear(size, config.hidden, math.sqrt(2)), nn.Tanh()] if config.hidden else []
-        self.session = nn.Sequential(*first, last)
+        self.session = nn.Sequential(_linear(size, rank, 0.01))  # releases name it `session.0`
         self.hint = _linear(config.embedding_size, rank, 1.0)
         self.nothing = nn.Parameter(torch.zeros(rank))
         self.nothing_bias = nn.Parameter(torch.zeros(()))

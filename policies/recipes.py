@@ -39,7 +39,6 @@ class TrainingConfig:
             and kept; 0 keeps the weights themselves. It averages out the rewards' noise.
         members: Content policies that are trained from different seeds and decide together.
         rank: The rank of the content policy.
-        hidden: Width of the content policy's hidden layer.
         shrinkage: The shrinkage of the content policy's prior, in trials.
         inverse_temperature: The inverse temperature of the content policy's prior.
         most: Hints that a content policy picks for a session at most.
@@ -51,7 +50,6 @@ class TrainingConfig:
     averaging: float = 0.0
     members: int = 1
     rank: int = 16
-    hidden: int = 0
     shrinkage: float = 20.0
     inverse_temperature: float = 30.0
     most: int = 1
@@ -103,7 +101,6 @@ def new_policy(
             states.shape[1],
             hints.embeddings.shape[1],
             config.rank,
-            config.hidden,
             config.shrinkage,
             config.inverse_temperature,
             config.most,

@@ -15,6 +15,9 @@ from .actors import ContentActor, ContentConfig, HintActor, PaperActor, PaperCon
 if TYPE_CHECKING:
     from .networks import HintPolicy
 
+_NO_SHAPE = frozenset({"recipe", "members", "hidden"})
+"""Keys beside the shape. Older releases have `hidden`, always 0."""
+
 
 def dump_policy(policy: HintPolicy) -> tuple[bytes, dict[str, Any]]:
     """Return a policy's weights (actor, critic, input scales) as safetensors, and its shape."""
@@ -30,7 +33,7 @@ def load_policy(weights: bytes, config: Mapping[str, Any]) -> HintActor:
     Raises:
         InputError: The weights and the shape do not fit each other, or are no policy.
     """
-    shape = {key: value for key, value in config.items() if key not in {"recipe", "members"}}
+    shape = {key: value for key, value in config.items() if key not in _NO_SHAPE}
     try:
         return _build(config["recipe"], config["members"], shape, load(weights))
     except (KeyError, TypeError, ValueError, SafetensorError) as error:

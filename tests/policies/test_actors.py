@@ -33,8 +33,8 @@ def trained(policy: HintPolicy, rng: np.random.Generator, size: float) -> HintPo
     return policy.eval()
 
 
-def content(rng: np.random.Generator, hidden: int, most: int, members: int) -> HintPolicy:
-    config = ContentConfig(D, E, rank=int(rng.integers(1, 17)), hidden=hidden, most=most)
+def content(rng: np.random.Generator, most: int, members: int) -> HintPolicy:
+    config = ContentConfig(D, E, rank=int(rng.integers(1, 17)), most=most)
     made = [ContentPolicy(config) for _ in range(members)]
     for member in made:
         trained(member, rng, 0.3)
@@ -46,16 +46,15 @@ def content(rng: np.random.Generator, hidden: int, most: int, members: int) -> H
 @given(
     seed=st.integers(0, 2**32),
     count=st.integers(0, 30),
-    hidden=st.sampled_from([0, 8]),
     most=st.integers(1, 4),
     members=st.sampled_from([1, 2, 5]),
     full=st.booleans(),
 )
 def test_a_content_actor_is_its_network(
-    seed: int, count: int, hidden: int, most: int, members: int, full: bool
+    seed: int, count: int, most: int, members: int, full: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    policy, known = content(rng, hidden, most, members), hints(rng, count)
+    policy, known = content(rng, most, members), hints(rng, count)
     states = rng.normal(size=(B, D)).astype(np.float32) * 3
     picked = None
     inputs = torch.as_tensor(states)
@@ -94,12 +93,11 @@ def test_a_paper_actor_is_its_network(seed: int, count: int) -> None:
 
 def test_the_shapes_are_all_that_an_actor_reads() -> None:
     """A weight that a network gains must not be forgotten here."""
-    for hidden in (0, 8):
-        for most in (1, 3):
-            config = ContentConfig(D, E, hidden=hidden, most=most)
-            stored = ContentPolicy(config).state_dict()
-            actor = {name: v.shape for name, v in stored.items() if not name.startswith("critic")}
-            assert actor == config.shapes()
+    for most in (1, 3):
+        config = ContentConfig(D, E, most=most)
+        stored = ContentPolicy(config).state_dict()
+        actor = {name: v.shape for name, v in stored.items() if not name.startswith("critic")}
+        assert actor == config.shapes()
     paper = PaperConfig(D, 5)
     stored = PaperPolicy(paper).state_dict()
     actor = {name: v.shape for name, v in stored.items() if not name.startswith("critic")}
