@@ -108,7 +108,7 @@ RENAMED: Mapping[str, str] = {
     "policies.rater_generation": "rating.training.checkpoint",
     "policies.rater_trainer": "rating.training.trainer",
     "policies.rating_rewards": "rating.rewards",
-    "policies.threads": "policies.training",
+    "policies.threads": "policies.reproducible",
     "policies.tiny_rater": "rating.training.tiny_model",
     "sessions": "data",
     "sessions.amazon": "data.amazon",

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .held_out import Checkpoint, Folds, HeldOut, choose_checkpoint, draw_folds
 from .hint_features import HintFeatures
-from .networks import ContentPolicy, Ensemble, HintPolicy
-from .ppo import Outputs, PPOTrainer, Rewards
-from .recipes import PolicyRecipe, TrainingConfig, new_policy
+from .members import Member, Step
+from .networks import ContentPolicy, Ensemble, HintPolicy, PaperPolicy
+from .ppo import Rewards
+from .recipes import PolicyRecipe, TrainingConfig
+from .reproducible import reproducible
 from .reward_lookup import RewardLookup
 from .set_policy import greedy_picks
-from .set_ppo import SetRules, SetTrainer
+from .set_ppo import SetRules
 from .weights import actor_of
-
-_SEEDS_APART = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ class Trained:
         policy: As it was at the chosen checkpoint.
         update: Of the chosen checkpoint; 0 is the untrained policy, also that of `without_choice`.
         validation_reward: Mean reward per session, each by the member that did not learn from it,
-            prices taken off. Of many checkpoints it
-            is that of one of the best, so it is not what to expect of new sessions.
+            prices taken off. Of many checkpoints it is that of one of the best, so it is not what
+            to expect of new sessions.
         curve: Learning curve, from update 0.
         cells: Distinct pairs of session and hint, or set of hints, whose reward was looked up.
         folds: Which member each session was held out from.
@@ -115,43 +113,34 @@ def train_hint_policy(
     folds = draw_folds(len(data.states), config)
     lookup = RewardLookup(rewards)
     rules = _rules(data, config)
-    held_out = HeldOut(data.states, data.hints, folds, rules)
-    checkpoints: list[Checkpoint] = []
-    curve: list[CurvePoint] = []
-    earned: list[float] = []
-    entropy = math.nan
+    course = _Course(HeldOut(data.states, data.hints, folds, rules), lookup)
     with reproducible():
-        learners = [
-            _Learner(data, recipe, config, np.flatnonzero(folds != member), member, rules)
-            for member in range(config.members)
+        states = torch.as_tensor(data.states, dtype=torch.float32)
+        members = [
+            Member(
+                states, data.hints, recipe, config, np.flatnonzero(folds != number), number, rules
+            )
+            for number in range(config.members)
         ]
         updates = config.ppo.updates
         for update in range(updates + 1):
             if update:
-                steps = [learner.step(lookup) for learner in learners]
-                earned.append(float(np.mean([reward for reward, _ in steps])))
-                entropy = float(np.mean([entropy for _, entropy in steps]))
+                course.note([member.step(lookup) for member in members])
             if update % config.validate_every == 0 or update == updates:
-                policies = [copy.deepcopy(learner.average) for learner in learners]
-                judged = held_out.rewards(policies, lookup)
-                checkpoints.append(Checkpoint(update, judged, policies))
-                mean = float(np.mean(earned)) if earned else math.nan
-                validation = float(judged.mean())
-                curve.append(CurvePoint(update, mean, validation, entropy, lookup.cells))
-                earned = []
+                course.validate(update, [copy.deepcopy(member.average) for member in members])
             if progress:
                 progress(update, updates)
-    chosen = choose_checkpoint(checkpoints)
+    chosen = choose_checkpoint(course.checkpoints)
     policies = [policy.eval() for policy in chosen.policies]
-    members = [policy for policy in policies if isinstance(policy, ContentPolicy)]
+    several = [policy for policy in policies if isinstance(policy, ContentPolicy)]
     return Trained(
-        Ensemble(members) if len(members) > 1 else policies[0],
+        Ensemble(several) if len(several) > 1 else policies[0],
         chosen.update,
         float(chosen.rewards.mean()),
-        tuple(curve),
+        tuple(course.curve),
         lookup.cells,
         folds,
-        held_out.choices(policies),
+        course.held_out.choices(policies),
     )
 
 
@@ -172,73 +161,35 @@ def without_choice(trained: Trained, hints: HintFeatures) -> Trained:
     return replace(trained, policy=policy, update=0, choices=choices)
 
 
-@contextmanager
-def reproducible() -> Generator[None]:
-    """Compute in one thread, and restore torch's random state afterwards."""
-    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
-        # For a small network, waking other threads is slower. Those that already run, such as a
-        # text encoder's, keep their setting.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+class _Course:
+    """How a training goes: its checkpoints and its learning curve.
 
+    Args:
+        held_out: Validates the members.
+        lookup: The rewards that were looked up.
+    """
 
-class _Learner:
-    """Trains one member on the sessions `training`, with its own seed and running average."""
+    def __init__(self, held_out: HeldOut, lookup: RewardLookup) -> None:
+        self.held_out = held_out
+        self.checkpoints: list[Checkpoint] = []
+        self.curve: list[CurvePoint] = []
+        self._lookup = lookup
+        self._earned: list[float] = []
+        self._entropy = math.nan
 
-    def __init__(
-        self,
-        data: TrainingData,
-        recipe: PolicyRecipe,
-        config: TrainingConfig,
-        training: NDArray[np.int64],
-        member: int,
-        rules: SetRules | None,
-    ) -> None:
-        seed = config.ppo.seed + member * _SEEDS_APART
-        self._states = torch.as_tensor(data.states, dtype=torch.float32)
-        size = min(config.ppo.rollout_size, len(training))
-        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
-        self._policy = new_policy(recipe, config, self._states[training], data.hints)
-        self.average = copy.deepcopy(self._policy)
-        ppo = replace(config.ppo, seed=seed)
-        if rules is None:
-            self._trainer = PPOTrainer(self._policy, ppo, self._act)
-        else:
-            self._trainer = SetTrainer(self._policy, ppo, self._act, rules)
-        self._hints = data.hints
-        self._averaging = config.averaging
-        self._order = _endless(training, size, seed)
+    def note(self, steps: Sequence[Step]) -> None:
+        """Note what the members did at an update."""
+        self._earned.append(float(np.mean([step.reward for step in steps])))
+        self._entropy = float(np.mean([step.entropy for step in steps]))
 
-    def _act(self, states: Tensor) -> Outputs:
-        return self._policy(states, self._hints)
-
-    def step(self, rewards: Rewards) -> tuple[float, float]:
-        """Make one rollout; return its mean reward a session and the policy's entropy after it."""
-        sessions = next(self._order)
-        rollout = self._trainer.collect(self._states[sessions], sessions, rewards)
-        # Early on, the average must not cling to the untrained weights.
-        decay = min(self._averaging, self._trainer.step / (self._trainer.step + 10))
-        entropy = self._trainer.learn(rollout).entropy.item()
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self._policy.parameters(), strict=True)
-            for mean, value in pairs:
-                mean.lerp_(value, 1 - decay)
-        return self._trainer.earned, entropy
-
-
-def _endless(training: NDArray[np.int64], size: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield `size` sessions at a time, each session once before any comes again."""
-    generator = np.random.default_rng([seed, 1])
-    queue = generator.permutation(training)
-    while True:
-        if len(queue) < size:
-            queue = np.concatenate([queue, generator.permutation(training)])
-        yield queue[:size]
-        queue = queue[size:]
+    def validate(self, update: int, policies: Sequence[ContentPolicy | PaperPolicy]) -> None:
+        """Validate the members, and add a point to the curve."""
+        rewards = self.held_out.rewards(policies, self._lookup)
+        self.checkpoints.append(Checkpoint(update, rewards, policies))
+        mean = float(np.mean(self._earned)) if self._earned else math.nan
+        validation = float(rewards.mean())
+        self.curve.append(CurvePoint(update, mean, validation, self._entropy, self._lookup.cells))
+        self._earned = []
 
 
 def _check(data: TrainingData, recipe: PolicyRecipe, config: TrainingConfig) -> None:

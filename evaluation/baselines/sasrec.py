@@ -100,7 +100,7 @@ class Sasrec:
             val_k=max(5, len(self._index) // 10),
             seed=seed,
         )
-        from ...policies.training import reproducible  # noqa: PLC0415  # loads torch
+        from ...policies.reproducible import reproducible  # noqa: PLC0415  # loads torch
 
         with reproducible():
             self._model.fit(train_set, val_set)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...arrays import Floats
-from ..training import reproducible
+from ..reproducible import reproducible
 from .scorer import Scorer, Weights, network_inputs
 
 MEMBERS = 3
