@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import torch
 from langchain_core.language_models import BaseChatModel
@@ -124,7 +122,7 @@ async def _release(services: Services) -> None:
         model=MODEL,
         hint_set="",
         hint_ids=[],
-        config={"policy": shape, "training": asdict(config)},
+        config={"policy": shape, "training": config.as_dict()},
         metrics={"gain": 0.0},
     )
     async with services.engine.begin() as connection:

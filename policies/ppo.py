@@ -41,8 +41,7 @@ class PPOConfig:
         prior_coefficient: Weight of KL(policy ‖ prior policy); needs a policy with a prior.
         max_gradient_norm: Longer gradients are clipped to it.
         normalise_advantages: Whether a rollout's advantages get mean 0 and deviation 1.
-        decay: GAE's λ in a sequence of decisions; a single one has no use for it. Releases store it
-            under this name.
+        gae_lambda: GAE's λ in a sequence of decisions; a single one has no use for it.
         seed: The seed of the sampling and the shuffling.
     """
 
@@ -58,7 +57,7 @@ class PPOConfig:
     prior_coefficient: float = 0.0
     max_gradient_norm: float = 0.5
     normalise_advantages: bool = True
-    decay: float = 0.95
+    gae_lambda: float = 0.95
     seed: int = 0
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -66,6 +66,12 @@ class TrainingConfig:
             raise ValueError("most: there must be at least one.")
         if self.validate_every < 1:
             raise ValueError("validate_every: it must be positive.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as releases store it: λ under the name `decay`."""
+        stored = asdict(self)
+        stored["ppo"]["decay"] = stored["ppo"].pop("gae_lambda")
+        return stored
 
 
 def default_config(recipe: PolicyRecipe, *, seed: int = 0, most: int = 1) -> TrainingConfig:

@@ -167,4 +167,4 @@ class SetTrainer(PPOTrainer):
         """
         played = play(self._act, states, sessions, rewards, self._rules, self._generator)
         self.earned = float(played.steps.rewards.double().sum()) / max(len(states), 1)
-        return played.steps._replace(rewards=lambda_returns(played, self.config.decay))
+        return played.steps._replace(rewards=lambda_returns(played, self.config.gae_lambda))

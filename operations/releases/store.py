@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ...errors import InputError
@@ -64,7 +63,7 @@ def release_of(
         model=options.model,
         hint_set=hint_set_version(hints),
         hint_ids=[hint.id for hint in hints],
-        config={"policy": shape, "training": asdict(config), **choice, **_made_by(options)},
+        config={"policy": shape, "training": config.as_dict(), **choice, **_made_by(options)},
         metrics={**metrics, "curve": curve},
     )
 

@@ -191,6 +191,13 @@ def test_a_policy_survives_being_stored(recipe: PolicyRecipe) -> None:
     np.testing.assert_allclose(again.log_probabilities(STATES, known), expected, atol=1e-5)
 
 
+def test_releases_keep_the_key_of_lambda() -> None:
+    stored = default_config("content").as_dict()
+    assert stored["ppo"]["decay"] == PPOConfig().gae_lambda
+    assert "gae_lambda" not in stored["ppo"]
+    assert (stored["members"], stored["ppo"]["updates"]) == (5, 100)
+
+
 def test_a_release_of_before_the_hidden_layer_went_is_read() -> None:
     policy, known = content()
     excite(policy)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -109,7 +109,7 @@ def release_of(policy: HintPolicy, hint_ids: Sequence[int] = (), gain: float = 0
         model="offline",
         hint_set="",
         hint_ids=list(hint_ids),
-        config={"policy": shape, "training": asdict(default_config("content"))},
+        config={"policy": shape, "training": default_config("content").as_dict()},
         metrics={"gain": gain},
     )
 

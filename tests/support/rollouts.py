@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -64,7 +64,7 @@ def _release(hints: list[int], favourite: int) -> Release:
         model="offline",
         hint_set="",
         hint_ids=hints,
-        config={"policy": shape, "training": asdict(default_config("content"))},
+        config={"policy": shape, "training": default_config("content").as_dict()},
         metrics={"gain": 0.1 * favourite},
     )
 
