@@ -14,7 +14,7 @@ from ...knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ...policies.recipes import PolicyRecipe
 from ...policies.sets import Actions
 from ...ranking.hints.panels import unbiased_sessions
-from ...ranking.hints.proof import tally
+from ...ranking.hints.proof import summary_of
 from ...ranking.hints.rewards import RewardTable
 from ...ranking.hints.trials import resolve_session
 from ...ranking.state import RecommendState
@@ -145,7 +145,7 @@ def _with_all_trials(
 
 
 def _with_trials(hint: Hint, gains: Floats) -> Hint:
-    summary = tally(gains)
+    summary = summary_of(gains)
     return replace(
         hint,
         trials=summary.n,

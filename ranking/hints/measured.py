@@ -13,12 +13,12 @@ from .proof import (
     EARLY,
     FIRST_LOOK,
     Gains,
-    Tally,
+    Summary,
     is_hopeless,
-    luck,
+    p_value,
     predictive_power,
     proof_level,
-    tally,
+    summary_of,
     typical_loss,
 )
 from .tidy_store import Store
@@ -37,24 +37,24 @@ class Measured:
         store: What is known.
 
     Attributes:
-        tallies: What the gains of each sum up to.
+        summaries: What the gains of each sum up to.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._tried: list[Gains] = [row[~np.isnan(row)] for row in store.gains]
-        self.tallies: list[Tally] = [tally(gains) for gains in self._tried]
+        self.summaries: list[Summary] = [summary_of(gains) for gains in self._tried]
         self._loss = typical_loss(store.gains) if store.loss is None else store.loss
-        self._ps = [luck(gains, self._loss) for gains in self._tried]
+        self._ps = [p_value(gains, self._loss) for gains in self._tried]
         self._level = proof_level(self._ps, store.tested)
 
     def is_tried(self, row: int) -> bool:
         """Return whether a hint was tried often enough to be looked at."""
-        return self.tallies[row].n >= FIRST_LOOK
+        return self.summaries[row].n >= FIRST_LOOK
 
     def is_proven(self, row: int) -> bool:
         """Return whether a hint gains for certain."""
-        n, planned = self.tallies[row].n, self._store.planned[row]
+        n, planned = self.summaries[row].n, self._store.planned[row]
         needed = self._level if n >= planned else EARLY * self._level
         return n >= min(FEW_TO_PROVE, planned) and self._ps[row] <= needed
 
@@ -75,21 +75,21 @@ class Measured:
 
     def harms(self, row: int) -> bool:
         """Return whether a hint harms on the whole."""
-        found = self.tallies[row]
+        found = self.summaries[row]
         return found.n >= ENOUGH and _loses(found, BEYOND_DOUBT)
 
     def lately(self, row: int) -> str | None:
         """Say what the newest sessions show, if that is harm."""
         newest = self._store.gains[row, : self._store.newest]
         gains = newest[~np.isnan(newest)]
-        found = tally(gains)
+        found = summary_of(gains)
         if found.n < FIRST_LOOK or not _loses(found, _LATELY):
             return None
         return f"On the newest sessions: {verification(gains.tolist())}"
 
     def promise(self, row: int) -> float:
         """Return the mean gain, shrunk: few trials prove little."""
-        found = self.tallies[row]
+        found = self.summaries[row]
         return found.mean * found.n / (found.n + SHRINKAGE)
 
     def why_hopeless(self, row: int) -> str:
@@ -110,5 +110,5 @@ class Measured:
         return {**shown, "p": self._ps[row], "level": self._level}
 
 
-def _loses(found: Tally, errors: float) -> bool:
+def _loses(found: Summary, errors: float) -> bool:
     return loses(found.n, found.mean, found.error, errors=errors)

@@ -52,7 +52,7 @@ _SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Summary:
     """Summary statistics of gains.
 
     Attributes:
@@ -76,7 +76,7 @@ class Tally:
         return self.deviation / math.sqrt(self.n) if self.n else 0.0
 
 
-def tally(gains: Gains) -> Tally:
+def summary_of(gains: Gains) -> Summary:
     """Sum up gains.
 
     Args:
@@ -84,14 +84,14 @@ def tally(gains: Gains) -> Tally:
     """
     n = len(gains)
     if n < 2:  # noqa: PLR2004  # one session has no spread
-        return Tally(n, float(gains.mean()) if n else 0.0, 0.0, 0.0, 1.0)
+        return Summary(n, float(gains.mean()) if n else 0.0, 0.0, 0.0, 1.0)
     mean = float(gains.mean())
     if np.ptp(gains) == 0:  # as unlikely as n coins that all fall on one side
-        return Tally(n, mean, 0.0, 0.0, 0.5**n if mean > 0 else 1.0)
+        return Summary(n, mean, 0.0, 0.0, 0.5**n if mean > 0 else 1.0)
     deviation, off = float(gains.std(ddof=1)), gains - mean
     skewness = float((off**3).mean() / (off**2).mean() ** 1.5)
     p = float(stdtr(n - 1, -mean / deviation * math.sqrt(n)))
-    return Tally(n, mean, deviation, skewness, p)
+    return Summary(n, mean, deviation, skewness, p)
 
 
 def typical_loss(gains: Gains) -> float:
@@ -106,19 +106,19 @@ def typical_loss(gains: Gains) -> float:
     return min(float((losses**2).sum() / losses.sum()), UNSEEN) if len(losses) else 0.0
 
 
-def luck(gains: Gains, loss: float = 0.0) -> float:
+def p_value(gains: Gains, loss: float = 0.0) -> float:
     """Return the p-value of the test that the mean gain is not above 0, whatever the skew.
 
     Args:
         gains: Shape `[n]`.
         loss: One more loss to assume, from `typical_loss`.
     """
-    found = tally(np.append(gains, -loss) if loss else gains)
+    found = summary_of(np.append(gains, -loss) if loss else gains)
     if found.deviation == 0:
         return found.p
     t, skew = found.mean / found.error, _believed(found.skewness, found.n)
     corrected = t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6
-    in_spite = tally(np.append(gains, np.full(_MORE_LOSSES, -UNSEEN)))
+    in_spite = summary_of(np.append(gains, np.full(_MORE_LOSSES, -UNSEEN)))
     return min(float(stdtr(found.n - 1, -corrected)), in_spite.p)
 
 
@@ -150,16 +150,16 @@ def predictive_power(gains: Gains, planned: int, level: float, loss: float = 0.0
         loss: The loss from `typical_loss`.
     """
     if len(gains) >= planned:
-        return float(luck(gains, loss) <= level)
-    seen = tally(np.append(gains, UNSEEN) if len(gains) < 2 * FIRST_LOOK else gains)
+        return float(p_value(gains, loss) <= level)
+    seen = summary_of(np.append(gains, UNSEEN) if len(gains) < 2 * FIRST_LOOK else gains)
     spread = seen.deviation * math.sqrt(1 / seen.n - 1 / planned)
     if spread <= 0:
         return float(seen.mean > 0)
     return float(ndtr((seen.mean - _needed(seen, planned, level, loss)) / spread))
 
 
-def _needed(seen: Tally, planned: int, level: float, loss: float) -> float:
-    """Return the mean that would prove a gain with the same spread, by inverting `luck`."""
+def _needed(seen: Summary, planned: int, level: float, loss: float) -> float:
+    """Return the mean that would prove a gain with the same spread, by inverting `p_value`."""
     deviation = math.hypot(seen.deviation, loss / math.sqrt(planned))
     third = seen.skewness * seen.deviation**3 - loss**3 / planned
     skew = _believed(third / deviation**3, planned)

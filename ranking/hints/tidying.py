@@ -179,7 +179,7 @@ class Judge:
         """Order hints such that of two that are alike, the first is to stay."""
         hint = self._hint(row).hint
         # What was measured before this run counts first: trials of it only settle doubts.
-        return (hint.status != "active", -hint.trials, -self._shown.tallies[row].n, hint.id)
+        return (hint.status != "active", -hint.trials, -self._shown.summaries[row].n, hint.id)
 
     def _serves(self, row: int) -> bool:
         in_use = self._hint(row).hint.status == "active" and self._shown.gains(row)

@@ -8,7 +8,7 @@ from re2llm.ranking.hints.proof import (
     is_hopeless,
     predictive_power,
     proof_level,
-    tally,
+    summary_of,
 )
 from re2llm.ranking.hints.verification import verification
 from scipy import stats
@@ -22,24 +22,24 @@ def followed(gains: np.ndarray, level: float) -> tuple[bool, int]:
     for look in LOOKS:
         if is_hopeless(gains[:look], PLANNED, level):
             return False, look
-    return tally(gains).p <= level, PLANNED
+    return summary_of(gains).p <= level, PLANNED
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_p_values_are_those_of_the_one_sided_t_test(seed: int) -> None:
     gains = np.random.default_rng(seed).normal(0.02 * seed, 0.2, 60)
     expected = stats.ttest_1samp(gains, 0, alternative="greater")
-    assert tally(gains).p == pytest.approx(expected.pvalue)
+    assert summary_of(gains).p == pytest.approx(expected.pvalue)
     assert verification(gains.tolist()).high == pytest.approx(
         gains.mean() + 1.645 * stats.sem(gains)
     )
 
 
 def test_no_spread_and_no_trials_prove_nothing() -> None:
-    assert tally(np.zeros(100)).p == 1
-    assert tally(np.array([0.5])).p == 1
-    assert tally(np.array([])).p == 1
-    assert tally(np.full(10, 0.1)).p == 0.5**10
+    assert summary_of(np.zeros(100)).p == 1
+    assert summary_of(np.array([0.5])).p == 1
+    assert summary_of(np.array([])).p == 1
+    assert summary_of(np.full(10, 0.1)).p == 0.5**10
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -65,7 +65,7 @@ def test_among_many_that_bring_nothing_hardly_any_is_proven() -> None:
     for _ in range(20):
         shared = rng.normal(0, 0.15, PLANNED)
         gains = [shared - shared.mean() + rng.normal(0, 0.15, PLANNED) for _ in range(100)]
-        level = proof_level([tally(one).p for one in gains], 100)
+        level = proof_level([summary_of(one).p for one in gains], 100)
         proven += sum(followed(one, level)[0] for one in gains)
     assert proven <= 4  # of 2,000; at 5 % each it would be 100
 
@@ -98,7 +98,7 @@ def test_the_chance_of_a_proof_is_as_often_right_as_it_says() -> None:
     """Of futures that a normal posterior without prior knowledge draws."""
     rng = np.random.default_rng(3)
     seen, level = rng.normal(0.03, 0.2, 96), 0.01
-    found = tally(seen)
+    found = summary_of(seen)
     hits = 0
     for _ in range(4000):
         mean = rng.normal(found.mean, found.error)
@@ -114,4 +114,6 @@ def test_a_few_equal_gains_prove_nothing(count: int, gain: float) -> None:
     found = verification([gain] * count)
     assert found.low < 0 < found.high
     assert verification([gain] * 5).low == gain == pytest.approx(verification([gain] * 5).high)
-    assert tally(np.array([gain] * max(count, 2))).p == (0.5 ** max(count, 2) if gain > 0 else 1)
+    assert summary_of(np.array([gain] * max(count, 2))).p == (
+        0.5 ** max(count, 2) if gain > 0 else 1
+    )

@@ -10,7 +10,7 @@ from re2llm.benchmarks.planted_gains import HELPFUL, JUNK, Kind, tidied
 from re2llm.knowledge.hint_store.decisions import KeptHint
 from re2llm.knowledge.hint_store.hints import Hint
 from re2llm.knowledge.hint_store.stats import loses
-from re2llm.ranking.hints.proof import luck, tally
+from re2llm.ranking.hints.proof import p_value, summary_of
 from re2llm.ranking.hints.tidy_store import Store
 from re2llm.ranking.hints.tidying import Judge
 from re2llm.ranking.hints.verification import verification
@@ -78,17 +78,17 @@ def test_where_hints_change_little_small_gains_are_proven() -> None:
 def test_rare_large_gains_are_proven_sooner_than_by_a_plain_t_test() -> None:
     rng = np.random.default_rng(5)
     gains = Kind(0.05, (0.5, 1.0), 0.5, (0.01, 0.03)).draw(rng, 200, SESSIONS)
-    plain = sum(tally(one).p <= 1e-4 for one in gains)
-    assert sum(luck(one, 0.3) <= 1e-4 for one in gains) > 1.5 * plain
+    plain = sum(summary_of(one).p <= 1e-4 for one in gains)
+    assert sum(p_value(one, 0.3) <= 1e-4 for one in gains) > 1.5 * plain
 
 
 def test_without_skew_the_p_value_is_that_of_the_t_test() -> None:
     gains = np.random.default_rng(6).normal(0.03, 0.2, 200)
     both = np.concatenate([gains, 2 * gains.mean() - gains])  # symmetric about their mean
     expected = stats.ttest_1samp(both, 0, alternative="greater").pvalue
-    assert luck(both) == pytest.approx(expected)
-    assert luck(np.zeros(50)) == 1 > luck(np.zeros(50), 0.2) > 0.9
-    assert luck(np.full(10, 0.1)) == 0.5**10
+    assert p_value(both) == pytest.approx(expected)
+    assert p_value(np.zeros(50)) == 1 > p_value(np.zeros(50), 0.2) > 0.9
+    assert p_value(np.full(10, 0.1)) == 0.5**10
 
 
 # Harm
@@ -117,7 +117,7 @@ def test_what_harms_often_goes_as_before() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_loss_is_judged_as_with_one_more_large_gain(seed: int) -> None:
     gains = np.random.default_rng(seed).normal(-0.03, 0.1, 40 + 20 * seed)
-    found = tally(gains)
+    found = summary_of(gains)
     expected = verification([*gains.tolist(), 0.5]).high < 0
     assert loses(found.n, found.mean, found.error) == expected
 
