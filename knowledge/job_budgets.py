@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .autopilot.days import claim_day_call, room_of_day, settle_day_call
+from .reservations import claimed, days_to_settle, likely_cost, settled, used
 from .schema.jobs import JobRow as Job
 from .schema.jobs import ModelPaceRow as Pace
 
@@ -73,9 +74,7 @@ async def claim_job_call(
         if (await room_of_job(connection, job_id)).usd is not None:
             return "price"
         estimate = 0.0
-    floor = value(estimate if least is None else least, Float)
-    mean = Job.spent / func.nullif(Job.answered, 0)
-    guess = func.greatest(func.coalesce(mean, value(estimate, Float)), floor)
+    guess = likely_cost(Job, estimate, estimate if least is None else least)
     reserve: ColumnElement[float] = case((Job.max_cost.is_(None), 0.0), else_=guess)
     if free:
         reserve = value(0.0, Float)
@@ -104,8 +103,7 @@ async def _claim(
     reserve: ColumnElement[float],
     which: ColumnElement[bool],
 ) -> float | None:
-    used = Job.spent + Job.reserved
-    claimed = (
+    claim = (
         update(Job)
         .where(
             Job.id == job_id,
@@ -115,14 +113,14 @@ async def _claim(
             or_(Job.max_tokens.is_(None), Job.tokens < Job.max_tokens),
             or_(
                 Job.max_cost.is_(None),
-                and_(used == 0, Job.max_cost > 0),
-                used + reserve <= Job.max_cost,
+                and_(used(Job) == 0, Job.max_cost > 0),
+                used(Job) + reserve <= Job.max_cost,
             ),
         )
-        .values(calls=Job.calls + 1, reserved=Job.reserved + reserve)
+        .values(**claimed(Job, reserve))
         .returning(reserve)
     )
-    reserved = await connection.scalar(claimed)
+    reserved = await connection.scalar(claim)
     return None if reserved is None else float(reserved)
 
 
@@ -159,8 +157,7 @@ async def settle_job_call(
         days: What each day of an autopilot has reserved of that; the last one pays the cost.
     """
     # First the days and then the job, as a claim does: else they deadlock.
-    for day, kept in sorted((days or {}).items()):
-        paid = cost if day == max(days or {}) else 0.0
+    for day, kept, paid in days_to_settle(days or {}, cost):
         await settle_day_call(connection, job_id, day, reserved=kept, cost=paid)
     await connection.execute(
         update(Job)
@@ -168,8 +165,7 @@ async def settle_job_call(
         .values(
             answered=Job.answered + int(answered),
             tokens=Job.tokens + tokens,
-            spent=Job.spent + cost,
-            reserved=func.greatest(Job.reserved - reserved, 0.0),
+            **settled(Job, reserved, cost),
         )
     )
 

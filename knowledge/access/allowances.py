@@ -7,11 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Date, Float, and_, case, cast, extract, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Float,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..reservations import claimed, days_to_settle, likely_cost, settled, used
 from ..schema.keys import ApiKeyDayRow as Day
 from ..schema.keys import ApiKeyMinuteRow as Minute
 from ..schema.keys import ApiKeyRow as Key
@@ -62,8 +75,8 @@ async def claim_request(
         },
         where=or_(~same, Minute.requests < most),
     ).returning(Minute.requests, extract("second", func.now()))
-    claimed = (await connection.execute(counted)).one_or_none()
-    return None if claimed is None else (most - claimed[0], _MINUTE - int(claimed[1]))
+    taken = (await connection.execute(counted)).one_or_none()
+    return None if taken is None else (most - taken[0], _MINUTE - int(taken[1]))
 
 
 async def seconds_to_next_minute(connection: AsyncConnection) -> int:
@@ -93,14 +106,11 @@ async def claim_call(
         What was reserved, for `settle_call`; or the limit that the call would exceed.
     """
     limited = grants.usd_per_day is not None
-    guess = value(estimate if limited else 0.0, Float)
-    mean = Day.spent / func.nullif(Day.answered, 0)
-    floor = value(least, Float)
-    reserve = func.greatest(func.coalesce(mean, guess), floor) if limited else guess
-    used = Day.spent + Day.reserved
+    guess: ColumnElement[float] = value(estimate if limited else 0.0, Float)
+    reserve = likely_cost(Day, estimate, least) if limited else guess
     within = and_(
         *([Day.calls < grants.calls_per_day] if grants.calls_per_day is not None else []),
-        *([or_(used == 0, used + reserve <= grants.usd_per_day)] if limited else []),
+        *([or_(used(Day) == 0, used(Day) + reserve <= grants.usd_per_day)] if limited else []),
         value(True),  # noqa: FBT003
     )
     # Only a key that still works: a run may have waited since it was revoked.
@@ -111,12 +121,12 @@ async def claim_call(
     first = insert(Day).from_select(columns, works)
     counted = first.on_conflict_do_update(
         index_elements=[Day.key_id, Day.day],
-        set_={"calls": Day.calls + 1, "reserved": Day.reserved + reserve},
+        set_=claimed(Day, reserve),
         where=within,
     ).returning(reserve, Day.day)
-    claimed = (await connection.execute(counted)).one_or_none()
-    if claimed is not None:
-        return KeyClaim(*claimed)
+    claim = (await connection.execute(counted)).one_or_none()
+    if claim is not None:
+        return KeyClaim(*claim)
     today = and_(Day.key_id == Key.id, Day.day == TODAY)
     key = select(Key.revoked_at, Day.calls).outerjoin(Day, today).where(Key.id == key_id)
     found = (await connection.execute(key)).one_or_none()
@@ -145,30 +155,28 @@ async def settle_call(
         cost: What they cost.
         answered: Whether there was an answer.
     """
-    for day, kept in sorted(reserved.items()):
-        last = day == max(reserved)
+    for day, kept, paid in days_to_settle(reserved, cost):
         await connection.execute(
             update(Day)
             .where(Day.key_id == key_id, Day.day == day)
             .values(
-                answered=Day.answered + int(answered and last),
-                spent=Day.spent + (cost if last else 0.0),
-                reserved=func.greatest(Day.reserved - kept, 0.0),
+                answered=Day.answered + int(answered and day == max(reserved)),
+                **settled(Day, kept, paid),
             )
         )
 
 
 async def used_today(connection: AsyncConnection, key_id: str) -> tuple[int, float]:
     """Return a key's model calls of today, and what they cost or may cost."""
-    used = select(Day.calls, Day.spent + Day.reserved).where(Day.key_id == key_id, Day.day == TODAY)
-    found = (await connection.execute(used)).one_or_none()
+    today = select(Day.calls, used(Day)).where(Day.key_id == key_id, Day.day == TODAY)
+    found = (await connection.execute(today)).one_or_none()
     return (0, 0.0) if found is None else (found[0], found[1])
 
 
 async def used_by_key(connection: AsyncConnection) -> dict[str, tuple[int, float]]:
     """Return the same of every key that has made calls today, by its id."""
-    used = select(Day.key_id, Day.calls, Day.spent + Day.reserved).where(Day.day == TODAY)
-    return {row[0]: (row[1], row[2]) for row in await connection.execute(used)}
+    today = select(Day.key_id, Day.calls, used(Day)).where(Day.day == TODAY)
+    return {row[0]: (row[1], row[2]) for row in await connection.execute(today)}
 
 
 def next_day() -> dt.datetime:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Float, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Float, and_, func, or_, select, update
 from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..access.allowances import TODAY
+from ..reservations import claimed, settled, used
 from ..schema.autopilot import AutopilotDayRow as Day
 from ..schema.autopilot import AutopilotRow as Autopilot
 from ..schema.jobs import JobRow
@@ -63,8 +64,10 @@ async def claim_day_call(
     """
     first = insert(Day).values(domain_id=domain_id, day=TODAY)
     await connection.execute(first.on_conflict_do_nothing())
-    reserve = value(0.0, Float) if free else func.greatest(Day.dearest, estimate)
-    claimed = (
+    reserve: ColumnElement[float] = func.greatest(Day.dearest, estimate)
+    if free:
+        reserve = value(0.0, Float)
+    claim = (
         update(Day)
         .where(
             Day.domain_id == domain_id,
@@ -74,13 +77,13 @@ async def claim_day_call(
             or_(Autopilot.calls_per_day.is_(None), Day.calls < Autopilot.calls_per_day),
             or_(
                 Autopilot.usd_per_day.is_(None),
-                Day.spent + Day.reserved + reserve <= Autopilot.usd_per_day,
+                used(Day) + reserve <= Autopilot.usd_per_day,
             ),
         )
-        .values(calls=Day.calls + 1, reserved=Day.reserved + reserve)
+        .values(**claimed(Day, reserve))
         .returning(Day.day, reserve)
     )
-    row = (await connection.execute(claimed)).one_or_none()
+    row = (await connection.execute(claim)).one_or_none()
     return None if row is None else DayClaim(row[0], float(row[1]))
 
 
@@ -99,11 +102,7 @@ async def settle_day_call(
     await connection.execute(
         update(Day)
         .where(and_(Day.domain_id == domain, Day.day == day))
-        .values(
-            spent=Day.spent + cost,
-            reserved=func.greatest(Day.reserved - reserved, 0.0),
-            dearest=func.greatest(Day.dearest, cost),
-        )
+        .values(dearest=func.greatest(Day.dearest, cost), **settled(Day, reserved, cost))
     )
 
 
@@ -148,10 +147,10 @@ async def room_of_day(connection: AsyncConnection, domain_id: int) -> DayRoom:
     plan = (await connection.execute(limits.where(Autopilot.domain_id == domain_id))).one_or_none()
     if plan is None:
         return DayRoom(None, None)
-    (used, *_) = await used_days(connection, domain_id, 0)
+    (today, *_) = await used_days(connection, domain_id, 0)
     calls, usd = plan.calls_per_day, plan.usd_per_day
     return DayRoom(
-        None if calls is None else max(0, calls - used.calls),
+        None if calls is None else max(0, calls - today.calls),
         # Rounded, as a sum of many costs is not exact.
-        None if usd is None else round(max(0.0, usd - used.spent - used.reserved), 9),
+        None if usd is None else round(max(0.0, usd - today.spent - today.reserved), 9),
     )
