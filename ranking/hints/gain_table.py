@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...knowledge.hint_store.decisions import KeptHint
+from ...knowledge.hint_store.hints import hint_key
 from ...knowledge.hint_store.trials import gains as paid_gains
 from ...runtime.options import RunOptions
-from .plain_trials import PlainTrials
+from .paired_trials import PairedTrials
 from .proof import typical_loss
-from .trials import resolve_session, try_hint
+from .trials import resolve_session
 
 
 class GainTable:
@@ -35,7 +36,7 @@ class GainTable:
         self._sessions = sessions
         self._options = options
         self._known: dict[tuple[bytes, int], float] = {}
-        self._without = PlainTrials(options)
+        self._trials = PairedTrials(options)
 
     async def read(self, connection: AsyncConnection, domain_id: int) -> None:
         """Read what was paid for before."""
@@ -86,8 +87,7 @@ class GainTable:
             if not unknown or session in own:
                 continue
             state = await resolve_session(self._domain, session, self._options)
-            without = await self._without.ndcg(session, state)
-            trial = await try_hint(state, hint.hint.text, self._options)
-            self._known[trial.hint_key, session] = trial.ndcg - without
+            text = hint.hint.text
+            self._known[hint_key(text), session] = await self._trials.gain(session, state, text)
             self.paid += 1
             on_trial()

@@ -11,8 +11,9 @@ from ...knowledge.hint_store.merged import first_gains, keys_of
 from ...knowledge.hint_store.trials import gains as paid_gains
 from ...knowledge.hint_store.trials import plain_ndcg
 from ...runtime.options import RunOptions
+from .paired_trials import PairedTrials
 from .panels import Panel
-from .trials import run_trial
+from .trials import resolve_session
 from .verification import CLEAR_HARM_AFTER, finished, settled
 
 
@@ -43,13 +44,12 @@ async def panel_gains(
     """
     sessions = [*panel.first, *panel.more]
     known, without = await _paid(text, domain, sessions, options)
+    trials = PairedTrials(options, without)
     gains: list[float] = []
     for session in sessions:
         if session not in known:
-            if session not in without:
-                without[session] = (await run_trial(domain, session, None, options)).ndcg
-            hinted = await run_trial(domain, session, text, options)
-            known[session] = hinted.ndcg - without[session]
+            state = await resolve_session(domain, session, options)
+            known[session] = await trials.gain(session, state, text)
         gains.append(known[session])
         on_trial()
         if until_settled and settled(gains, len(panel.first), harm_after):

@@ -15,8 +15,7 @@ from ...records import counted
 from ...runtime.options import RunOptions
 from ...runtime.outages import OutageGuard
 from ..state import RecommendState
-from .plain_trials import PlainTrials
-from .trials import try_hint
+from .paired_trials import PairedTrials
 
 _Cell = tuple[int, tuple[int, ...]]
 """The row of a session, and the actions of the hints that it is given, ascending."""
@@ -42,9 +41,8 @@ class RewardTable:
     ) -> None:
         self._states = states
         self._hints = hints
-        self._options = options
         self._known: dict[_Cell, float] = {}
-        self._without = PlainTrials(options)
+        self._trials = PairedTrials(options)
         self._outages = OutageGuard(
             options, at_once or options.settings.concurrency, reflects=False
         )
@@ -130,11 +128,8 @@ class RewardTable:
 
         async def gain(cell: _Cell) -> None:
             session, chosen = cell
-            state = self._states[session]
-            without = await self._without.ndcg(session, state)
             hints = [self._hints[action - 1] for action in chosen]
-            hinted = await try_hint(state, hints, self._options)
-            self._known[cell] = hinted.ndcg - without
+            self._known[cell] = await self._trials.gain(session, self._states[session], hints)
 
         stopped = await self._outages.work_through(missing, gain)
         if isinstance(stopped, BudgetSpentError):

@@ -13,7 +13,7 @@ from ...runtime.domain_cache import domain_of
 from ...runtime.options import RunOptions
 from ..gather import gather
 from ..given import given, given_texts
-from ..model_ranking import needs_model, paid_trial, request_new_ranking
+from ..model_ranking import paid_trial, request_new_ranking
 from ..prompt import recipe_of
 from ..settle import is_unknown, settle_ranking
 from ..state import RecommendState
@@ -53,6 +53,8 @@ async def try_hint(
 ) -> Trial:
     """Rank a resolved training session with hints or without, unless that was paid for already.
 
+    The answer of a paid trial need not fit today's order of the candidates; its rank does.
+
     Args:
         state: The state from `resolve_session`; stays as it is.
         hint: The hint's text, several hints to give together, or `None`.
@@ -64,14 +66,7 @@ async def try_hint(
     """
     options.require_model()
     tried = _with_hint(state, hint)
-    paid = await paid_trial(tried, options) if needs_model(tried, options) else None
-    if paid is None:
-        return await _pay(tried, options)
-    # Its answer need not fit today's order of the candidates, its rank does.
-    return Trial(
-        *(paid.session_id, paid.hint_key, paid.model, paid.prompt_version),
-        *(paid.rank, paid.answer),
-    )
+    return await paid_trial(tried, options) or await _pay(tried, options)
 
 
 def _with_hint(state: RecommendState, hint: str | Sequence[Hint] | None) -> RecommendState:
@@ -84,11 +79,16 @@ async def _pay(tried: RecommendState, options: RunOptions) -> Trial:
     settled = await settle_ranking(tried, options)
     if is_unknown(settled["flags"]):
         raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
-    session_id = tried.get("training_session") or 0
-    rank, answer = settled["rank"], settled["answer"]
-    key = set_key(given_texts(tried))
-    version = options.version_of(recipe_of(tried, options))
-    return Trial(session_id, key, options.model, version, rank, answer)
+    return Trial(
+        session_id=tried.get("training_session") or 0,
+        hint_key=set_key(given_texts(tried)),
+        model=options.model,
+        prompt_version=options.version_of(recipe_of(tried, options)),
+        rank=settled["rank"],
+        answer=settled["answer"],
+        flags=settled["flags"],
+        tokens=settled["tokens"],
+    )
 
 
 async def run_trial(domain: str, session_id: int, hint: str | None, options: RunOptions) -> Trial:
