@@ -39,14 +39,18 @@ class SetRules:
     most: int
     prices: NDArray[np.floating]
 
+    @property
+    def costs(self) -> NDArray[np.float64]:
+        """What each action costs after the first, `[1 + H]`; giving no further hint is free."""
+        return np.concatenate([[0.0], self.prices])
+
     def price(self, picks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what sets cost, `[B]`.
 
         Args:
             picks: Actions in the order in which they were picked, 0 for none, `[B, K]`.
         """
-        costs = np.concatenate([[0.0], self.prices])
-        return costs[picks[:, 1:]].sum(axis=1)
+        return self.costs[picks[:, 1:]].sum(axis=1)
 
 
 class Episodes(NamedTuple):
@@ -89,7 +93,6 @@ def play(
     count = len(states)
     picked = torch.zeros(count, rules.hints, dtype=states.dtype)
     picks = np.zeros((count, rules.most), dtype=np.int64)
-    costs = np.concatenate([[0.0], rules.prices])
     playing = np.arange(count)
     last = np.zeros(count, dtype=np.int64)
     parts: list[Rollout] = []
@@ -103,7 +106,7 @@ def play(
             taken = outputs.log_probabilities.gather(1, actions[:, None]).squeeze(1)
         chosen = actions.numpy()
         picks[playing, step] = chosen
-        cost = costs[chosen] if step else np.zeros(len(chosen))
+        cost = rules.costs[chosen] if step else np.zeros(len(chosen))
         parts.append(Rollout(inputs, actions, taken, outputs.values, torch.as_tensor(-cost)))
         last[playing] = rows + np.arange(len(playing))
         rows += len(playing)
