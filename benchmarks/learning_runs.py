@@ -74,8 +74,8 @@ async def load(data: Path | None) -> Path | list[Session]:
     from re2llm.data.sample import sample_items, simulate_sessions
     from re2llm.errors import InputError
     from re2llm.knowledge.domains import find_domain
-    from re2llm.operations.loading.load import load as load_files
     from re2llm.operations.loading.load import load_domain
+    from re2llm.operations.loading.load_files import load_files
     from re2llm.runtime.context import Context
     from re2llm.runtime.sharing import shared_services
 

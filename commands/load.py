@@ -100,7 +100,7 @@ def load(
 
     async def work() -> Loaded:
         from ..data.interactions import TableOptions
-        from ..operations.loading.load import load
+        from ..operations.loading.load_files import load_files
         from ..runtime.context import Context
 
         table = TableOptions(
@@ -113,7 +113,7 @@ def load(
             by_user=by_user,
         )
         with progress_bars(counts=False) as progress:
-            return await load(
+            return await load_files(
                 Context(),
                 dataset,
                 path,

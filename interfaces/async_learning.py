@@ -11,7 +11,7 @@ from ..evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ..operations.catalogue.results import Loaded
 from ..operations.learning.learn import learn
 from ..operations.learning.results import Learned
-from ..operations.loading.load import load
+from ..operations.loading.load_files import load_files
 from ..records import Session
 from ..runtime.progress import Progress, silent
 from .async_hints import AsyncHints
@@ -56,7 +56,7 @@ class AsyncLearning(AsyncHints):
         Raises:
             Re2llmError: Something in the files cannot be used; nothing was stored.
         """
-        return await load(
+        return await load_files(
             self.context(),
             dataset,
             path,

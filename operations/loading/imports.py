@@ -33,7 +33,7 @@ from ...runtime.options import RunOptions, resolve_context
 from ..catalogue.results import Loaded
 from ..database import in_domain
 from .import_results import ImportPreview
-from .load import load
+from .load_files import load_files
 from .turns import in_turns
 from .unpacking import BY_COMMAND, unpacked
 
@@ -217,7 +217,7 @@ async def load_upload(context: Context, upload: str) -> Loaded:
     try:
         async with _on_disk(found) as path:
             alone = found.kind == "sessions"
-            loaded = await load(
+            loaded = await load_files(
                 context,
                 "table" if found.kind == "table" else "jsonl",
                 None if alone else path,

@@ -14,8 +14,8 @@ from re2llm.data.interactions import TableOptions
 from re2llm.data.sample import sample_items
 from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain
-from re2llm.operations.loading.load import load as load_files
 from re2llm.operations.loading.load import load_domain
+from re2llm.operations.loading.load_files import load_files
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
@@ -323,7 +323,9 @@ async def test_titles_for_items_that_are_there_under_another_id_are_noted(
 async def test_how_much_is_read_goes_to_the_callback(
     services: Services, tmp_path: Path, domain: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("re2llm.operations.loading.load._TICK", 600)  # a slow machine ticks more
+    monkeypatch.setattr(
+        "re2llm.operations.loading.load_files._TICK", 600
+    )  # a slow machine ticks more
     told: list[tuple[str, int, int | None]] = []
     items = write(tmp_path / "items.jsonl", GOOD_ITEMS)
     sessions = write(tmp_path / "train.jsonl", [["i1", "i2"], ["i2", "i3"]])
