@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,20 +14,18 @@ from ...knowledge.texts import storable
 from ...knowledge.titles.search import TitleSearch, settled
 from ...knowledge.vector_search import nearest_items
 from ...llm.errors.failures import ModelFailedError
-from ...records import Item, spoken
+from ...records import Item
 from ...runtime.domain_cache import items_of, known_items, title_search_of
 from ...runtime.options import RunOptions
 from ...runtime.request_limits import MOST_TITLES
 from ..results import FoundItem, FoundTitle
-from .written import MARK, marked_id, titles_and_ids, without_number
+from .meanings import Exact, as_typed, found_title, id_beside, meaning_of, shown
+from .written import MARK, marked_id, without_number
 
 _NEAR = 3
-_SHOWN = 160
 _LONGEST = 80
 _ENCODED = 32
 """Texts to encode in one go; other requests' texts come in between."""
-_Exact = Mapping[str, Sequence[Item]]
-"""The items of exactly the title that each word is."""
 
 
 class Finder:
@@ -73,14 +71,16 @@ class Finder:
         titles = await self._titles()
         ids = titles.ids_among({*words, *map(marked_id, words)})
         exact = await self._exact(words)
-        beside = {word: id_ for word in words if (id_ := _id_beside(word, titles, exact))}
+        beside = {word: id_ for word in words if (id_ := id_beside(word, titles, exact))}
         # What is no id need not be sent to the database.
         known = await self.items([*ids, *beside.values()])
         # A list of nothing but ids names no titles, unless one is exactly such a number.
         listed = len(words) > 1 and all(w in known or marked_id(w) in known for w in words)
         begun = {} if listed else {word: titles.called(word) for word in words}
-        meant = {word: _meant(word, known, exact, begun.get(word, ())) for word in words}
-        meant |= {word: _found(word, known[id_]) for word, id_ in beside.items() if id_ in known}
+        meant = {word: meaning_of(word, known, exact, begun.get(word, ())) for word in words}
+        meant |= {
+            word: found_title(word, known[id_]) for word, id_ in beside.items() if id_ in known
+        }
         loose = [word for word in words if meant[word] is None]
         async with self._turn(loose, field):
             for word in loose:
@@ -122,10 +122,12 @@ class Finder:
         """
         words = [*dict.fromkeys(typed)]
         titles, exact = await self._titles(), await self._exact(words)
-        found = {word: one for word in words if (one := _as_typed(word, exact)) is not None}
-        beside = {word: id_ for word in words if (id_ := _id_beside(word, titles, exact))}
+        found = {word: one for word in words if (one := as_typed(word, exact)) is not None}
+        beside = {word: id_ for word in words if (id_ := id_beside(word, titles, exact))}
         known = await self.items([*beside.values()])
-        found |= {word: _found(word, known[id_]) for word, id_ in beside.items() if id_ in known}
+        found |= {
+            word: found_title(word, known[id_]) for word, id_ in beside.items() if id_ in known
+        }
         loose = [word for word in words if word not in found]
         async with self._turn(loose, "titles"):
             compared = [await self._compare(word) for word in loose]
@@ -150,7 +152,7 @@ class Finder:
     async def _titles(self) -> TitleSearch:
         return await title_search_of(self._services, self.domain)
 
-    async def _exact(self, words: Sequence[str]) -> _Exact:
+    async def _exact(self, words: Sequence[str]) -> Exact:
         titles = await self._titles()
         return await asyncio.to_thread(lambda: {word: titles.exact(word) for word in words})
 
@@ -202,7 +204,7 @@ class Finder:
             matches = await asyncio.to_thread(titles.listed, typed, bare) or matches
         sure = settled(matches)
         if sure is not None:
-            return _found(typed, sure)
+            return found_title(typed, sure)
         items = [shown(match.item) for match in matches]
         return FoundTitle(typed=typed, status="ambiguous" if items else "unknown", items=items)
 
@@ -229,58 +231,3 @@ class Finder:
                     )
                 found.append(near)
         return found
-
-
-def _meant(
-    word: str, known: Mapping[str, Item], exact: _Exact, called: Sequence[Item]
-) -> FoundTitle | None:
-    """Return what a word means as an id, as another's title, or both; `None` for neither.
-
-    Args:
-        called: Items that have the word for a name. Those count whose title begins with it:
-            people type numbers as titles, such as 2001, and other ids hardly ever.
-    """
-    id_ = word if word in known else marked_id(word)
-    titled = any(item.title.strip() == word for item in exact[word])
-    if id_ not in known or (titled and word.startswith("[")):
-        return _as_typed(word, exact)
-    named = {item.id: item for item in exact[word]}
-    if id_.isdecimal():
-        named |= {item.id: item for item in called if _begins(item.title, word)}
-    namesakes = [item for item in named.values() if item.id != id_] if id_ == word else []
-    items = [shown(item) for item in (known[id_], *namesakes)]
-    return FoundTitle(typed=word, status="ambiguous" if namesakes else "found", items=items)
-
-
-def _begins(title: str, word: str) -> bool:
-    """Return whether a title begins with a word as it is written."""
-    begun = title.lstrip()
-    return begun.startswith(word) and not begun[len(word) : len(word) + 1].isalnum()
-
-
-def _as_typed(word: str, exact: _Exact) -> FoundTitle | None:
-    """Return the one item of exactly this title: it spares the comparison with every title."""
-    items = exact[word]
-    if len(items) != 1:
-        return None
-    return _found(word, items[0])
-
-
-def _id_beside(word: str, titles: TitleSearch, exact: _Exact) -> str:
-    """Return the id that stands in brackets beside a title that its item has; empty for none."""
-    if exact[word]:
-        return ""
-    pairs = titles_and_ids(word)
-    return next((id_ for title, id_ in pairs if titles.is_called(id_, title)), "")
-
-
-def _found(word: str, item: Item) -> FoundTitle:
-    return FoundTitle(typed=word, status="found", items=[shown(item)])
-
-
-def shown(item: Item) -> FoundItem:
-    """Return an item as answers show it."""
-    facts = [f"{name}: {spoken(value)}" for name, value in sorted(item.attributes.items())]
-    about = "; ".join(facts)
-    cut = about if len(about) <= _SHOWN else f"{about[: _SHOWN - 1]}…"
-    return FoundItem(id=item.id, title=item.title, about=cut)

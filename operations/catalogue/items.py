@@ -13,7 +13,8 @@ from ...runtime.context import Context
 from ...runtime.domain_cache import evidence_of
 from ...runtime.options import resolve_context
 from ..results import FoundItem
-from .finder import Finder, shown
+from .finder import Finder
+from .meanings import shown
 from .results import BrowsedItem, ItemsFound, ItemShown, RelatedItem
 from .titles import in_catalogue
 
