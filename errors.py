@@ -115,6 +115,10 @@ class NotThereError(InputError):
     """What a request names does not exist, or not for who asks."""
 
 
+class GoneError(NotThereError):
+    """What a request is about was deleted while it was answered. Asked again, it is not there."""
+
+
 class ReleaseMisfitError(InputError):
     """A release was trained for another model, prompt or encoder.
 
@@ -249,8 +253,9 @@ def is_retried(error: Re2llmError) -> bool:
     """Return whether a job's step or a schedule's tick is tried again after an error.
 
     It is after any error of the database, but for what a pooler cannot give: that does not pass.
+    So is one whose session or hint was deleted meanwhile: the next try does without it.
     """
-    return isinstance(error, DatabaseError) and not isinstance(error, PoolerError)
+    return isinstance(error, DatabaseError | GoneError) and not isinstance(error, PoolerError)
 
 
 def failure_among(flags: Sequence[str]) -> str:

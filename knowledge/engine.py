@@ -26,10 +26,11 @@ from sqlalchemy.exc import TimeoutError as OutOfTimeError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from ..errors import IN_THE_LOG, DatabaseError, PoolerError, StatementError
+from ..errors import IN_THE_LOG, DatabaseError, GoneError, PoolerError, StatementError
 from ..settings import Settings
 from .connection_words import REFUSALS, read_url, remedy_of
 from .embedded_postgres.database import start_embedded
+from .gone import gone_meanwhile
 
 _LOST = (
     OSError,
@@ -176,11 +177,14 @@ async def ping(engine: AsyncEngine, settings: Settings) -> None:
         raise unreachable(engine, error) from error
 
 
-def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError:
+def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError | GoneError:
     """Describe a failed connection or a refused statement, without the password.
 
-    A statement that the database does not take for another reason is our fault, not its own.
+    A row that refers to what was deleted meanwhile is no fault. A statement that the database does
+    not take for another reason is ours, not its own.
     """
+    if (gone := gone_meanwhile(error)) is not None:
+        return gone
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     url = engine.url
     first_line = _without_secrets(reason.strip().splitlines()[0], url)

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
+from ..errors import InputError
+
 _log = logging.getLogger(__name__)
 
 Job = Callable[[], Awaitable[object]]
@@ -53,5 +55,7 @@ class Background:
             job = self._waiting.pop(name)
             try:
                 await job()
+            except InputError as error:  # such as a domain that was deleted meanwhile
+                _log.warning("%s ended: %s", name, error)
             except Exception:  # noqa: BLE001  # one failed job must not stop the next
                 _log.exception("%s failed", name)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...errors import DatabaseError
+from ...errors import DatabaseError, GoneError
 from ...knowledge.engine import is_outage
 
 PAUSES = (0.5, 1, 2, 5, 10, 20, 30, 60)
@@ -56,11 +56,14 @@ def leave_if_told() -> None:
 
 
 async def steadily(step: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Run a step, and again while the database is away, however long that is."""
+    """Run a step, and again while the database is away, however long that is.
+
+    One whose session or hint was deleted meanwhile is run again, too: it then does without.
+    """
     for tried in itertools.count(1):
         try:
             return await step()
-        except (DatabaseError, SQLAlchemyError, OSError) as error:
+        except (DatabaseError, GoneError, SQLAlchemyError, OSError) as error:
             if tried > _TRIES and not is_outage(error):
                 raise
             _log.warning("the database took no statement (%s); trying again", _brief(error))
@@ -70,6 +73,6 @@ async def steadily(step: Callable[[], Awaitable[_Result]]) -> _Result:
 
 def _brief(error: Exception) -> str:
     """Return an error's kind and its SQLSTATE; its words may hold values."""
-    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    cause = error.__cause__ if isinstance(error, DatabaseError | GoneError) else error
     code = getattr(getattr(cause, "orig", None), "sqlstate", None)
     return " ".join(filter(None, [type(error).__name__, code]))

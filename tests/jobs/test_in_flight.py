@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from dbos import _sys_db as sys_db
-from re2llm.errors import DatabaseError, InternalError, ModelDownError, PoolerError
+from re2llm.errors import DatabaseError, GoneError, InternalError, ModelDownError, PoolerError
 from re2llm.jobs.kinds.tidy import Tidy
 from re2llm.jobs.queue.control import cancel_job, job
 from re2llm.jobs.queue.dbos_client import JOBS, PIECES
@@ -100,6 +100,13 @@ async def test_a_step_gives_up_what_does_not_pass(error: Exception, hasty: None)
     with pytest.raises(type(error)):
         await failing(error, 100)
     assert not in_flight.steps
+
+
+async def test_a_step_whose_session_was_deleted_meanwhile_is_tried_without_it(hasty: None) -> None:
+    gone = GoneError("sessions", "A training session was deleted meanwhile.", "")
+    assert await failing(gone, 1) == 2
+    with pytest.raises(GoneError):
+        await failing(gone, 100)
 
 
 def test_dbos_waits_while_a_server_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
