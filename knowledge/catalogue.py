@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..arrays import Floats32
 from ..flattening import within_limits
 from ..records import Item
-from .domains import Domain
+from .domains import Domain, hold_row
 from .membership import is_among
 from .schema.tables import SCHEMA, ItemRow
 from .texts import storable
@@ -64,6 +64,8 @@ async def store_items(
     await _copy(connection, domain, [row for row in rows if row[0].id not in there])
     replaced = [row for row in rows if row[0].id in there]
     if replaced:
+        # The domain's row before its items, as all who change their popularity: else they deadlock.
+        await hold_row(connection, domain.id)
         statement = insert(ItemRow)
         new = {name: statement.excluded[name] for name in ("title", "attributes", "embedding")}
         await connection.execute(

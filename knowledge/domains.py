@@ -176,7 +176,7 @@ async def claim_domain(connection: AsyncConnection, name: str, encoder: str) -> 
     """
     if not name.strip() or not storable(name):
         raise InputError("domain", f"{name!r} cannot be used as a name.", "Choose a plain name.")
-    await _hold(connection, name)
+    await hold_domain(connection, name)
     await connection.execute(
         insert(DomainRow).values(name=name, encoder=encoder).on_conflict_do_nothing()
     )
@@ -197,12 +197,21 @@ async def delete_domain(connection: AsyncConnection, domain: Domain) -> None:
         connection: A connection in a transaction; it waits for the end of a load of the same
             domain.
     """
-    await _hold(connection, domain.name)
+    await hold_domain(connection, domain.name)
     await hold_hints(connection, domain.id)
     await connection.execute(delete(DomainRow).where(DomainRow.id == domain.id))
 
 
-async def _hold(connection: AsyncConnection, name: str) -> None:
+async def hold_domain(connection: AsyncConnection, name: str) -> None:
+    """Hold a domain alone among those that load, delete or purge, until the transaction ends.
+
+    It comes before every other lock: loading locks items before the domain's row, deleting locks
+    hints before it, and purging the other way round.
+
+    Args:
+        connection: A connection in a transaction that holds nothing yet.
+        name: The domain's name; of several, each process takes them in the order of their ids.
+    """
     await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),
         {"name": name},
@@ -223,6 +232,18 @@ async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
     await connection.execute(
         update(DomainRow).where(DomainRow.id == domain.id).values(revision=revision)
     )
+
+
+async def hold_row(connection: AsyncConnection, domain_id: int) -> None:
+    """Hold a domain's row, as `mark_changed` does, before its items and sessions are changed.
+
+    Rows that refer to the domain can still be stored.
+
+    Args:
+        connection: A connection in a transaction.
+    """
+    held = select(DomainRow.id).where(DomainRow.id == domain_id)
+    await connection.execute(held.with_for_update(key_share=True))
 
 
 async def hold_hints(connection: AsyncConnection, domain_id: int) -> None:

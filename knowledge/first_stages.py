@@ -11,9 +11,9 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..prompt_versions import FIRST_STAGE_MARKS
-from .domains import Domain
+from .domains import Domain, hold_row
 from .schema.fusions import FirstStageRow, FusionRow
-from .schema.tables import DomainRow, TrialRow
+from .schema.tables import TrialRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,7 @@ async def store_first_stage(
         The metrics of what serves, and what was forgotten: a first stage of newer sessions that was
         stored meanwhile stays.
     """
-    held = select(DomainRow.id).where(DomainRow.id == domain.id).with_for_update(key_share=True)
-    await connection.execute(held)
+    await hold_row(connection, domain.id)
     known = await describe_first_stage(connection, domain.id)
     if known is not None and known.revision > domain.revision:
         return known.metrics, Forgotten()

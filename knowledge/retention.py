@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..errors import InputError
+from .domains import hold_domain, hold_row
 from .hint_store.uses import forget_uses
 from .idempotent_answers import IdempotentAnswerRow
 from .jobs.cancelled import cancel_with_sessions
@@ -105,17 +106,23 @@ async def hold_domains(
 ) -> None:
     """Hold all domains that a purge changes, in the order in which any other purge takes them.
 
+    Loads and deletions of the same domains are waited for, and wait.
+
     Args:
         connection: A connection in a transaction that has changed nothing yet.
         sessions: The names of the domains whose observed sessions go.
     """
     answered = select(RecommendationRow.domain_id).where(scope.covers(RecommendationRow))
-    await connection.execute(
-        select(DomainRow.id)
+    found = await connection.execute(
+        select(DomainRow.id, DomainRow.name)
         .where(or_(DomainRow.id.in_(answered), DomainRow.name.in_(sessions)))
         .order_by(DomainRow.id)
-        .with_for_update(key_share=True)
     )
+    domains = found.all()
+    for domain in domains:
+        await hold_domain(connection, domain.name)
+    for domain in domains:
+        await hold_row(connection, domain.id)
 
 
 async def delete_log(connection: AsyncConnection, scope: Scope) -> dict[str, int]:

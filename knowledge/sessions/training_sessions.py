@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError
 from ...records import Session
 from ..catalogue import fetch_items, refresh_popularity
-from ..domains import Domain, mark_changed
+from ..domains import Domain, hold_row, mark_changed
 from ..schema.tables import DomainRow, SessionRow
 from .sources import FILE, LOCAL
 
@@ -257,7 +257,10 @@ async def observe_session(
         raise InputError(
             "history", f"Domain {domain.name!r} has no item {min(unknown)!r}.", "Send known ids."
         )
+    if known := await stored_keys(connection, domain, [session]):
+        return min(known)
+    await hold_row(connection, domain.id)  # first: its writers queue on the domain's row
     if await store_sessions(connection, domain, [session], source=source):
-        await mark_changed(connection, domain)  # first: its writers queue on the domain's row
+        await mark_changed(connection, domain)
         await refresh_popularity(connection, domain)
     return min(await stored_keys(connection, domain, [session]))

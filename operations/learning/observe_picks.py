@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...knowledge.catalogue import fetch_items, refresh_popularity
-from ...knowledge.domains import mark_changed
+from ...knowledge.domains import hold_row, mark_changed
 from ...knowledge.log.live_picks import new_picks
 from ...knowledge.log.misses import Miss, mark_learnt
 from ...knowledge.sessions.sources import FILE, LOCAL
@@ -58,6 +58,8 @@ async def observe_picks(options: RunOptions) -> Observed:
         by_source: dict[str, list[Session]] = {}
         for pick, _ in reversed(kept):  # the oldest first, as sessions are loaded
             by_source.setdefault(pick.source, []).append(session_of(pick))
+        if kept:
+            await hold_row(connection, domain.id)  # before its sessions: its writers queue on it
         for source, sessions in by_source.items():
             await store_sessions(connection, domain, sessions, source=source)
         if kept:

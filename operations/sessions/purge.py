@@ -55,8 +55,11 @@ async def purge(
         sources = None if owner is None else await sources_of(connection, owner)
         scope = Scope(before, sources)
         sessions, pending = 0, 0
-        observed = await observed_sessions(connection, scope)
-        await hold_domains(connection, scope, observed)
+        to_hold = await observed_sessions(connection, scope)
+        await hold_domains(connection, scope, to_hold)
+        # Again: while it waited, a domain may have been deleted, or sessions dropped.
+        now = await observed_sessions(connection, scope)
+        observed = {name: keys for name, keys in now.items() if name in to_hold}
         held = await hold_before_purge(connection, scope, options)
         for name, keys in observed.items():
             domain = await find_domain(connection, name)

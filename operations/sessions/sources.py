@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError
 from ...knowledge import forgetting
 from ...knowledge.catalogue import refresh_popularity
-from ...knowledge.domains import Domain, hold_hints, mark_changed
+from ...knowledge.domains import Domain, hold_domain, hold_hints, mark_changed
 from ...knowledge.first_stages import Forgotten, forget_learned_since
 from ...knowledge.hint_store.decisions import own_sessions
 from ...knowledge.hint_store.hints import set_status
@@ -81,6 +81,7 @@ async def drop_sessions(
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
+        await hold_domain(connection, found.name)
         sessions = await forgetting.sessions_of(connection, found, source)
         waiting = await forgetting.settle_feedback(connection, found, source)
         if not sessions and not waiting:
@@ -115,7 +116,7 @@ async def forget_sessions(
     """Delete training sessions and correct everything that was computed from them.
 
     Args:
-        connection: A connection in a transaction.
+        connection: A connection in a transaction that holds the domain by `hold_domain`.
 
     Returns:
         Ids of the hints that now wait for approval.
