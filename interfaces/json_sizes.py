@@ -24,7 +24,7 @@ def fault_of(document: object) -> str:
     """Say why a JSON document is too large to be checked, or nothing if it is not."""
     level = [document]
     parts = 0
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         parts += len(level)
         if parts > MOST_PARTS:
             return _TOO_MANY

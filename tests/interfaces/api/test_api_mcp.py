@@ -87,7 +87,7 @@ LARGE = "The number is too large."
         ("rate", "history", "[" * MOST_PARTS, DEEP),
         ("rate", "item", "{" + ",".join(f'"{n}":1' for n in range(MOST_KEYS + 1)) + "}", LONG),
         ("recommend", "history", "[" * 4_000_000, MANY),
-        ("recommend", "history", "[" * (DEEPEST + 2) + "]" * (DEEPEST + 2), DEEP),
+        ("recommend", "history", "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), DEEP),
         ("recommend", "history", "9" * 4_000_000, LARGE),
         ("recommend", "candidates", "[-" + "9" * 5_000 + "]", LARGE),
         ("recommend", "k", "9" * 5_000, LARGE),
