@@ -36,14 +36,12 @@ class _Finding:
     problem = ""
 
 
-@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", operation_id="health", summary="Is the process alive?")
 async def health_route() -> Response:
     """Answer, if the process can."""
     return JSONResponse({"status": "ok"})
 
 
-@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     operation_id="readiness",

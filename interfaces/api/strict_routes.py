@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ..head_too import HeadToo
 from ..json_sizes import fault_of
 from ..large_numbers import TOO_LARGE, place_of_large_number
 from .limits import explained
@@ -92,7 +92,7 @@ class StrictRequest(Request):
         )
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(HeadToo):
     """A route that reads its requests strictly and raises no error."""
 
     def get_route_handler(self) -> _Handler:

@@ -71,7 +71,7 @@ def place_of(scope: Scope) -> str:
     Args:
         scope: The request's.
     """
-    if scope.get("method") != "GET":
+    if scope.get("method") not in {"GET", "HEAD"}:
         before = own_place(page_before(scope))
         return before if _is_shown(scope, before) else PREFIX
     query = scope.get("query_string", b"").decode("latin-1")

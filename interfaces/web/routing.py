@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from ..api.problems import ProblemError
+from ..head_too import HeadToo
 from .browsers import comes_from_own_page, is_form_token
 from .errors import error_page
 from .guard import guarded
@@ -37,7 +37,7 @@ _Form = TypeVar("_Form", bound=BaseModel)
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class PageRoute(APIRoute):
+class PageRoute(HeadToo):
     """A route that answers with a page."""
 
     async def read_form(self, request: Request) -> None:
