@@ -14,6 +14,7 @@ from ...knowledge.jobs.jobs import FilelessKind, JobState
 from ..loading import load_module
 from .callers import caller_of, context_of, require_right
 from .documents import problems
+from .idempotency import IdempotencyKey, once
 from .requests import DomainField, DomainQuery, StrictBody
 from .strict_routes import json_response, strict_router
 
@@ -127,16 +128,24 @@ async def job_route(
     operation_id="submit_job",
     summary="Submit a job",
     response_model=JobDocument,
-    responses=problems(403),
+    responses=problems(403, 409),
 )
-async def submit_route(request: Request, body: JobBody) -> Response:
+async def submit_route(
+    request: Request, body: JobBody, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Submit a job for `re2llm worker`. A key needs the right to `learn`, and no daily limits."""
     require_start(request)
     submit, control = await jobs_module("queue.submit"), await jobs_module("queue.control")
     context = context_of(request, domain=body.domain)
     arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
-    made = await submit.submit(context, body.kind, arguments, **body.limits)
-    return json_response(_document(await control.job(context, made.id)))
+
+    async def work() -> JobDocument:
+        made = await submit.submit(context, body.kind, arguments, **body.limits)
+        return _document(await control.job(context, made.id))
+
+    if idempotency_key is None:
+        return json_response(await work())
+    return json_response(await once(context, idempotency_key, body, JobDocument, work))
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -37,6 +38,41 @@ async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
         assert (changed["id"], changed["state"]) == (made["id"], state)
     refused = problem(await http.post("/v1/jobs:retry", json=job), 422)
     assert (refused["field"], refused["remedy"]) == ("job", "Submit a new one.")
+
+
+async def test_a_job_that_is_submitted_again_with_its_idempotency_key_is_one_job(
+    http: httpx.AsyncClient, load: Any, domain: str
+) -> None:
+    items = [Item(str(number), f"Thing {number}", {}) for number in range(5)]
+    await load(domain, items, [Session(("0",), "1")])
+    asked = {"kind": "verify", "domain": domain, "max_llm_calls": 7}
+    headers = {"idempotency-key": f"nightly-{domain}"}
+    first = await http.post("/v1/jobs", json=asked, headers=headers)
+    again = await asyncio.gather(
+        *(http.post("/v1/jobs", json=asked, headers=headers) for _ in range(5))
+    )
+    assert {answer.text for answer in again} == {first.raise_for_status().text}
+    other = await http.post("/v1/jobs", json={**asked, "max_llm_calls": 8}, headers=headers)
+    assert problem(other, 422)["field"] == "Idempotency-Key"
+    [kept] = await jobs(Context(domain=domain), domain=domain)
+    assert kept.job.id == first.json()["id"]
+    await http.post("/v1/jobs", json=asked)
+    assert len(await jobs(Context(domain=domain), domain=domain)) == 2
+    operation = (await http.get("/openapi.json")).json()["paths"]["/v1/jobs"]["post"]
+    assert [one["name"] for one in operation["parameters"]] == ["Idempotency-Key"]
+    assert "409" in operation["responses"]
+
+
+async def test_a_job_that_was_refused_may_be_submitted_again_with_its_key(
+    http: httpx.AsyncClient, load: Any, domain: str
+) -> None:
+    asked = {"kind": "verify", "domain": domain}
+    headers = {"idempotency-key": f"later-{domain}"}
+    assert problem(await http.post("/v1/jobs", json=asked, headers=headers), 422)
+    items = [Item(str(number), f"Thing {number}", {}) for number in range(5)]
+    await load(domain, items, [Session(("0",), "1")])
+    made = await http.post("/v1/jobs", json=asked, headers=headers)
+    assert made.raise_for_status().json()["domain"] == domain
 
 
 @pytest.mark.parametrize("job", ["none-such", "x" * 200, "%00"])
