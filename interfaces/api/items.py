@@ -58,6 +58,23 @@ async def item_route(
 
 
 @router.get(
+    "/v1/items:show",
+    operation_id="show_any_item",
+    summary="Show an item of any id",
+    response_model=ItemShown,
+    responses=problems(body=False),
+)
+async def any_item_route(
+    request: Request,
+    item: Annotated[str, Query(min_length=1, max_length=2_000, description="Its id or title.")],
+    domain: DomainQuery = None,
+    count: Annotated[int, Query(ge=1, le=100, description="Related items of each kind.")] = 5,
+) -> Response:
+    """Show an item as `/v1/items/{item}` does, also one whose id no path can hold, such as `..`."""
+    return await item_route(request, item, domain, count)
+
+
+@router.get(
     "/v1/domains",
     operation_id="list_domains",
     summary="List the domains",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.routing import Match, Route
@@ -34,6 +34,23 @@ def address(scope: Scope, path: str, query: Query | None = None) -> str:
     pairs = [(name, value) for name, value in (query or {}).items() if value not in (None, "")]
     written = urlencode(pairs, doseq=True)
     return f"{scope.get('root_path', '')}{PREFIX}{path}" + (f"?{written}" if written else "")
+
+
+def item_address(scope: Scope, item: str, domain: str) -> str:
+    """Return the address of an item's page.
+
+    Browsers and proxies resolve `..` and double slashes in a path, and the gate reads escapes
+    within escapes. An id with these is sent as a parameter.
+
+    Args:
+        scope: The scope of the request whose answer links to it.
+        item: The item's id.
+        domain: Its domain.
+    """
+    parts = item.split("/")
+    if "%" in item or "\\" in item or not {"", ".", ".."}.isdisjoint(parts):
+        return address(scope, "/catalogue:item", {"item": item, "domain": domain})
+    return address(scope, f"/catalogue/{quote(item)}", {"domain": domain})
 
 
 def route_of(scope: Scope) -> str:

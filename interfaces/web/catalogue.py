@@ -46,6 +46,16 @@ async def catalogue_page(
     )
 
 
+@router.get(PREFIX + SECTION + ":item")
+async def any_item_page(
+    request: Request,
+    item: Annotated[str, Query(min_length=1, max_length=2_000)],
+    domain: DomainChoice = None,
+) -> Response:
+    """Show an item whose id no path can hold, such as `..`."""
+    return await item_page(request, item, domain)
+
+
 router.get(PREFIX + SECTION + "/")(slash_route)  # an item's path may be empty
 
 

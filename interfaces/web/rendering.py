@@ -19,7 +19,7 @@ from starlette.types import Scope
 from ...records import counted
 from ...runtime.caller import Caller
 from ..auth import CHECKED, OPEN
-from .addresses import Query, address, own_place, route_of
+from .addresses import Query, address, item_address, own_place, route_of
 from .browsers import form_token
 from .sections import SECTIONS
 from .sent_once import AGAIN, once_value
@@ -80,6 +80,7 @@ def written(scope: Scope, template: str, /, **values: Any) -> str:
         said += " The form was sent twice; this was done once."
     known: dict[str, Any] = {
         "address": partial(address, scope),
+        "item_address": partial(item_address, scope),
         "caller": caller,
         "inside": CHECKED in scope and not scope.get(OPEN),
         "may_learn": caller is None or "learn" in caller.grants.may,
