@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError
 from ..records import ONLY_DOMAIN_LOG
+from .prepared import PREPARED
 from .schema.fusions import FirstStageRow
 from .schema.log import RecommendationRow
 from .schema.tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
@@ -34,7 +35,7 @@ DOMAIN = (
     ),
 )
 """Columns in the order of the fields of `Domain`."""
-_NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name"))
+_NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name")).execution_options(**PREPARED)
 
 _SECONDS_TO_2020 = 1_577_836_800
 """Seconds from 1970 to 2020; the seconds since then fit into the column until 2088."""

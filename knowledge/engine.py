@@ -31,6 +31,7 @@ from ..settings import Settings
 from .connection_words import REFUSALS, read_url, remedy_of
 from .embedded_postgres.database import start_embedded
 from .gone import gone_meanwhile
+from .prepared import prepare_marked
 
 _LOST = (
     OSError,
@@ -83,6 +84,7 @@ def make_engine(url: str, settings: Settings) -> AsyncEngine:
         connect_args=_connect_args(settings),
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)
+    prepare_marked(engine.sync_engine)
     if settings.database_url is None:
         home = settings.home
         restarting = _restarting(lambda: await_only(asyncio.to_thread(start_embedded, home)))
@@ -112,7 +114,7 @@ def make_sync_engine(url: str, settings: Settings, *, pool_size: int) -> Engine:
 
 
 def _connect_args(settings: Settings) -> dict[str, Any]:
-    # prepare_threshold: PgBouncer cannot hold prepared statements.
+    # prepare_threshold: a pooler may not hold prepared statements; see `prepared.py`.
     # client_encoding: titles are in any script, whatever an address or the environment says.
     # The others give a link that went silent up after about a minute, idle or in use; an idle one
     # is then replaced when it is next checked out.

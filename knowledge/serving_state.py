@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .domains import DOMAIN, Domain, find_domain
 from .hint_store.hints import Hint
 from .hint_store.stats import MOST_PROMISING
+from .prepared import PREPARED
 from .prompted_model import PromptedModel, of_model
 from .rollouts.rollouts import IS_LIVE, ROLLOUT, Rollout
 from .schema.fusions import FusionRow
@@ -47,6 +48,7 @@ _SERVING = (
     .outerjoin(RolloutRow, and_(RolloutRow.domain_id == DomainRow.id, IS_LIVE))
     .outerjoin(_BEST, true())
     .where(DomainRow.name == bindparam("name"))
+    .execution_options(**PREPARED)
 )
 
 

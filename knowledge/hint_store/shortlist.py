@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..membership import is_among
+from ..prepared import PREPARED
 from ..prompted_model import PromptedModel
 from ..schema.embedding_column import EMBEDDING_DIM, QueryVector
 from ..schema.tables import HintRow, HintStatsRow
@@ -49,7 +50,7 @@ _MOST = (
     .limit(bindparam("count"))
     .subquery()
 )
-_PROMISING = _with_stats(_MOST, _MOST.c.place.desc(), _MOST.c.id)
+_PROMISING = _with_stats(_MOST, _MOST.c.place.desc(), _MOST.c.id).execution_options(**PREPARED)
 _NEAR = (
     select(HintRow.id, _DISTANCE.label("place"))
     .where(_OF_DOMAIN, WIDE_SCAN)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..prepared import PREPARED
 from ..schema.log import LlmCallRow
 from ..texts import made_storable
 
@@ -20,7 +21,11 @@ _SLICE = 1000
 """Keys in one query."""
 
 # The commit need not wait for the disk, which any later one does.
-_BOOK = insert(LlmCallRow).returning(func.set_config("synchronous_commit", "off", true()))
+_BOOK = (
+    insert(LlmCallRow)
+    .returning(func.set_config("synchronous_commit", "off", true()))
+    .execution_options(**PREPARED)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,13 @@ from ports import free_port
 from re2llm.data.sample import sample_items
 from re2llm.errors import PoolerError
 from re2llm.interfaces.host import Re2llm
+from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.engine import make_engine
 from re2llm.operations.loading.load import load_domain
 from re2llm.records import Session
 from re2llm.runtime.services import open_services
 from re2llm.settings import Settings
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 PROGRAM = shutil.which("pgbouncer")
 PATIENCE = 120.0
@@ -98,3 +99,7 @@ async def test_what_serves_works_and_learning_says_no(pooled: str, settings: Set
                     await host.afeedback(one.recommendation_id, picked, learn=False)
                 with pytest.raises(PoolerError, match="by transaction"):
                     await host.alearn(max_llm_calls=3)
+    async with make_engine(pooled, settings).connect() as connection:
+        await find_domain(connection, "films")  # prepared, where no pooler is in between
+        kept = await connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+        assert kept == 0

@@ -15,6 +15,8 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 _ENCRYPTION = {80877103, 80877104}
+_OWN_KEY = struct.pack("!cIII", b"K", 12, 1, 1)
+"""By which a client would cancel: a process id and a secret, the pooler's own."""
 _IDLE, _READY, _COPY_IN, _ENDS = b"I", b"Z", b"G", (b"Q", b"S", b"c", b"f", b"F")
 
 
@@ -73,7 +75,7 @@ class TransactionPooler:
                 kind, message = _message(server)
                 if kind == b"E":
                     raise ConnectionRefusedError(message)
-                greeting += message
+                greeting += _OWN_KEY if kind == b"K" else message
             unless_ready.pop_all()
         self._greeting = greeting
         return server
