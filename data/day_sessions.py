@@ -1,7 +1,8 @@
 """Sessions from ratings: everything that one user rated on one calendar day.
 
 The protocol of Re2LLM (arXiv 2403.16427): a day's items in time order are a session, kept if there
-are more than three; the last one is the target.
+are more than three; the last one is the target. What follows itself counts once: a log often holds
+a choice twice, or as one row for the view and one for the purchase.
 """
 
 from __future__ import annotations
@@ -63,19 +64,26 @@ def rated_sessions(
         yield dated.session
 
 
-def user_sessions(ratings: Iterable[Rating], *, order: RowOrder | None = None) -> Iterator[Session]:
+def user_sessions(
+    ratings: Iterable[Rating],
+    *,
+    order: RowOrder | None = None,
+    on_repeat: Callable[[], None] = lambda: None,
+) -> Iterator[Session]:
     """Stream one session of each user with two items or more: all of them, in time order.
 
     Args:
         ratings: Grouped by user.
         order: The order of the file, as `day_sessions` takes it.
+        on_repeat: Called for each row that does not count, as it repeats the item before.
 
     Raises:
         InputError: A user has too many to be one person.
     """
     order = order or RowOrder()
     for user, rows in groupby(ratings, key=attrgetter("user")):
-        *history, target = [row.item for row in _in_time_order(user, rows, order)]
+        ordered = _in_time_order(user, rows, order)
+        *history, target = [row.item for row in _without_runs(ordered, on_repeat)]
         if history:
             yield Session(tuple(history), target)
 
@@ -86,11 +94,12 @@ def day_sessions(
     longer_than: int = LONGER_THAN,
     order: RowOrder | None = None,
     on_short: Callable[[], None] = lambda: None,
+    on_repeat: Callable[[], None] = lambda: None,
 ) -> Iterator[DatedSession]:
     """Stream the day sessions of users, one user in memory at a time.
 
     Days are those of UTC. Items rated at the same time keep their order, unless the file is newest
-    first; an item rated twice on a day stays twice.
+    first; an item that comes back on a day after another one stays twice.
 
     Args:
         ratings: Grouped by user, as the official files are; within a user in any order.
@@ -98,6 +107,7 @@ def day_sessions(
         longer_than: How many items a day must exceed to count.
         order: The order of the file, once all its rows were seen; `None` if it is not known.
         on_short: Called for each day that does not count.
+        on_repeat: Called for each rating that does not count, as it repeats the item before.
 
     Yields:
         Users in the order given, the days of each in time order.
@@ -120,12 +130,24 @@ def day_sessions(
         seen.add(user)
         ordered = _in_time_order(user, rows, order)
         for _, day in groupby(ordered, key=lambda rating: rating.timestamp // SECONDS_A_DAY):
-            chosen = list(day)
+            chosen = _without_runs(day, on_repeat)
             if len(chosen) > longer_than:
                 *history, target = (rating.item for rating in chosen)
                 yield DatedSession(chosen[-1].timestamp, Session(tuple(history), target))
             else:
                 on_short()
+
+
+def _without_runs(ordered: Iterable[Rating], on_repeat: Callable[[], None]) -> list[Rating]:
+    """Return the last of each run of ratings of one item."""
+    kept: list[Rating] = []
+    for rating in ordered:
+        if kept and kept[-1].item == rating.item:
+            on_repeat()
+            kept[-1] = rating
+        else:
+            kept.append(rating)
+    return kept
 
 
 def _in_time_order(user: str, rows: Iterable[Rating], order: RowOrder) -> list[Rating]:

@@ -148,22 +148,32 @@ class TableReader:
         order = RowOrder()
         ratings = in_user_order(self._ratings(report, known), order)
         dated = "time" in self._columns
-        sessions = short = 0
+        sessions = short = again = 0
 
         def on_short() -> None:
             nonlocal short
             short += 1
 
+        def on_repeat() -> None:
+            nonlocal again
+            again += 1
+
         if self._options.by_user or not dated:
-            for session in user_sessions(ratings, order=order):
+            for session in user_sessions(ratings, order=order, on_repeat=on_repeat):
                 sessions += 1
                 yield session
             needed = "2 or more interactions"
         else:
-            for found in day_sessions(ratings, order=order, on_short=on_short):
+            days = day_sessions(ratings, order=order, on_short=on_short, on_repeat=on_repeat)
+            for found in days:
                 sessions += 1
                 yield found.session
             needed = f"{LONGER_THAN + 1} or more interactions on one day"
+        if again:
+            told = counted(again, "row repeats", "rows repeat")
+            report.remarks.append(
+                f"{told} the item of the same user's row before. What follows itself counts once."
+            )
         if not sessions:
             more = "" if self._options.by_user or not dated else " Or pass `by_user`."
             report.remarks.append(f"No user has {needed}, so there is no session.{more}")

@@ -16,6 +16,7 @@ from re2llm.data.day_sessions import (
     day_sessions,
     in_user_order,
     is_grouped,
+    user_sessions,
 )
 from re2llm.data.malformed import ReadReport
 from re2llm.data.session_file import read_sessions
@@ -55,6 +56,23 @@ def test_items_come_in_time_order_and_ties_keep_theirs() -> None:
     ]
     (found,) = day_sessions(rows)
     assert found.session == Session(("y", "b", "a", "c"), "x")
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_what_follows_itself_counts_once(times: int) -> None:
+    once = rated("u", "abcad", day=1)
+    log = [row for row in once for _ in range(times)]
+    repeats: list[None] = []
+    found = [*day_sessions(log, on_repeat=lambda: repeats.append(None))]
+    assert found == [*day_sessions(once)]
+    assert found[0].session == Session(("a", "b", "c", "a"), "d")
+    assert len(repeats) == len(log) - len(once)
+    assert [*user_sessions(log)] == [*user_sessions(once)] == [found[0].session]
+
+
+def test_four_rows_of_two_items_are_no_session() -> None:
+    assert not [*day_sessions(rated("u", "aabb", day=1))]
+    assert [*user_sessions(rated("u", "aaa", day=1))] == []
 
 
 def test_a_user_in_two_places_is_refused_and_can_be_regrouped() -> None:
@@ -97,7 +115,13 @@ ratings = st.lists(
 
 @given(ratings)
 def test_every_long_day_becomes_one_session_and_no_other(rows: list[Rating]) -> None:
-    days = Counter((row.user, row.timestamp // 86_400) for row in rows)
+    last: dict[str, Rating] = {}
+    days = Counter[tuple[str, int]]()
+    for row in sorted(rows, key=lambda row: row.timestamp):  # sorting keeps the order of equals
+        day, before = row.timestamp // 86_400, last.get(row.user)
+        known = before is not None and (before.item, before.timestamp // 86_400) == (row.item, day)
+        days[row.user, day] += not known
+        last[row.user] = row
     wanted = sorted(size for size in days.values() if size > 3)
     found = [dated.session for dated in day_sessions(in_user_order(rows))]
     assert sorted(len(session.history) + 1 for session in found) == wanted

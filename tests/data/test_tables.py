@@ -692,3 +692,17 @@ def test_a_usual_name_that_most_rows_have_stays_the_first_choice(
     kept = [f"Tea {n}" for n in range(60) if n % lacking]
     assert [item.title for item in reader.items(report)] == kept
     assert report.malformed == 60 - len(kept)
+
+
+def test_rows_that_repeat_the_row_before_are_told_and_count_once(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"u,{item},{time}" for time, item in enumerate("abcd") for _ in range(3)]
+    log.write_text("\n".join(["user,item,time", *rows, "v,a,1", "v,b,2"]))
+    for by_user in (False, True):
+        reader, report = TableReader(log, TableOptions(by_user=by_user)), ReadReport()
+        first, *_ = reader.sessions(report)
+        assert first == Session(("a", "b", "c"), "d")
+        assert (
+            "8 rows repeat the item of the same user's row before"
+            in report.remarks[-1 - (not by_user)]
+        )
