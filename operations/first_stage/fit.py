@@ -13,6 +13,7 @@ from ...knowledge.catalogue import fetch_embeddings, fetch_items
 from ...knowledge.first_stages import Forgotten, describe_first_stage, store_first_stage
 from ...knowledge.sessions.evidence import EvidenceIndex
 from ...knowledge.sessions.training_sessions import count_sessions, training_sessions
+from ...policies.first_stage.features import OFTEN
 from ...ranking.first_stage import first_stage_task
 from ...ranking.hints.panels import random_sessions
 from ...records import Item, Session
@@ -116,7 +117,9 @@ def fitted(
     )
 
     learning: list[LearningSession] = []
-    for key, session in chosen:
+    often = chosen if index.repeats >= OFTEN else ()
+    renewed = [(key, new) for key, one in often if (new := _at_its_last_new_item(one)) is not None]
+    for number, (key, session) in enumerate([*chosen, *renewed]):
         candidates = [i for i in session.candidates or () if i in items]
         if session.target not in candidates or len(candidates) != len(session.candidates or ()):
             continue  # an item has left the catalogue
@@ -128,10 +131,29 @@ def fitted(
         past = [items[i] for i in session.history[-longest:] if i in items]
         listed = [items[i] for i in candidates]
         task = first_stage_task(session.history, past, listed, evidence, embeddings, index.repeats)
-        learning.append(LearningSession(key, task, candidates.index(session.target), offered))
+        row = candidates.index(session.target)
+        learning.append(LearningSession(key, task, row, offered, stored=number < len(chosen)))
     # No API key alone decides what people choose: its surplus counts here no more than as evidence.
     counted = [one for one in sessions if one[0] not in index.beyond] or sessions
     late = set(index.keys)
     recent = sum(key not in late for key, _ in counted)
     model, found = fit_first_stage(counted, learning, recent, progress=report)
     return model.dump(), {**found.as_dict(), "of": len(sessions)}
+
+
+def _at_its_last_new_item(session: Session) -> Session | None:
+    """Return a session that chose an item again as it was before its last new item.
+
+    Where most people choose again, nothing else shows how they choose what is new to them, which is
+    what is recommended.
+
+    Returns:
+        With the new item as its target and among its candidates; `None` where the target is new.
+    """
+    first = dict.fromkeys(session.history)
+    if session.target not in first or len(first) < 2 or session.candidates is None:  # noqa: PLR2004
+        return None
+    *_, new = first
+    history = session.history[: session.history.index(new)]
+    offered = [new if item == session.target else item for item in session.candidates]
+    return Session(history, new, tuple(dict.fromkeys(offered)))

@@ -28,7 +28,8 @@ _RECENT = 5
 _MOST = 50
 """Items of the history whose attributes count."""
 
-_OFTEN = 0.5
+OFTEN = 0.5
+"""Part of the sessions from which on people are said to choose again what they had."""
 
 NEARNESS_NAMES = ("near_history", "near_recent", "near_one", "near_last")
 """Columns of `nearness`."""
@@ -147,7 +148,7 @@ def evidence_sum(task: FirstStageTask) -> Floats:
     """
     columns = np.log1p(np.maximum(task.numbers, 0)).T
     scores = standardised(np.sum([standardised(column) for column in columns], axis=0))
-    return unseen_first(scores, task) if task.repeats < _OFTEN else scores
+    return unseen_first(scores, task) if task.repeats < OFTEN else scores
 
 
 def unseen_first(scores: Floats, task: FirstStageTask) -> Floats:

@@ -32,12 +32,15 @@ class LearningSession:
         chosen: The row of the chosen candidate.
         offered: How many of the candidates were offered; items of the history may follow, from
             which it learns how often those are chosen again. `None` for all.
+        stored: Whether it is the training session itself, whose scores are kept; else an earlier
+            state of it.
     """
 
     key: int
     task: FirstStageTask
     chosen: int
     offered: int | None = None
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def fit_first_stage(
     chosen = [each.chosen for each in learning]
     plain = mean_ndcg(sums, chosen)
     learned, scores, scorer = 0.0, sums, None
-    if len(learning) >= FEWEST:
+    count = sum(each.stored for each in learning)
+    if count >= FEWEST:
         lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
         held_out = _held_out_scores(lists, groups, learning, advance)
         learned = mean_ndcg(held_out, chosen)
@@ -106,7 +110,7 @@ def fit_first_stage(
         if learned > plain and len(np.unique(groups)) > 1:
             scores, scorer = held_out, fit(lists, on_epoch=advance)
     kept = "sum" if scorer is None else "learned"
-    report = FirstStageReport(len(learning), learned, plain, kept)
+    report = FirstStageReport(count, learned, plain, kept)
     return FirstStage(whole, scorer, _by_key(learning, scores), newest), report
 
 
@@ -158,6 +162,8 @@ def _by_key(
 ) -> dict[int, NDArray[np.float32]]:
     found: dict[int, NDArray[np.float32]] = {}
     for each, row in zip(learning, scores, strict=True):
+        if not each.stored:
+            continue
         whole = each.offered is None or each.offered == len(row)
         found[each.key] = (row if whole else standardised(row[: each.offered])).astype(np.float32)
     return found

@@ -350,6 +350,41 @@ def test_what_was_had_is_chosen_again_as_often_as_in_training() -> None:
     assert np.mean([rank <= 3 for rank in ranks]) > 0.7
 
 
+@pytest.mark.long
+def test_where_all_choose_again_it_still_learns_what_is_new_to_people() -> None:
+    """Each choice comes a second time, as where a log holds the purchase after the views."""
+    new = _grouped(500, 13)
+    again = [
+        (key, dataclasses.replace(s, history=(*s.history, s.target or "", *s.history)))
+        for key, s in new[:400]
+    ]
+    ids = {item for _, s in new for item in (*s.history, *(s.candidates or ()))}
+    items = {item: Item(item, item) for item in ids}
+    unit = np.eye(1, 384, dtype=np.float32)[0]
+    scores: list[list[np.ndarray]] = []
+    for sessions in (new[:400], again):
+        index = EvidenceIndex(sessions)
+        assert index.repeats == (sessions is again)
+        data, report = fitted(
+            *(sessions, sessions, items, dict.fromkeys(ids, unit), index, 50),
+            lambda _done, _total: None,
+        )
+        assert (report["kept"], report["sessions"]) == ("learned", 400)
+        stage = FirstStage.load(data)
+        assert all(len(stage.held_out[key]) == CANDIDATES for key, _ in sessions)
+        tasks = [_task(session, index, None) for _, session in new[400:]]
+        even = np.ones((CANDIDATES, 4))
+        scores.append(
+            [
+                stage.scores(dataclasses.replace(task, nearness=even, repeats=index.repeats))
+                for task in tasks
+            ]
+        )
+    places = [(s.candidates or ()).index(s.target or "") for _, s in new[400:]]
+    once, twice = (_ndcg(found, places) for found in scores)
+    assert twice > once - 0.1 > CHANCE
+
+
 def test_nearness_by_hand() -> None:
     history = np.array([[1, 0], [0, 1]], dtype=np.float32)
     candidates = np.array([[1, 0], [0.6, 0.8]], dtype=np.float32)
