@@ -102,7 +102,8 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
             "reason": helps if batch else f"The target rose to rank {own.rank}.",
         }
     sessions = await panel(domain, state, options)
-    stats = verification(await panel_gains(text, domain, sessions, options))
+    gains = await panel_gains(text, domain, sessions, options, give_up_in_doubt=True)
+    stats = verification(gains)
     shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}
     if stats.low <= 0:
         return {**_refused(proposal, "ineffective", str(stats)), "verification": shown}

@@ -49,6 +49,13 @@ class Budget:
         ),
     ] = None
 
+    @property
+    def calls_left(self) -> int | None:
+        """How many calls may still be made; `None` for any number, or if a job counts them."""
+        if self.max_calls is None or self.job is not None:
+            return None
+        return max(0, self.max_calls - self.calls)
+
     def claim_call(self, estimate: float = 0.0) -> None:
         """Count one call, before it is made.
 

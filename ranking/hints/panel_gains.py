@@ -24,6 +24,7 @@ async def panel_gains(
     options: RunOptions,
     *,
     until_settled: bool = True,
+    give_up_in_doubt: bool = False,
     harm_after: int = CLEAR_HARM_AFTER,
     on_trial: Callable[[], None] = lambda: None,
 ) -> list[float]:
@@ -32,6 +33,8 @@ async def panel_gains(
     Args:
         text: The hint, from `clean_hint`.
         until_settled: Whether to stop where enough is known; else all sessions are tried.
+        give_up_in_doubt: Whether to stop after the first sessions where the run's budget cannot pay
+            for all others: the calls are better spent on another hint.
         harm_after: Sessions after which clear harm is enough to know.
         on_trial: Called after each session.
 
@@ -54,7 +57,16 @@ async def panel_gains(
         on_trial()
         if until_settled and settled(gains, len(panel.first), harm_after):
             break
+        if give_up_in_doubt and len(gains) == len(panel.first):
+            rest = [key for key in panel.more if key not in known]
+            if not _affordable(2 * len(rest), options):
+                break
     return gains
+
+
+def _affordable(calls: int, options: RunOptions) -> bool:
+    left = None if options.budget is None else options.budget.calls_left
+    return left is None or calls <= left
 
 
 async def is_finished(

@@ -27,7 +27,9 @@ from re2llm.operations.hints.manage import approve_hints, retire_hints, show_hin
 from re2llm.operations.learning.learn import learn as learn_all
 from re2llm.rank_metrics import BEYOND_DOUBT
 from re2llm.ranking.hints import verification
+from re2llm.ranking.hints.panels import random_panel
 from re2llm.records import Session
+from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
@@ -618,6 +620,35 @@ async def test_the_figures_of_a_verification_are_those_of_its_trials(
     assert (figures["helped"], figures["harmed"]) == ((gains > 0).sum(), (gains < 0).sum())
     [row] = await proposals(services, domain)
     assert row.verification == figures
+
+
+async def test_a_hint_in_doubt_is_given_up_where_the_budget_cannot_settle_it(
+    adjust: Change, script: Script, domain: str, keys: list[int]
+) -> None:
+    adjust(verify_random=5, verify_near=0, verify_doubtful=2)
+    own, hint = keys[0], "Prefer what everyone has seen."
+    options = await resolve_context(Context(domain=domain))
+    panel = await random_panel(domain, options, leave_out={own})
+    known = dict(zip(keys, map(titles, SESSIONS), strict=True))
+    helped = {known[own], known[panel.first[0]]}  # one of five: it may help, or not
+
+    def place(given: str | None, history: tuple[str, ...]) -> int:
+        return 1 if given is not None and history in helped else FAR
+
+    async def tried(limit: int | None) -> tuple[int, int]:
+        name, _ = script(Teacher([hint], place))
+        budget = Budget(max_calls=limit)
+        result = await learn(domain, own, model=name, budget=budget)
+        [proposal] = result["proposals"]
+        assert proposal["outcome"] == "ineffective"
+        return proposal["verification"]["sessions"], budget.calls
+
+    few, everything = len(panel.first), len(panel.first) + len(panel.more)
+    assert few < everything
+    sessions, calls = await tried(None)
+    assert sessions == everything
+    assert await tried(calls) == (everything, calls)
+    assert await tried(calls - 1) == (few, calls - 2 * len(panel.more))
 
 
 @pytest.mark.parametrize(
