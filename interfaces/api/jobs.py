@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -138,14 +140,24 @@ async def submit_route(
     submit, control = await jobs_module("queue.submit"), await jobs_module("queue.control")
     context = context_of(request, domain=body.domain)
     arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
+    # Found again by its id if the answer could not be kept.
+    made_by = None if idempotency_key is None else _job_id(request, idempotency_key, body)
+    origin = submit.Origin(job_id=made_by)
 
     async def work() -> JobDocument:
-        made = await submit.submit(context, body.kind, arguments, **body.limits)
+        made = await submit.submit(context, body.kind, arguments, **body.limits, origin=origin)
         return _document(await control.job(context, made.id))
 
     if idempotency_key is None:
         return json_response(await work())
     return json_response(await once(context, idempotency_key, body, JobDocument, work))
+
+
+def _job_id(request: Request, key: str, body: JobBody) -> str:
+    caller = caller_of(request)
+    whose = None if caller is None else caller.key_id
+    named = json.dumps([whose, key, body.model_dump(mode="json")])
+    return f"{body.kind}-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
 
 
 @router.post(

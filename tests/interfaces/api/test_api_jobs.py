@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from api_server import problem
+from re2llm.errors import DatabaseError
 from re2llm.jobs.queue.control import jobs
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
@@ -61,6 +62,25 @@ async def test_a_job_that_is_submitted_again_with_its_idempotency_key_is_one_job
     operation = (await http.get("/openapi.json")).json()["paths"]["/v1/jobs"]["post"]
     assert [one["name"] for one in operation["parameters"]] == ["Idempotency-Key"]
     assert "409" in operation["responses"]
+
+
+async def test_a_job_whose_answer_was_lost_is_found_again_by_its_key(
+    http: httpx.AsyncClient, load: Any, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [Item(str(number), f"Thing {number}", {}) for number in range(5)]
+    await load(domain, items, [Session(("0",), "1")])
+
+    async def lost(*_: object) -> None:
+        raise DatabaseError("database", "It went away.", "Try again.")
+
+    asked = {"kind": "verify", "domain": domain}
+    headers = {"idempotency-key": f"lost-{domain}"}
+    with monkeypatch.context() as patched:
+        patched.setattr("re2llm.jobs.queue.control.job", lost)
+        assert problem(await http.post("/v1/jobs", json=asked, headers=headers), 503)
+    made = (await http.post("/v1/jobs", json=asked, headers=headers)).raise_for_status().json()
+    [kept] = await jobs(Context(domain=domain), domain=domain)
+    assert kept.job.id == made["id"]
 
 
 async def test_a_job_that_was_refused_may_be_submitted_again_with_its_key(
