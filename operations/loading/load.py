@@ -19,7 +19,7 @@ from ...knowledge.catalogue import (
     refresh_popularity,
     store_items,
 )
-from ...knowledge.domains import Domain, claim_domain, mark_changed
+from ...knowledge.domains import Domain, claim_domain, hold_row, mark_changed
 from ...knowledge.sessions.grown import count_grown, newest_key
 from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions
@@ -84,6 +84,7 @@ async def load_domain(
                 else:
                     unusable += 1
 
+        await hold_row(connection, domain.id)  # before its sessions, as all who observe one do
         for source in session_sources:
             new += await store_sessions(
                 connection, domain, usable(source(known)), complete=sampler.with_candidates

@@ -91,6 +91,26 @@ async def test_what_changes_popularity_and_a_load_of_the_same_items_wait_for_eac
     assert popular == {purged: 1, dropped: 1, seen: 3}[change]
 
 
+@pytest.mark.parametrize("items", [[], [*ITEMS, Item(id="12", title="Film 12")]])
+async def test_a_load_and_the_same_session_observed_wait_for_each_other(
+    services: Services, shop: str, items: list[Item]
+) -> None:
+    half, goes_on = threading.Event(), threading.Event()
+    same = Session(history=("6", "7"), target="8")
+
+    def rest(_: Collection[str]) -> Iterator[Session]:
+        half.set()
+        assert goes_on.wait(WITHIN)
+        yield Session(history=("7", "8"), target="9")
+
+    loading = asyncio.ensure_future(load_domain(services, shop, items, [lambda _: [same], rest]))
+    assert await asyncio.to_thread(half.wait, WITHIN)  # the first is stored, but not committed
+    observing = asyncio.ensure_future(observed(services, shop, same))
+    await waits(services.engine, observing)
+    goes_on.set()
+    await asyncio.wait_for(asyncio.gather(loading, observing), WITHIN)
+
+
 @pytest.mark.parametrize("change", [purged, dropped])
 async def test_deleting_a_domain_and_purging_it_wait_for_each_other(
     services: Services, shop: str, change: Callable[[Services, str], Awaitable[None]]
