@@ -26,6 +26,8 @@ async def connected(options: RunOptions, *, write: bool = False) -> AsyncGenerat
     try:
         async with engine.begin() if write else engine.connect() as connection:
             yield connection
+            if not write:  # a rollback would make psycopg forget what is prepared
+                await connection.commit()
     except (OSError, SQLAlchemyError) as error:
         raise unreachable(engine, error) from error
 

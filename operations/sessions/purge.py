@@ -51,7 +51,7 @@ async def purge(
             "Name an age or an owner, or set RE2LLM_RETENTION_DAYS.",
         )
     before = None if days is None else _days_ago(days)
-    async with connected(options) as connection:
+    async with connected(options, write=True) as connection:
         sources = None if owner is None else await sources_of(connection, owner)
         scope = Scope(before, sources)
         sessions, pending = 0, 0
@@ -67,8 +67,8 @@ async def purge(
             sessions += len(keys)
         await keep_before_purge(connection, options.model)
         counts = await delete_log(connection, scope)
-        if not dry_run:
-            await connection.commit()
+        if dry_run:
+            await connection.rollback()
     return Purged(
         dry_run=dry_run,
         before=before,
