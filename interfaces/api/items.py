@@ -71,6 +71,7 @@ async def any_item_route(
     count: Annotated[int, Query(ge=1, le=100, description="Related items of each kind.")] = 5,
 ) -> Response:
     """Show an item as `/v1/items/{item}` does, also one whose id no path can hold, such as `..`."""
+    request.scope["path_params"]["item"] = item  # so that an unknown one is not found, as there
     return await item_route(request, item, domain, count)
 
 

@@ -35,3 +35,5 @@ async def test_each_item_is_reached_by_its_link_and_by_the_api(
             assert f">Thing {n}</h1>" in shown.text
             found = await http.get("/v1/items:show", params={**where, "item": id_})
             assert found.json()["id"] == id_
+        unknown = await http.get("/v1/items:show", params={**where, "item": "none such"})
+        assert unknown.status_code == 404
