@@ -10,6 +10,7 @@ from itertools import chain, dropwhile, islice
 from pathlib import Path
 
 from ..errors import InputError
+from ..records import counted
 from .cells import NO_FACT, NOTHING
 from .columns import rarer_columns
 from .files import read_lines
@@ -33,7 +34,8 @@ def read_rows(
 ) -> Iterator[tuple[int, Row]]:
     """Stream a table's rows with their line numbers; in a Parquet file, rows count from 1.
 
-    A row with a wrong number of columns is reported and left out. A missing value is `None` in
+    A row with a wrong number of columns is reported and left out. A row of CSV that repeats the
+    header is left out, and a remark counts such rows. A missing value is `None` in
     Parquet and JSON, and an empty text in CSV.
 
     Args:
@@ -121,8 +123,36 @@ def _peeked(path: Path) -> Iterator[tuple[int, str]]:
 def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
     names, delimiter, header = _header(path)
     lines = dropwhile(lambda line: line[0] <= header, read_lines(path, report))
+    known, again = set(names), 0
     for number, row in split_rows(path, report, lines, delimiter, len(names)):
+        if _named(row[0]) in known and _is_header(row, names, f"{path}:{number}"):
+            again += 1
+            continue
         yield number, {name: cell for name, cell in zip(names, row, strict=True) if name}
+    if again:
+        told = f"{counted(again, 'more row')} {'repeats' if again == 1 else 'repeat'} the header"
+        report.remarks.append(f"{path}: {told}, as in joined files; left out.")
+
+
+def _is_header(row: list[str], names: list[str], place: str) -> bool:
+    """Return whether a row repeats the header.
+
+    Raises:
+        InputError: It names the same columns in another order, which the rows below it then have.
+    """
+    cells = [_named(cell) for cell in row]
+    if all(cell == name for cell, name in zip(cells, names, strict=True) if name):
+        return True
+    if len(names) > 1 and sorted(cells) == sorted(names):
+        problem = "is a header with the columns in another order than in the first line."
+        raise InputError(place, problem, "Join only files with the same header.")
+    return False
+
+
+def _named(cell: str) -> str:
+    """Return the name of a column in a header; a joined file may begin with a byte-order mark."""
+    text = cell.strip()
+    return text.removeprefix("\ufeff").strip('"').strip() if text[:1] == "\ufeff" else text
 
 
 def _header(path: Path) -> tuple[list[str], str, int]:
