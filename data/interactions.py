@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..records import Item, Session, counted
-from .cells import NO_FACT
 from .columns import choose_columns, same_name, usual_columns
 from .day_sessions import (
     LONGER_THAN,
@@ -20,13 +19,14 @@ from .day_sessions import (
     user_sessions,
 )
 from .files import total_bytes
+from .float_ids import spelling_in
 from .id_columns import matching_columns
-from .item_rows import item_of, key_of
+from .item_rows import item_of
 from .log_items import items_of_log, mark_between, title_column
-from .malformed import ReadReport, RowError, check_known, parse_items, parse_rows
+from .log_rows import LogRows
+from .malformed import ReadReport, parse_items, parse_rows
 from .row_order import RowOrder
-from .spelling import Spelling
-from .table_rows import Row, column_names, no_fact_in, read_rows
+from .table_rows import column_names, no_fact_in, read_rows
 from .time_columns import TimeColumns
 from .times import is_doubtful
 
@@ -116,6 +116,11 @@ class TableReader:
         named = self._options.time is not None
         return TimeColumns(self._interactions, time, self._all, named=named)
 
+    @cached_property
+    def _rows(self) -> LogRows:
+        user, item = self._roles["user"], self._roles["item"]
+        return LogRows(self._interactions, user, item, self._time, self._untaken("user"))
+
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of their table, or of their first interaction."""
         item = self._roles["item"]
@@ -130,7 +135,7 @@ class TableReader:
                     f"{self._interactions}: most ids in {item} hold {mark!r}. If it stands between "
                     "several items, write one row for each of them."
                 )
-            yield from items_of_log(self._interactions, item, title, report)
+            yield from items_of_log(self._interactions, self._rows, title, report)
             return
         columns = self._matched[1]
         listed = ", ".join(f"{role} = {name}" for role, name in columns.items())
@@ -138,7 +143,11 @@ class TableReader:
         report.remarks.append(f"{self._taken()}; {told}")
         rows, nothing = read_rows(self._items, report), no_fact_in(self._items)
         yield from parse_items(
-            self._items, report, rows, lambda row: item_of(row, nothing=nothing, **columns)
+            self._items,
+            report,
+            rows,
+            lambda row: item_of(row, nothing=nothing, **columns),
+            spelled=spelling_in(self._items, columns["id"]),
         )
 
     def sessions(
@@ -205,24 +214,8 @@ class TableReader:
         return [name for name in usual_columns(role, self._all) if name not in taken]
 
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
-        spelled = Spelling(known).of
-        user, item, time = self._roles["user"], self._roles["item"], self._time
-        usual = self._untaken("user")[:1]
-        hints = [f"; if {name} tells people apart, name it as `user`" for name in usual]
-
-        def user_of(row: Row) -> str:
-            try:
-                return key_of(row.get(user), "user", NO_FACT)
-            except RowError as error:
-                raise RowError(f"{error}{hints.pop() if hints else ''}") from error
-
-        def parse(row: Row) -> Rating:
-            key = spelled(key_of(row.get(item), "item"))
-            check_known(key, known)
-            return Rating(user_of(row), key, 0 if time is None else time.of(row))
-
-        needed = [user, item, *(time.names if time else ())]
-        rows = read_rows(self._interactions, report, needed)
+        time, parse = self._time, self._rows.parser(known)
+        rows = read_rows(self._interactions, report, self._rows.columns)
         latest, alone = 0.0, 0
         for _, rating in parse_rows(self._interactions, report, rows, parse):
             latest = max(latest, rating.timestamp)

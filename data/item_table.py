@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..records import Item, Session
 from .columns import choose_columns, usual_column, usual_columns
 from .files import total_bytes
+from .float_ids import spelling_in
 from .id_columns import own_column
 from .interactions import TableOptions, check_table
 from .item_rows import item_of
@@ -51,7 +52,11 @@ class ItemTableReader:
         )
         rows, nothing = read_rows(self._path, report), no_fact_in(self._path)
         yield from parse_items(
-            self._path, report, rows, lambda row: item_of(row, nothing=nothing, **columns)
+            self._path,
+            report,
+            rows,
+            lambda row: item_of(row, nothing=nothing, **columns),
+            spelled=spelling_in(self._path, columns["id"]),
         )
 
     def sessions(

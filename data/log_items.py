@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from ..records import Item
-from .cells import plain_number
 from .item_rows import key_in, title_of
+from .log_rows import LogRows
 from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
 
@@ -20,7 +20,6 @@ _MOSTLY = 0.9
 _MARKS = "|;, "
 _PLACES = ((0, 1), (1, None))
 _DIGIT = re.compile(r"\d")
-_FLOAT = re.compile(r"[0-9]{1,18}\.0{1,12}")
 
 
 def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> str | None:
@@ -54,30 +53,25 @@ def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> st
     return next(filter(names_items, columns), None)
 
 
-def items_of_log(path: Path, item: str, title: str | None, report: ReadReport) -> Iterator[Item]:
-    """Yield the items in the order of their first interaction; rows without an id are passed over.
-
-    If all ids are written as 7.0, by a program with a column of floats, they are 7.
+def items_of_log(path: Path, log: LogRows, title: str | None, report: ReadReport) -> Iterator[Item]:
+    """Yield the items in the order of their first interaction; malformed rows are passed over.
 
     Args:
         path: The log.
-        item: Its column of the item.
+        log: Reads its rows.
         title: Its column of the title; the first one of an item counts. `None` if it has none.
         report: Gets only the bytes read: malformed rows are reported with the sessions.
 
     Raises:
         InputError: The file cannot be read.
     """
-    floats = _all_floats(path, item)
-    needed = [item] if title in (None, item) else [item, title]
+    needed = log.columns if title in (None, *log.columns) else [*log.columns, title]
     titles: dict[str, str] = {}
     scanned = ReadReport()
     for _, row in read_rows(path, scanned, needed):
         report.bytes_read = scanned.bytes_read
-        key = key_in(row, item)
-        if floats:
-            key = plain_number(key) or key
-        if not key or titles.get(key):
+        key = log.item_in(row)
+        if not key or titles.get(key) or not log.counts(row):
             continue
         if title is None:
             yield _item(key, "")
@@ -143,16 +137,6 @@ class _Steadiness:
 
 def _item(key: str, title: str) -> Item:
     return Item(key, title or key, named=False)
-
-
-def _all_floats(path: Path, item: str) -> bool:
-    keys = (key_in(row, item) for _, row in read_rows(path, ReadReport(), [item]))
-    read = False
-    for key in filter(None, keys):
-        if _FLOAT.fullmatch(key) is None:
-            return False
-        read = True
-    return read
 
 
 def _title(row: Row, column: str) -> str:

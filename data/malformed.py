@@ -143,19 +143,24 @@ def parse_items(
     report: ReadReport,
     rows: Iterable[tuple[int, Row]],
     parse: Callable[[Row], tuple[Item, Sequence[str]]],
+    spelled: Callable[[str], str] = str,
 ) -> Iterator[Item]:
     """Parse numbered rows into items; a row that repeats an id is malformed.
 
     Args:
         parse: Returns the item, and the names of attributes that were left out.
+        spelled: Gives ids that mean the same one form.
     """
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
 
     def parse_new(row: Row) -> tuple[Item, Sequence[str]]:
         item, dropped = parse(row)
-        if item.id in seen:
-            raise RowError(f"id {shown(item.id)} was given before")
-        seen.add(item.id)
+        key = spelled(item.id)
+        first = seen.get(key)
+        if first is not None:
+            told = "" if first == item.id else f" as {shown(first)}"
+            raise RowError(f"id {shown(item.id)} was given before{told}")
+        seen[key] = item.id
         return item, dropped
 
     for line, (item, dropped) in parse_rows(path, report, rows, parse_new):

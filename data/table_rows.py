@@ -26,6 +26,7 @@ _FIRST_ROWS = 1_000
 _USUALLY = 0.5
 """The share of these rows that must hold a key to make it a column."""
 _MOST_COLUMNS = 10_000
+_BEFORE_A_NAME = (" ", "\ufeff")
 _REMEDY = "The first line must name each column, and no two alike."
 
 
@@ -125,7 +126,8 @@ def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
     lines = dropwhile(lambda line: line[0] <= header, read_lines(path, report))
     known, again = set(names), 0
     for number, row in split_rows(path, report, lines, delimiter, len(names)):
-        if _named(row[0]) in known and _is_header(row, names, f"{path}:{number}"):
+        likely = row[0] in known or row[0][:1] in _BEFORE_A_NAME
+        if likely and _is_header(row, names, f"{path}:{number}"):
             again += 1
             continue
         yield number, {name: cell for name, cell in zip(names, row, strict=True) if name}

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 from own_tables import START, loaded, table
+from re2llm.data.interactions import TableOptions
+from re2llm.data.malformed import ReadReport
+from re2llm.data.readers import open_reader
 from re2llm.data.table_rows import column_names
 from re2llm.errors import InputError
 from re2llm.records import Session
@@ -54,3 +57,66 @@ def test_a_header_in_another_order_is_refused(tmp_path: Path) -> None:
     assert column_names(log) == ["user", "item"]
     with pytest.raises(InputError, match=r"log\.csv:3: is a header with the columns in another"):
         loaded(log)
+
+
+# Ids in two spellings
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["7", "8", "7.0", "8.0"], ["7", "8", "7", "8"]),
+        (["7.0", "8.0", "7", "9"], ["7", "8", "7", "9"]),
+        (["7.0", "8.0"], ["7", "8"]),
+        (["100000", "7", "1e+05"], ["100000", "7", "100000"]),
+        (["-1", "7", "-1.0"], ["-1", "7", "-1"]),
+        (["7", "007", "7.0"], ["7", "007", "7"]),
+        (["1.0", "1.1", "1"], ["1.0", "1.1", "1"]),  # versions
+        (["7", "7.0", "A7"], ["7", "7.0", "A7"]),
+        (["007", "7"], ["007", "7"]),
+        (["7.0", "8", "9"], ["7.0", "8", "9"]),
+        (["1e5", "100000"], ["1e5", "100000"]),
+    ],
+)
+def test_whole_numbers_that_a_program_wrote_as_floats_are_one(
+    tmp_path: Path, written: list[str], read: list[str]
+) -> None:
+    of_items = table(tmp_path / "log.csv", "user,item", *(f"ann,{id_}" for id_ in written))
+    found, (session,), report = loaded(of_items)
+    assert [item.id for item in found] == list(dict.fromkeys(read))
+    assert [*session.history, session.target] == read
+    of_users = table(
+        tmp_path / "log.csv", "user,item", *(f"{id_},{n}" for id_ in written for n in "ab")
+    )
+    _, sessions, again = loaded(of_users)
+    assert len(sessions) == len(set(read))
+    assert report.malformed == again.malformed == 0
+
+
+def test_a_catalogue_tells_what_its_spellings_mean(tmp_path: Path) -> None:
+    log = table(tmp_path / "log.csv", "user,item", "ann,7.0", "ann,8", "ann,7")
+    reader = open_reader("table", log, TableOptions())
+    for known, chosen in (
+        ({"7", "7.0", "8"}, ["7.0", "8", "7"]),
+        ({"007", "8.0"}, ["007", "8.0", "007"]),
+        ({"7", "07", "8"}, ["7", "8", "7"]),
+    ):
+        (session,) = reader.sessions(ReadReport(), known)
+        assert [*session.history, session.target] == chosen
+
+
+def test_an_item_that_is_listed_in_two_spellings_is_listed_twice(tmp_path: Path) -> None:
+    items = table(tmp_path / "items.csv", "id,title", "7.0,Tea", "7,Cup", "8,Pot", "9.0,Jug")
+    log = table(tmp_path / "log.csv", "user,item", "ann,7", "ann,9")
+    for found, _, report in (loaded(items), loaded(log, items=items)):
+        assert [item.id for item in found] == ["7.0", "8", "9.0"]
+        assert [str(note) for note in report.first_malformed] == [
+            f"{items}:3: id '7' was given before as '7.0'"
+        ]
+
+
+@pytest.mark.parametrize("ids", [["1.0", "1", "1.1"], ["07", "7"], ["7", "7.0", "x"]])
+def test_items_of_other_ids_are_not_the_same(tmp_path: Path, ids: list[str]) -> None:
+    items = table(tmp_path / "items.csv", "id,title", *(f"{id_},Tea" for id_ in ids))
+    found, _, report = loaded(items)
+    assert ([item.id for item in found], report.malformed) == (ids, 0)

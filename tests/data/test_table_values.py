@@ -353,3 +353,19 @@ def test_types_in_a_header_are_no_part_of_its_names(tmp_path: Path) -> None:
         assert found[0] == Item("0", "Toy Story 0", facts)
         assert sessions == [Session(("0", "1", "2"), "3")]
         assert report.malformed == 0
+
+
+# Rows that do not count
+
+
+@pytest.mark.parametrize("title", ["", ",title"])
+def test_a_log_has_no_items_of_malformed_rows(tmp_path: Path, title: str) -> None:
+    told = [f",T {item}" if title else "" for item in range(7)]
+    rows = [f"ann,{item},{START + n}{told[n]}" for n, item in enumerate("abcd")]
+    lost = [f"ann,e,yesterday{told[4]}", f",f,{START}{told[5]}", f"ann,a,soon{told[6]}"]
+    log = table(tmp_path / "log.csv", f"user,item,time{title}", *lost, *rows)
+    found, sessions, report = loaded(log, **({"title": "title"} if title else {}))
+    assert [(item.id, item.title) for item in found] == [
+        (item, f"T {n}" if title else item) for n, item in enumerate("abcd")
+    ]
+    assert (len(sessions), report.malformed) == (1, 3)
