@@ -27,6 +27,7 @@ _READ_AGAIN = 10
 _SWALLOWS = "has lines in quotes that look like rows of their own: the quote may be a mistake"
 _ESCAPED = re.compile(r"\\([\"\\])")
 """How databases write a quote within quotes, where CSV doubles it."""
+_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 _CLOSED = re.compile(r'"[^"]+"')
 
 csv.field_size_limit(LONGEST_LINE)
@@ -51,6 +52,7 @@ def split_rows(
         if '"' in text or "\r" in text:
             lines_of, cells, problem = _quoted(first, source, delimiter, width)
             number, used = lines_of[-1][0], len(lines_of)
+            cells = [excel_text(cell) for cell in cells]
             if used > 1 and not problem and all(_full(lines_of, delimiter, width)):
                 report.warn_once(path, first[0], _SWALLOWS)
         else:
@@ -178,6 +180,12 @@ def _begins_with_id(line: str, delimiter: str) -> bool:
 def _full(used: Sequence[Line], delimiter: str, width: int) -> list[bool]:
     """Return which lines have all columns if quotes mean nothing."""
     return [len(_fitted(line.split(delimiter), width)) == width for _, line in used]
+
+
+def excel_text(cell: str) -> str:
+    """Return the text that a formula such as `="001"` stands for, as spreadsheets export texts."""
+    told = _TEXT.fullmatch(cell) if cell[:2] == '="' else None
+    return cell if told is None else told[1].replace('""', '"')
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:

@@ -17,7 +17,7 @@ from .files import read_lines
 from .json_rows import as_object, read_json_lines
 from .malformed import ReadReport, shown
 from .parquet_rows import Row, is_parquet, parquet_columns, parquet_rows
-from .separated_rows import split_rows
+from .separated_rows import excel_text, split_rows
 
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"sep=(.|\\t)", re.IGNORECASE)
@@ -180,7 +180,7 @@ def _header(path: Path) -> tuple[list[str], str, int]:
         rows = list(csv.reader([line], delimiter=delimiter))
     except csv.Error:
         rows = []
-    names = [name.strip() for row in rows[:1] for name in row]
+    names = [excel_text(name.strip()) for row in rows[:1] for name in row]
     named = [name for name in names if name]
     if not named or (not all(names) and len(names) == 1):
         raise InputError(f"{path}:{number}", f"is no header: {shown(line)}.", _REMEDY)

@@ -188,3 +188,22 @@ def test_a_file_of_open_quotes_takes_no_long_time(
     found, report = table_of(tmp_path, [line] * 30_000, delimiter)
     assert len(found) + report.malformed > 0
     assert time.perf_counter() - begun < 8
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("quoted", [True, False])
+def test_texts_that_a_spreadsheet_wrote_as_formulas_are_texts(
+    tmp_path: Path, delimiter: str, *, quoted: bool
+) -> None:
+    def cell(text: str) -> str:
+        formula = f'="{text}"'
+        return '"' + formula.replace('"', '""') + '"' if quoted else formula
+
+    lines = [("id", "title", "kind"), ("001", "Tea", ""), ("002", "=1+1", "=x")]
+    file = tmp_path / "items.csv"
+    file.write_text(
+        "\n".join(delimiter.join([cell(a), cell(b), c or "plain"]) for a, b, c in lines)
+    )
+    rows = [tuple(row.items()) for _, row in read_rows(file, ReadReport())]
+    assert rows[0] == (("id", "001"), ("title", "Tea"), ("kind", "plain"))
+    assert [value for _, value in rows[1]] == ["002", "=1+1", "=x"]
