@@ -25,6 +25,9 @@ _OPENING = ("[", "(", "{")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]{1,9})?[eE]\+0?[1-9][0-9]")
+_LONG_POWER = 11
+"""Spreadsheets write whole numbers of fewer digits in full."""
 
 
 def is_given(cell: object) -> bool:
@@ -74,6 +77,16 @@ def is_list(cell: object) -> bool:
             return "," in inner or ":" in inner or quoted
         case _:
             return False
+
+
+def is_shortened(text: str) -> bool:
+    """Return whether a long number was written with a power of ten, as spreadsheets write EANs.
+
+    Its last digits are lost then: `4.00638E+12` may be any of ten million numbers.
+    """
+    if "+" not in text[-4:-2] or _SHORTENED.fullmatch(text) is None:
+        return False
+    return int(text[-2:]) >= _LONG_POWER
 
 
 def plain_number(text: str) -> str | None:

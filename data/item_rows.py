@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..records import Item
 from .attributes import read_attributes
-from .cells import NO_FACT, NOTHING, cell_value, is_list
+from .cells import NO_FACT, NOTHING, cell_value, is_list, is_shortened
 from .columns import plain_name, words_of
 from .json_rows import as_id, as_text
 from .malformed import RowError, shown
@@ -59,6 +59,8 @@ def title_of(value: object) -> str:
 def key_of(value: object, name: str, nothing: Collection[str] = NOTHING) -> str:
     """Return an id; a column with gaps holds whole numbers as 7.0.
 
+    A number whose last digits are lost is no id: several ids look the same then.
+
     Args:
         value: The value of a cell.
         name: What messages call it.
@@ -71,6 +73,11 @@ def key_of(value: object, name: str, nothing: Collection[str] = NOTHING) -> str:
         raise RowError(f"{name} {shown(value)} stands for no value")
     if is_list(value):
         raise RowError(f"{name} {shown(value)} is a list; write one row for each of its entries")
+    if isinstance(value, str) and is_shortened(value.strip()):
+        raise RowError(
+            f"{name} {shown(value)} has lost its last digits, as in a spreadsheet; make the column "
+            "text there, and export it again"
+        )
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         value = int(value)
     return as_id(value, name).strip()

@@ -369,3 +369,29 @@ def test_a_log_has_no_items_of_malformed_rows(tmp_path: Path, title: str) -> Non
         (item, f"T {n}" if title else item) for n, item in enumerate("abcd")
     ]
     assert (len(sessions), report.malformed) == (1, 3)
+
+
+# Numbers that a spreadsheet shortened
+
+
+@pytest.mark.parametrize("ean", ["4.00638E+12", "4,00638E+12", "1E+11", "4.00638e+012"])
+def test_an_id_that_has_lost_its_last_digits_is_none(tmp_path: Path, ean: str) -> None:
+    rows = [f"ann;{ean}", f"{ean};a", f"bob;{ean}", "ann;b", "ann;c"]
+    found, sessions, report = loaded(table(tmp_path / "log.csv", "user;item", *rows))
+    assert [item.id for item in found] == ["b", "c"]
+    assert sessions == [Session(("b",), "c")]
+    assert report.malformed == 3
+    told = [note.reason for note in report.first_malformed]
+    assert [one.partition(" has lost its last digits")[0] for one in told] == [
+        f"{what} {ean!r}" for what in ("item", "user", "item")
+    ]
+    items = table(tmp_path / "items.csv", "id;title", f"{ean};Tea", "b;Pot")
+    assert [item.id for item in loaded(items)[0]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "id_", ["4e12", "1E12", "1.5E3", "7E+00", "1e+05", "A1E+11", "4006380000000"]
+)
+def test_an_id_may_look_like_a_power_of_ten(tmp_path: Path, id_: str) -> None:
+    found, _, report = loaded(table(tmp_path / "log.csv", "user,item", f"ann,{id_}", "ann,x"))
+    assert ([item.id for item in found], report.malformed) == ([id_, "x"], 0)
