@@ -13,6 +13,7 @@ from ..records import Item, Session, counted
 from .columns import choose_columns, same_name, usual_columns
 from .day_sessions import (
     LONGER_THAN,
+    SECONDS_A_DAY,
     Rating,
     day_sessions,
     in_user_order,
@@ -216,15 +217,22 @@ class TableReader:
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
         time, parse = self._time, self._rows.parser(known)
         rows = read_rows(self._interactions, report, self._rows.columns)
-        latest, alone = 0.0, 0
+        latest, alone, at_zero = 0.0, 0, 0
         for _, rating in parse_rows(self._interactions, report, rows, parse):
             latest = max(latest, rating.timestamp)
+            at_zero += rating.timestamp < SECONDS_A_DAY
             if time is not None and time.is_date_alone(rating.timestamp):
                 alone += 1
             yield rating
         if time is not None and alone:
             told = counted(alone, "row has no time on its date", "rows have no time on their date")
             report.remarks.append(f"In {time.names[-1]}, {told}; such rows come first on it.")
+        if time is not None and at_zero and not is_doubtful(latest):
+            told = f"{counted(at_zero, 'row')} {'has' if at_zero == 1 else 'have'} a time of"
+            report.remarks.append(
+                f"In {time.names[0]}, {told} 1 January 1970, as programs write a time of 0. If it "
+                "stands for none, empty these cells, and pass `skip_malformed`."
+            )
         if time is not None and not self._options.by_user and latest and is_doubtful(latest):
             day = datetime.fromtimestamp(latest, UTC).date()
             report.remarks.append(

@@ -382,6 +382,31 @@ def test_times_that_count_otherwise_are_remarked_upon(
     assert not any("1970" in line for line in remarks(csv(log, rows(("user", "item", "n")))))
 
 
+@pytest.mark.parametrize("by_user", [False, True])
+@pytest.mark.parametrize(
+    ("none", "told"),
+    [
+        ("0", "have"),
+        ("0.0", "have"),
+        ("1970-01-01", "have"),
+        ("1970-01-01T01:00:00", "have"),
+        (str(START), None),
+        ("1996-05-20", None),
+    ],
+)
+def test_times_of_zero_beside_others_are_remarked_upon(
+    tmp_path: Path, none: str, told: str | None, *, by_user: bool
+) -> None:
+    log = csv(
+        tmp_path / "log.csv",
+        [{"user": "ann", "item": n, "time": none if n < 4 else START + n} for n in range(8)],
+    )
+    found = [line for line in remarks(log, TableOptions(by_user=by_user)) if "1970" in line]
+    assert [line.partition(" a time of 1 January 1970")[0] for line in found] == (
+        [f"In time, 4 rows {told}"] if told else []
+    )
+
+
 def remarks(log: Path, options: TableOptions | None = None) -> list[str]:
     report = ReadReport()
     list(TableReader(log, options).sessions(report))
