@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -92,6 +92,11 @@ def usual_columns(role: str, there: Sequence[str]) -> list[str]:
     """Return the columns with a usual name for a role, the most usual first."""
     by_form = {_form(name): name for name in reversed(there)}
     return [by_form[form] for form in _USUAL[role] if form in by_form]
+
+
+def named_by(there: Sequence[str], names: Collection[str]) -> list[str]:
+    """Return the columns that have one of some names, which are in small letters without marks."""
+    return [name for name in there if _form(name) in names]
 
 
 def rarer_columns(held: Mapping[str, int]) -> set[str]:

@@ -19,6 +19,7 @@ from .day_sessions import (
     in_user_order,
     user_sessions,
 )
+from .event_kinds import EventKinds
 from .files import total_bytes
 from .float_ids import spelling_in
 from .id_columns import matching_columns
@@ -216,14 +217,19 @@ class TableReader:
 
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
         time, parse = self._time, self._rows.parser(known)
-        rows = read_rows(self._interactions, report, self._rows.columns)
+        columns = self._rows.columns
+        kinds = EventKinds(self._interactions, self._all, columns)
+        rows = read_rows(self._interactions, report, [*columns, *kinds.columns])
         latest, alone, at_zero = 0.0, 0, 0
-        for _, rating in parse_rows(self._interactions, report, rows, parse):
+        parsed = parse_rows(self._interactions, report, rows, lambda row: (parse(row), row))
+        for line, (rating, row) in parsed:
+            kinds.see(line, row)
             latest = max(latest, rating.timestamp)
             at_zero += rating.timestamp < SECONDS_A_DAY
             if time is not None and time.is_date_alone(rating.timestamp):
                 alone += 1
             yield rating
+        kinds.tell(report)
         if time is not None and alone:
             told = counted(alone, "row has no time on its date", "rows have no time on their date")
             report.remarks.append(f"In {time.names[-1]}, {told}; such rows come first on it.")

@@ -1,0 +1,144 @@
+"""Columns that say what kind of event each row of a log is: all kinds count as choices."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ..records import counted
+from .cells import is_given
+from .columns import named_by
+from .malformed import ReadReport, shown
+from .table_rows import Row
+
+_KINDS = frozenset(
+    {
+        *("event", "eventtype", "eventname", "eventkind", "action", "actiontype", "actionname"),
+        *("behavior", "behaviour", "behaviortype", "behaviourtype", "activity", "activitytype"),
+        *("interaction", "interactiontype", "reaction", "reactiontype", "feedbacktype"),
+    }
+)
+_PERHAPS = frozenset({"type", "kind", "verb", "status", "orderstatus", "financialstatus", "state"})
+"""Such columns hold kinds of events only if a value is known for one."""
+_FIGURES = frozenset(
+    {
+        *("rating", "ratings", "bookrating", "userrating", "overall", "stars", "score", "vote"),
+        *("quantity", "qty", "lineitemquantity", "label", "liked", "islike", "islikes"),
+        *("click", "clicked", "isclick", "purchased", "ispurchase", "ispurchased"),
+    }
+)
+"""In columns so named, 0 or less often means that the item was not chosen."""
+_KNOWN = frozenset(
+    {
+        *("view", "viewed", "views", "click", "clicked", "clicks", "pv", "impression", "cart"),
+        *("carts", "addtocart", "purchase", "purchased", "purchases", "buy", "like", "liked"),
+        *("fav", "favorite", "transaction", "play", "played"),
+    }
+)
+_TAKES_BACK = frozenset(
+    {
+        *("unlike", "unliked", "dislike", "disliked", "remove", "removed", "delete", "deleted"),
+        *("refund", "refunded", "return", "returned", "returns", "cancel", "cancelled"),
+        *("canceled", "cancellation", "skip", "skipped", "reject", "rejected", "hide", "hidden"),
+        *("unsubscribe", "unfollow", "unfavorite", "unfavourite", "unbookmark", "unsave"),
+        *("uninstall", "downvote", "downvoted", "chargeback", "voided", "unwatch"),
+    }
+)
+_JOINED = ("removefrom", "deletefrom", "thumbsdown", "notinterested", "thumbdown")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_LOW = re.compile(r"-[0-9]+(?:[.,][0-9]+)?|0+(?:[.,]0+)?|[Ff]alse|FALSE")
+_MOST_KINDS = 50
+"""A column with more values does not hold kinds."""
+_LISTED = 10
+_LOW_BEGINS = ("-", "0", "f", "F")
+_OTHERS = "others"
+
+
+class EventKinds:
+    """Counts the kinds of events among a log's rows.
+
+    Args:
+        path: The log.
+        there: Its columns.
+        taken: Those that hold the user, the item or the time.
+    """
+
+    def __init__(self, path: Path, there: Sequence[str], taken: Collection[str]) -> None:
+        free = [name for name in there if name not in taken]
+        self._path = path
+        self._sure = set(named_by(free, _KINDS))
+        self._kinds = {name: Counter[str]() for name in named_by(free, _KINDS | _PERHAPS)}
+        self._low = {name: Counter[str]() for name in named_by(free, _FIGURES)}
+        self._first: dict[tuple[str, str], int] = {}
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns to read."""
+        return [*self._kinds, *self._low]
+
+    def see(self, line: int, row: Row) -> None:
+        """Count a row."""
+        many = ""
+        for name, kinds in self._kinds.items():
+            kind = _text(row.get(name))
+            if kind not in kinds:
+                if not kind:
+                    continue
+                self._first[name, kind] = line
+                many = name if len(kinds) >= _MOST_KINDS else many
+            kinds[kind] += 1
+        if many:
+            del self._kinds[many]
+        for name, low in self._low.items():
+            text = _text(row.get(name))
+            if text[:1] in _LOW_BEGINS and _LOW.fullmatch(text):
+                low[text if text in low or len(low) < _MOST_KINDS else _OTHERS] += 1
+
+    def tell(self, report: ReadReport) -> None:
+        """Report what the rows were that were counted as choices."""
+        for name, kinds in self._kinds.items():
+            back = [kind for kind in kinds if takes_back(kind)]
+            known = name in self._sure or back or any(_words(k) & _KNOWN for k in kinds)
+            if known and (len(kinds) > 1 or back):
+                self._remark(report, f"{name} tells what each row is", kinds)
+            for kind in back:
+                note = report.warn(
+                    self._path,
+                    self._first[name, kind],
+                    f"{name} {shown(kind)} seems to take the item back, but counts as a choice",
+                )
+                note.rows = kinds[kind]
+        for name, low in self._low.items():
+            if low:
+                rows = counted(low.total(), "row")
+                self._remark(report, f"{name} is 0 or less in {rows}", low)
+
+    def _remark(self, report: ReadReport, told: str, values: Counter[str]) -> None:
+        listed = ", ".join(
+            f"{value if value.isprintable() else shown(value)} ({rows:,})"
+            for value, rows in values.most_common(_LISTED)
+        )
+        more = ", …" if len(values) > _LISTED else ""
+        report.remarks.append(
+            f"{self._path}: {told}: {listed}{more}. All rows count as choices of the item; to "
+            "leave some out, take their rows from the file."
+        )
+
+
+def takes_back(kind: str) -> bool:
+    """Return whether the name of an event says that an item was put back, refused or returned."""
+    compact = "".join(word.lower() for word in _WORD.findall(kind))
+    return bool(_words(kind) & _TAKES_BACK) or any(joined in compact for joined in _JOINED)
+
+
+def _words(kind: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(kind[:100])}
+
+
+def _text(cell: object) -> str:
+    """Return what a cell says; empty if it says nothing, or is no single value."""
+    if not is_given(cell) or not isinstance(cell, str | int | float):
+        return ""
+    return str(cell).strip()[:60]

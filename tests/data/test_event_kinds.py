@@ -1,0 +1,116 @@
+"""Columns that say what kind of event a row is: `load` tells that all kinds count."""
+
+import json
+from pathlib import Path
+
+import pytest
+from own_tables import START, loaded, table
+from re2llm.data.event_kinds import takes_back
+
+
+def log_of_kinds(folder: Path, column: str, kinds: list[str]) -> Path:
+    rows = [f"ann,{n},{kind},{START + n}" for n, kind in enumerate(kinds)]
+    return table(folder / "log.csv", f"user,item,{column},time", *rows)
+
+
+@pytest.mark.parametrize(
+    ("column", "kinds", "listed"),
+    [
+        ("event", ["view", "addtocart", "view", "transaction"], "view (2), addtocart (1), "),
+        ("event_type", ["click", "impression", "click", ""], "click (2), impression (1)."),
+        ("Action Type", ["0", "2", "0", "0"], "0 (3), 2 (1)."),
+        ("behavior", ["pv", "buy", "pv", "pv"], "pv (3), buy (1)."),
+        ("type", ["clicks", "carts", "clicks", "orders"], "clicks (2), carts (1), orders (1)."),
+    ],
+)
+def test_kinds_of_events_are_told_with_their_rows(
+    tmp_path: Path, column: str, kinds: list[str], listed: str
+) -> None:
+    _, (session,), report = loaded(log_of_kinds(tmp_path, column, kinds))
+    assert len(session.history) == 3
+    (told,) = (line for line in report.remarks if "choices" in line)
+    assert f"{column} tells what each row is: {listed}" in told
+    assert (report.malformed, report.warnings) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "kinds"),
+    [
+        ("event", ["purchase"] * 4),
+        ("event", [f"concert {n}" for n in range(200)]),
+        ("type", ["book", "film", "book", "game"]),
+        ("status", ["paid", "paid", "open", "paid"]),
+        ("rating", ["1", "5", "0.5", "4"]),
+        ("quantity", ["1", "", "2", "NA"]),
+        ("label", ["Sony", "Fuji", "-", "Fuji"]),
+        ("price", ["0", "-1", "0", "0"]),
+    ],
+)
+def test_other_columns_are_not(tmp_path: Path, column: str, kinds: list[str]) -> None:
+    _, _, report = loaded(log_of_kinds(tmp_path, column, kinds))
+    assert not any("choices" in line for line in report.remarks)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("rating", ["-1", "5", "0", "-1"], "rating is 0 or less in 3 rows: -1 (2), 0 (1)."),
+        ("Book-Rating", ["0", "5", "3", "3"], "Book-Rating is 0 or less in 1 row: 0 (1)."),
+        ("Quantity", ["6", "-1", "1", "2"], "Quantity is 0 or less in 1 row: -1 (1)."),
+        ("is_click", ["0", "1", "0.0", "1"], "is_click is 0 or less in 2 rows: 0 (1), 0.0 (1)."),
+        ("liked", ["False", "True", "True", "True"], "liked is 0 or less in 1 row: False (1)."),
+        ("rating", [f"-{n}.5" for n in range(99)], "rating is 0 or less in 99 rows: "),
+    ],
+)
+def test_ratings_and_numbers_of_nothing_are_told(
+    tmp_path: Path, column: str, values: list[str], told: str
+) -> None:
+    _, _, report = loaded(log_of_kinds(tmp_path, column, values))
+    assert sum(told in line and "count as choices" in line for line in report.remarks) == 1
+
+
+def test_events_that_take_an_item_back_are_warned_of(tmp_path: Path) -> None:
+    kinds = ["view", "remove_from_cart", "unlike", "remove_from_cart"]
+    _, _, report = loaded(log_of_kinds(tmp_path, "event_type", kinds))
+    assert report.warnings == 2
+    assert [(note.line, note.rows) for note in report.first_warnings] == [(3, 2), (4, 1)]
+    assert [note.reason for note in report.first_warnings] == [
+        f"event_type {kind!r} seems to take the item back, but counts as a choice"
+        for kind in ("remove_from_cart", "unlike")
+    ]
+
+
+def test_rows_of_json_are_looked_at_and_malformed_ones_are_not(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    values = [("like", True), ("refund", False), (["x"], None), (None, 0)]
+    rows = [
+        {"user": "ann", "item": n, "status": kind, "liked": liked, "time": START + n}
+        for n, (kind, liked) in enumerate(values)
+    ]
+    rows.append({"user": None, "item": 9, "status": "returned", "liked": False, "time": START})
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, _, report = loaded(log)
+    told = [line for line in report.remarks if "choices" in line]
+    assert "status tells what each row is: like (1), refund (1)." in told[0]
+    assert "liked is 0 or less in 2 rows: False (1), 0 (1)." in told[1]
+    assert report.warnings == 1
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("unlike", "Dislike", "remove_from_cart", "removefromcart", "removeFromCart"),
+        *("REMOVE_FROM_CART", "Product Removed", "Order Refunded", "refund", "return", "skip"),
+        *("Order Cancelled", "thumbs_down", "not interested", "item-returned", "unfollow"),
+    ],
+)
+def test_what_takes_back_is_known_by_its_name(kind: str) -> None:
+    assert takes_back(kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["view", "like", "add_to_cart", "Product Viewed", "unit", "union", "0", "removal van"],
+)
+def test_what_does_not_is_not(kind: str) -> None:
+    assert not takes_back(kind)
