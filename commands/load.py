@@ -76,6 +76,14 @@ def load(
         bool,
         typer.Option("--by-user", help="table: a session is all of a user, not one day of it."),
     ] = False,
+    events: Annotated[
+        str,
+        typer.Option(
+            metavar="KINDS",
+            help="table: count only these kinds of events, such as view,purchase; comma-separated. "
+            "Default: all rows.",
+        ),
+    ] = "",
     any_order: Annotated[
         bool,
         typer.Option(
@@ -111,6 +119,7 @@ def load(
             id=id,
             title=title,
             by_user=by_user,
+            events=tuple(kind.strip() for kind in events.split(",") if kind.strip()),
         )
         with progress_bars(counts=False) as progress:
             return await load_files(

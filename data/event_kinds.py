@@ -54,6 +54,7 @@ _MOST_KINDS = 50
 _LISTED = 10
 _LOW_BEGINS = ("-", "0", "f", "F")
 _OTHERS = "others"
+_DROP = "leave some out, take their rows from the file"
 
 
 class EventKinds:
@@ -62,12 +63,13 @@ class EventKinds:
     Args:
         path: The log.
         there: Its columns.
-        taken: Those that hold the user, the item or the time.
+        taken: Those that hold the user, the item or the time, or that filter rows.
     """
 
     def __init__(self, path: Path, there: Sequence[str], taken: Collection[str]) -> None:
         free = [name for name in there if name not in taken]
         self._path = path
+        self._filter = kinds_column(there, taken)
         self._sure = set(named_by(free, _KINDS))
         self._kinds = {name: Counter[str]() for name in named_by(free, _KINDS | _PERHAPS)}
         self._low = {name: Counter[str]() for name in named_by(free, _FIGURES)}
@@ -82,7 +84,7 @@ class EventKinds:
         """Count a row."""
         many = ""
         for name, kinds in self._kinds.items():
-            kind = _text(row.get(name))
+            kind = text_of(row.get(name))
             if kind not in kinds:
                 if not kind:
                     continue
@@ -92,7 +94,7 @@ class EventKinds:
         if many:
             del self._kinds[many]
         for name, low in self._low.items():
-            text = _text(row.get(name))
+            text = text_of(row.get(name))
             if text[:1] in _LOW_BEGINS and _LOW.fullmatch(text):
                 low[text if text in low or len(low) < _MOST_KINDS else _OTHERS] += 1
 
@@ -102,7 +104,8 @@ class EventKinds:
             back = [kind for kind in kinds if takes_back(kind)]
             known = name in self._sure or back or any(_words(k) & _KNOWN for k in kinds)
             if known and (len(kinds) > 1 or back):
-                self._remark(report, f"{name} tells what each row is", kinds)
+                few = "take some alone, name them as `events`" if name == self._filter else _DROP
+                self._remark(report, f"{name} tells what each row is", kinds, few)
             for kind in back:
                 note = report.warn(
                     self._path,
@@ -113,18 +116,27 @@ class EventKinds:
         for name, low in self._low.items():
             if low:
                 rows = counted(low.total(), "row")
-                self._remark(report, f"{name} is 0 or less in {rows}", low)
+                self._remark(report, f"{name} is 0 or less in {rows}", low, _DROP)
 
-    def _remark(self, report: ReadReport, told: str, values: Counter[str]) -> None:
+    def _remark(self, report: ReadReport, told: str, values: Counter[str], few: str) -> None:
         listed = ", ".join(
             f"{value if value.isprintable() else shown(value)} ({rows:,})"
             for value, rows in values.most_common(_LISTED)
         )
         more = ", …" if len(values) > _LISTED else ""
-        report.remarks.append(
-            f"{self._path}: {told}: {listed}{more}. All rows count as choices of the item; to "
-            "leave some out, take their rows from the file."
-        )
+        counts = f"All rows count as choices of the item; to {few}."
+        report.remarks.append(f"{self._path}: {told}: {listed}{more}. {counts}")
+
+
+def kinds_column(there: Sequence[str], taken: Collection[str]) -> str | None:
+    """Return the column that is named as one of kinds of events; `None` if there is none.
+
+    Args:
+        there: The columns of a log.
+        taken: Those that hold the user, the item or the time.
+    """
+    free = [name for name in there if name not in taken]
+    return next(iter(named_by(free, _KINDS) + named_by(free, _PERHAPS)), None)
 
 
 def takes_back(kind: str) -> bool:
@@ -137,7 +149,7 @@ def _words(kind: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(kind[:100])}
 
 
-def _text(cell: object) -> str:
+def text_of(cell: object) -> str:
     """Return what a cell says; empty if it says nothing, or is no single value."""
     if not is_given(cell) or not isinstance(cell, str | int | float):
         return ""

@@ -19,6 +19,7 @@ from .day_sessions import (
     in_user_order,
     user_sessions,
 )
+from .event_filter import EventFilter
 from .event_kinds import EventKinds
 from .files import total_bytes
 from .float_ids import spelling_in
@@ -47,6 +48,7 @@ class TableOptions:
         id: Column of the id in the table of items.
         title: Column of the title there, or in the interactions if there is no such table.
         by_user: Make one session of all that a user chose, not one of each day.
+        events: The kinds of events that count as choices; none counts all rows.
     """
 
     items: Path | None = None
@@ -56,6 +58,7 @@ class TableOptions:
     id: str | None = None
     title: str | None = None
     by_user: bool = False
+    events: tuple[str, ...] = ()
 
 
 class TableReader:
@@ -121,7 +124,10 @@ class TableReader:
     @cached_property
     def _rows(self) -> LogRows:
         user, item = self._roles["user"], self._roles["item"]
-        return LogRows(self._interactions, user, item, self._time, self._untaken("user"))
+        path, usual, time = self._interactions, self._untaken("user"), self._time
+        taken = {user, item, *(time.names if time else ())}
+        events = EventFilter(path, self._all, taken, self._options.events)
+        return LogRows(path, user, item, time, usual, events)
 
     def items(self, report: ReadReport) -> Iterator[Item]:
         """Stream the items in the order of their table, or of their first interaction."""
@@ -217,9 +223,9 @@ class TableReader:
 
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
         time, parse = self._time, self._rows.parser(known)
-        columns = self._rows.columns
+        columns, events = self._rows.columns, self._rows.events
         kinds = EventKinds(self._interactions, self._all, columns)
-        rows = read_rows(self._interactions, report, [*columns, *kinds.columns])
+        rows = events.kept(read_rows(self._interactions, report, [*columns, *kinds.columns]))
         latest, alone, at_zero = 0.0, 0, 0
         parsed = parse_rows(self._interactions, report, rows, lambda row: (parse(row), row))
         for line, (rating, row) in parsed:
@@ -229,6 +235,7 @@ class TableReader:
             if time is not None and time.is_date_alone(rating.timestamp):
                 alone += 1
             yield rating
+        events.tell(report)
         kinds.tell(report)
         if time is not None and alone:
             told = counted(alone, "row has no time on its date", "rows have no time on their date")

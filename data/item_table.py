@@ -32,8 +32,9 @@ class ItemTableReader:
     session_bytes = 0
 
     def __init__(self, path: Path, options: TableOptions) -> None:
-        if options.user or options.item or options.time or options.by_user:
-            remedy = "Name the table of interactions, or leave out their columns and `by_user`."
+        if options.user or options.item or options.time or options.by_user or options.events:
+            told = "their columns, `by_user` and `events`"
+            remedy = f"Name the table of interactions, or leave out {told}."
             raise InputError("path", "It is not named.", remedy)
         self._path = check_table(path)
         given = {"id": options.id, "title": options.title}
@@ -75,7 +76,9 @@ def holds_items_alone(path: Path, options: TableOptions) -> bool:
     a title must be named or have a usual name. Beside users, an `id` may be a number of the row,
     so a column with a usual name for an item is looked at first.
     """
-    if options.items or options.user or options.item or options.time or options.by_user:
+    if options.items or options.user or options.item or options.time:
+        return False
+    if options.by_user or options.events:
         return False
     if options.id:
         return True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .cells import NO_FACT, NOTHING
 from .day_sessions import Rating
+from .event_filter import EventFilter
 from .float_ids import as_is, as_whole, float_columns
 from .item_rows import key_in, key_of
 from .malformed import RowError, check_known
@@ -25,18 +26,26 @@ class LogRows:
         item: Its column of the item.
         time: Its columns of the time; `None` if it has none.
         usual: Other columns with a usual name for a user.
+        events: Tells which rows count at all.
     """
 
     def __init__(
-        self, path: Path, user: str, item: str, time: TimeColumns | None, usual: Sequence[str]
+        self,
+        path: Path,
+        user: str,
+        item: str,
+        time: TimeColumns | None,
+        usual: Sequence[str],
+        events: EventFilter,
     ) -> None:
         self._path, self._user, self._item, self._time = path, user, item, time
-        self._usual = usual[:1]
+        self._usual, self.events = usual[:1], events
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        return [self._user, self._item, *(self._time.names if self._time else ())]
+        times = self._time.names if self._time else ()
+        return [self._user, self._item, *times, *self.events.columns]
 
     @cached_property
     def _floats(self) -> set[str]:
@@ -54,7 +63,9 @@ class LogRows:
         return self._spelled(self._item)(key_in(row, self._item))
 
     def counts(self, row: Row) -> bool:
-        """Return whether a row is not malformed, if the catalogue may hold any item."""
+        """Return whether a row counts, if the catalogue may hold any item."""
+        if not self.events.keeps(row):
+            return False
         try:
             self._any(row)
         except RowError:

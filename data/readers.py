@@ -116,7 +116,7 @@ def open_reader(
     if dataset == "table":
         return table_reader(path, table)
     if table is not None and table != TableOptions():
-        remedy = "Leave out `items`, `by_user` and the columns, or load `table`."
+        remedy = "Leave out `items`, `by_user`, `events` and the columns, or load `table`."
         raise InputError("dataset", f"{dataset!r} has columns of its own.", remedy)
     if path is None:
         raise InputError("path", "It is missing.", "Name the data set's folder or file.")

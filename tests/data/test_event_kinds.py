@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from own_tables import START, loaded, table
 from re2llm.data.event_kinds import takes_back
+from re2llm.data.interactions import TableOptions
+from re2llm.data.readers import open_reader
+from re2llm.errors import InputError
 
 
 def log_of_kinds(folder: Path, column: str, kinds: list[str]) -> Path:
@@ -114,3 +117,52 @@ def test_what_takes_back_is_known_by_its_name(kind: str) -> None:
 )
 def test_what_does_not_is_not(kind: str) -> None:
     assert not takes_back(kind)
+
+
+# Only some kinds
+
+
+@pytest.mark.parametrize("end", ["csv", "jsonl"])
+def test_only_rows_of_the_kinds_that_are_named_count(tmp_path: Path, end: str) -> None:
+    kinds = ["view", "Purchase", "unlike", "view", " purchase", "view", ""]
+    log = log_of_kinds(tmp_path, "event_type", kinds)
+    lost = "ann,9,unlike,yesterday"  # nobody needs its time
+    if end == "csv":
+        log.write_text(f"{log.read_text()}{lost}\n")
+    else:
+        log = tmp_path / "log.jsonl"
+        rows = [
+            {"user": "ann", "item": n, "event_type": kind or None, "time": START + n}
+            for n, kind in enumerate(kinds)
+        ]
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found, (session,), report = loaded(log, events=("purchase", "view", "order"))
+    assert [item.id for item in found] == ["0", "1", "3", "4", "5"]
+    assert [*session.history, session.target] == ["0", "1", "3", "4", "5"]
+    assert (report.malformed, report.warnings) == (0, 0)
+    rows = 3 if end == "csv" else 2
+    assert [line.partition(": ")[2] for line in report.remarks[1:]] == [
+        f"by event_type, {rows} rows of other events left out.",
+        "no row has the event 'order'.",
+    ]
+
+
+def test_the_column_to_filter_is_the_surest(tmp_path: Path) -> None:
+    rows = [f"ann,{n},{kind},view,{START + n}" for n, kind in enumerate(["view", "buy"] * 4)]
+    log = table(tmp_path / "log.csv", "user,item,action,type,time", *rows)
+    assert len(loaded(log, events=("buy",))[0]) == 4
+    told = [line for line in loaded(log)[2].remarks if "choices" in line]
+    assert len(told) == 1
+    assert "action tells what each row is: view (4), buy (4)." in told[0]
+    assert told[0].endswith("to take some alone, name them as `events`.")
+
+
+def test_events_need_a_column_and_a_log(tmp_path: Path) -> None:
+    log = log_of_kinds(tmp_path, "sort", ["view"] * 4)
+    with pytest.raises(InputError, match="usual name for kinds of events") as caught:
+        loaded(log, events=("view",))
+    assert caught.value.field == "events"
+    items = table(tmp_path / "items.csv", "id,title", "1,Tea")
+    for path, options in ((None, {"items": items}), (items, {"id": "id"})):
+        with pytest.raises(InputError):
+            open_reader("table", path, TableOptions(events=("view",), **options))
