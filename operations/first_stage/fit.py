@@ -24,7 +24,8 @@ from ..catalogue.titles import in_catalogue
 from ..database import in_domain
 
 _MOST = 4000
-"""Sessions to learn the scorer from, which bounds the time of a fit."""
+"""Sessions to learn the scorer from, which bounds the time of a fit; each counts twice where most
+choose again what they had."""
 _MOST_SEEN = 50
 _CHANGED = 0.1
 _STAGE = "fitting the first stage"
@@ -42,8 +43,9 @@ async def fit_first_stage(
         progress: Called with the stage `fitting the first stage`.
 
     Returns:
-        How it does on sessions that it has not seen (`sessions`, `learned`, `sum`, `kept`), and
-        how many training sessions there were (`of`); `None` where there are none.
+        How it does on sessions that it has not seen, and on earlier states of those that chose
+        again (`sessions`, `learned`, `sum`, `kept`), and how many training sessions there were
+        (`of`); `None` where there are none.
     """
     metrics, _ = await refit_first_stage(options, progress=progress)
     return metrics

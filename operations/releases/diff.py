@@ -112,9 +112,14 @@ def _differences(
     ]
 
 
+_NO_SETTINGS = frozenset({"policy.hidden", "training.hidden"})
+"""Of older releases, always 0."""
+
+
 def _settings(release: ListedRelease) -> dict[str, Any]:
     """Return how it was trained; its hints are compared by themselves."""
-    return _flat({name: value for name, value in release.config.items() if name != "hints"})
+    found = _flat({name: value for name, value in release.config.items() if name != "hints"})
+    return {name: value for name, value in found.items() if name not in _NO_SETTINGS}
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
