@@ -120,7 +120,7 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
         if json_file is None or str(json_file) != "-":
             show(found, f"{options.model} on {domain}: {counted(len(listed), 'session')}")
         if json_file is not None:
-            write_json("--json", json_file, found)
+            await write_json("--json", json_file, found)
 
     run(work)
 

@@ -114,7 +114,7 @@ def main(  # noqa: PLR0917  # an argument for every option
                 samples=samples,
                 progress=bars,
             )
-        return {
+        figures = {
             "model": model,
             # If an earlier run was stopped, its hours are not among these.
             "hours": round(hours, 3),
@@ -124,10 +124,11 @@ def main(  # noqa: PLR0917  # an argument for every option
             "config": config.model_dump(),
             "measured": measured,
         }
+        await write_json("--out", out / "figures.json", figures)
+        return figures
 
     figures = run(work)
     if figures:
-        write_json("--out", out / "figures.json", figures)
         print(json.dumps({key: figures[key] for key in ("hours", "resumed", "trained")}, indent=2))
 
 

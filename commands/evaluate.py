@@ -141,7 +141,7 @@ def evaluate(
             ranked = counted(len(evaluation.sessions), "session")
             print_evaluation(evaluation.document, f"{evaluation.domain}: {ranked}")
         if json_file is not None:
-            write_json("--json", json_file, evaluation.document)
+            await write_json("--json", json_file, evaluation.document)
         if report is not None:
             await _write_report(context, evaluation, report)
 
@@ -167,5 +167,5 @@ async def _write_report(context: Context, evaluation: Evaluation, file: Path) ->
 
     with progress_bars() as progress:
         report = await make_report(context, evaluation, progress=progress)
-    write_text("--report", file, write_page(report))
+    await write_text("--report", file, write_page(report))
     note(f"The report is in {file}.")

@@ -1,7 +1,11 @@
-"""Files that commands read and write; the name `-` stands for standard input and output."""
+"""Files that commands read and write; the name `-` stands for standard input and output.
+
+A pipe may never answer, so each is read and written in a thread: signals reach the event loop.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -13,19 +17,7 @@ from ..errors import InputError, reason_of
 from .console import json_text, print_json
 
 
-def read_text(file: Path) -> str:
-    """Read a file, or standard input if the name is `-`; a byte order mark is left out.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is not UTF-8.
-    """
-    if str(file) == "-":
-        return sys.stdin.read().removeprefix("\ufeff")
-    return file.read_text(encoding="utf-8-sig")
-
-
-def read_json(file: Path) -> Any:
+async def read_json(file: Path) -> Any:
     """Read a JSON document from a file, or from standard input if the name is `-`.
 
     Raises:
@@ -33,12 +25,12 @@ def read_json(file: Path) -> Any:
         ValueError: It is not UTF-8 or not JSON, or it is nested too deeply.
     """
     try:
-        return json.loads(read_text(file))
+        return json.loads(await asyncio.to_thread(_read_text, file))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
 
-def write_json(field: str, file: Path, value: Any) -> None:
+async def write_json(field: str, file: Path, value: Any) -> None:
     """Write a JSON document to a file, or to standard output if the name is `-`.
 
     Raises:
@@ -47,7 +39,7 @@ def write_json(field: str, file: Path, value: Any) -> None:
     if str(file) == "-":
         print_json(value)
     else:
-        write_text(field, file, json_text(value) + "\n")
+        await write_text(field, file, json_text(value) + "\n")
 
 
 def check_writable(field: str, file: Path | None) -> None:
@@ -68,15 +60,22 @@ def check_writable(field: str, file: Path | None) -> None:
     raise InputError(field, f"{file} cannot be written ({why}).", "Name another file.")
 
 
-def write_text(field: str, file: Path, content: str) -> None:
+async def write_text(field: str, file: Path, content: str) -> None:
     """Write a file.
 
     Raises:
         InputError: It cannot be written.
     """
     try:
-        file.write_text(content, encoding="utf-8")
+        await asyncio.to_thread(file.write_text, content, encoding="utf-8")
     except OSError as error:
         raise InputError(
             field, f"{file} cannot be written ({reason_of(error)}).", "Name another file."
         ) from error
+
+
+def _read_text(file: Path) -> str:
+    """Read a file or standard input; a byte order mark is left out."""
+    if str(file) == "-":
+        return sys.stdin.read().removeprefix("\ufeff")
+    return file.read_text(encoding="utf-8-sig")

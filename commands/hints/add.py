@@ -37,14 +37,14 @@ def add(
 
     Example: re2llm hints add --domain films "Prefer films by directors from the history."
     """
-    run(lambda: _add([*(text or []), *_listed(file)], domain, verify, as_json))
+    run(lambda: _add(text or [], file, domain, verify, as_json))
 
 
-def _listed(file: Path | None) -> list[str]:
+async def _listed(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        value: Any = read_json(file)
+        value: Any = await read_json(file)
     except (OSError, ValueError) as error:
         raise InputError(
             "--file",
@@ -56,10 +56,13 @@ def _listed(file: Path | None) -> list[str]:
     return [text for text in cast("list[Any]", value) if isinstance(text, str) and text.strip()]
 
 
-async def _add(texts: list[str], domain: str | None, verify: bool, as_json: bool) -> None:
+async def _add(
+    texts: list[str], file: Path | None, domain: str | None, verify: bool, as_json: bool
+) -> None:
     from ...operations.hints.manage import add_hint
     from ...runtime.context import Context
 
+    texts = [*texts, *await _listed(file)]
     if not texts:
         raise InputError("text", "There is no hint to add.", "Write one, or name a --file.")
     added = [await add_hint(Context(), text, domain=domain) for text in texts]

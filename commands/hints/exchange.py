@@ -34,7 +34,7 @@ async def _export(file: Path, domain: str | None) -> None:
     from ...runtime.context import Context
 
     document = await export_hints(Context(domain=domain))
-    write_json("FILE", file, document)
+    await write_json("FILE", file, document)
     err.print(f"{counted(len(document['hints']), 'hint was', 'hints were')} exported.")
 
 
@@ -73,7 +73,7 @@ async def _import(
 
     context = Context(domain=domain)
     if file is not None and from_domain is None:
-        imported = await import_hints(context, _read(file))
+        imported = await import_hints(context, await _read(file))
     elif file is None and from_domain is not None:
         imported = await import_from_domain(context, from_domain)
     elif file is None:
@@ -93,9 +93,9 @@ async def _import(
         out.print(f"Next: re2llm hints verify --domain {shlex.quote(imported.domain)}")
 
 
-def _read(file: Path) -> Any:
+async def _read(file: Path) -> Any:
     try:
-        return read_json(file)
+        return await read_json(file)
     except (OSError, ValueError) as error:
         problem = f"{file} cannot be read ({reason_of(error)})."
         raise InputError("FILE", problem, "Name a file from `re2llm hints export`.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,11 +115,11 @@ def evaluate(
             ratings = f"{counted(document['n'], 'rating')} from {low:g} to {high:g}"
             _print(document, f"{reviews}, split by {split}: {ratings}")
         if json_file is not None:
-            write_json("--json", json_file, document)
+            await write_json("--json", json_file, document)
         if plot is not None:
             from ...evaluation.rating_plot import draw_calibration
 
-            draw_calibration(document, plot)
+            await asyncio.to_thread(draw_calibration, document, plot)
 
     run(work)
 

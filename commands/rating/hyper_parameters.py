@@ -9,7 +9,7 @@ from ...errors import InputError, reason_of
 from ..files import read_json
 
 
-def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
+async def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, object]:
     """Return values by name, unchecked; those of `settings` count above those of the file.
 
     Args:
@@ -22,7 +22,7 @@ def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[str, ob
     values: dict[str, object] = {}
     if file is not None:
         try:
-            values |= read_json(file)
+            values |= await read_json(file)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 "--config",

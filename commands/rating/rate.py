@@ -56,7 +56,7 @@ def rate(
             for option in (name for name, given in beside.items() if given):
                 remedy = "Leave it out: the file holds all of it, the scale as `lowest`, `highest`."
                 raise InputError(option, "does not go with --request.", remedy)
-            return await rate(context, _read(request))
+            return await rate(context, await _read(request))
         if user is None or item is None:
             raise InputError(
                 "--user",
@@ -77,9 +77,9 @@ def rate(
     print_flags(result.model_dump())
 
 
-def _read(name: str) -> dict[str, Any]:
+async def _read(name: str) -> dict[str, Any]:
     try:
-        value = read_json(Path(name))
+        value = await read_json(Path(name))
     except (OSError, ValueError) as error:
         raise InputError(
             "--request",

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
 from ...records import counted
-from ..console import fail, out, print_json, progress_bars, run
+from ..console import out, print_json, progress_bars, run
 from .expected_end import with_expected_end
 from .hyper_parameters import hyper_parameters
 from .options import (
@@ -76,20 +75,18 @@ def train(
     Example: re2llm rater train --model Qwen/Qwen2.5-7B-Instruct-1M --reviews reviews.jsonl
     --out rater --set lora_rank=64
     """
-    from ...rating.training.config import rater_config
-    from ...settings import get_settings
-
-    chosen = get_settings().seed if seed is None else seed
-    try:
-        values = {"seed": chosen, **hyper_parameters(config_file, settings or [])}
-        config = rater_config(model, values)
-    except InputError as error:
-        fail(error)
-    if show_config:
-        print_json(config.model_dump())
-        return
 
     async def work() -> TrainedRater | None:
+        from ...rating.training.config import rater_config
+        from ...settings import get_settings
+
+        chosen = get_settings().seed if seed is None else seed
+        values = {"seed": chosen, **await hyper_parameters(config_file, settings or [])}
+        config = rater_config(model, values)
+        if show_config:
+            print_json(config.model_dump())
+            return None
+
         from ...operations.rating.train import train_rater
         from ...runtime.context import Context
 

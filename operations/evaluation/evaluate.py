@@ -101,7 +101,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     """
     check_names(policies, baselines, nothing_else=answers is None)
     context = in_orders(context, permutations)
-    recorded = read_answers(answers) if answers else []
+    recorded = await asyncio.to_thread(read_answers, answers) if answers else []
     context, options, budget = await budgeted(
         context, "evaluate", max_llm_calls=max_llm_calls, max_cost=max_cost
     )

@@ -71,7 +71,7 @@ async def evaluate_raters(
         check_samples(asked_for, settings.temperature, field)
     count = asked_for if asked_for > 1 else 0
     description = {} if checkpoint is None else checkpoint_description(checkpoint)
-    corpus = _corpus(source, description)
+    corpus = await asyncio.to_thread(_corpus, source, description)
     trained = read_trained(description)
     held_out = _held_out(corpus, trained)
     if left_out := len(corpus.split.test) - len(held_out):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ...rating.corpus import ReviewSource, request_from_reviews
 from ...runtime.context import Context
 from .rate import rate
@@ -21,6 +23,6 @@ async def predict_from_reviews(
         Re2llmError: The reviews cannot be read, none is of this user or of this item, or the budget
             allows no further call.
     """
-    histories = source.histories()
+    histories = await asyncio.to_thread(source.histories)
     request = request_from_reviews(histories, user, item, source.scale_for(histories))
     return await rate(context, request.model_dump())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from ...rating.corpus import ReviewSource
@@ -36,7 +37,7 @@ async def trace_ratings(
         Re2llmError: The reviews or the file cannot be used, or cost is limited and the model has no
             price.
     """
-    corpus = source.corpus(source.limits())
+    corpus = await asyncio.to_thread(source.corpus, source.limits())
     options = await resolve_context(context)
     if options.budget is not None:
         options.budget.require_prices(options.settings.prices, [options.model])

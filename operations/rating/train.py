@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sys
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ async def train_rater(
         raise InputError("recipe", f"There is no recipe {recipe!r}.", "Choose reczero or recone.")
     require_training_extra(config)
     short = _TINY_PROMPT if model == TINY and traces is None else {}
-    corpus = source.corpus(source.limits(**short))
+    corpus = await asyncio.to_thread(source.corpus, source.limits(**short))
     low, high = written(corpus.scale.low), written(corpus.scale.high)
     source.warn(f"{counted(len(corpus.split.train), 'rating')} to train on, from {low} to {high}.")
     cases_to_reinforce(corpus, config)  # refused before anything is traced

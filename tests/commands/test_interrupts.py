@@ -1,21 +1,25 @@
 """Ctrl-C at any moment of a command: exit code 130, and one line at most."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import tomllib
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from re2llm import __main__
 from re2llm.runtime.blocking import ctrl_c_raises
+from silent_pipe import SilentPipe
 
 ROOT = Path(__main__.__file__).parent
 _IMPORT = "import time:"
@@ -152,6 +156,57 @@ def test_nohup_keeps_a_command_alive() -> None:
     process.send_signal(signal.SIGHUP)
     shown, _ = process.communicate(timeout=60)
     assert (process.returncode, shown) == (0, "closed\n")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("command", "sign"),
+    [
+        (("rate", "--request", "-"), signal.SIGTERM),
+        (("hints", "add", "--file", "-"), signal.SIGINT),
+        (("hints", "import", "PIPE"), signal.SIGTERM),
+        (("rater", "train", "--model", "tiny", "--out", "x", "--config", "PIPE"), signal.SIGTERM),
+    ],
+)
+def test_it_does_not_wait_for_a_file_that_is_silent(
+    command: tuple[str, ...], sign: signal.Signals, silent_url: str, tmp_path: Path
+) -> None:
+    pipe = SilentPipe(tmp_path / "pipe")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "re2llm", *(str(pipe.path) if a == "PIPE" else a for a in command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RE2LLM_DATABASE_URL": silent_url},
+        cwd=tmp_path,
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    if "PIPE" in command:
+        pipe.wait_for_reader()
+    else:
+        process.stdin.write(" ")
+        process.stdin.flush()
+        until = time.monotonic() + 60
+        while not _is_empty(process.stdin.fileno()):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    process.send_signal(sign)
+    try:  # nobody closes what it reads
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + sign
+    [line] = process.stderr.read().splitlines()
+    assert line.startswith("Interrupted;")
+
+
+def _is_empty(pipe: int) -> bool:
+    """Whether all that was written to a pipe has been read."""
+    waiting = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0] == 0
 
 
 CLOSING = """
