@@ -53,6 +53,7 @@ OFFLINE_MODEL = "offline"
 
 
 _PREFIX = "RE2LLM_"
+_FILE = ".env"
 
 
 def _default_home() -> Path:
@@ -64,7 +65,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
-        env_file=".env",
+        env_file=_FILE,
         env_ignore_empty=True,
         extra="ignore",
         allow_inf_nan=False,
@@ -239,10 +240,14 @@ def setting_sources() -> dict[str, str]:
     """Return where each `RE2LLM_*` variable is set that holds anything: `environment` or `.env`.
 
     Names that are no setting are among them.
+
+    Raises:
+        InputError: `.env` is a pipe.
     """
+    _refuse_pipe()
     found: dict[str, str] = {}
     for source, place in (
-        (DotEnvSettingsSource(Settings), ".env"),
+        (DotEnvSettingsSource(Settings), _FILE),
         (EnvSettingsSource(Settings), "environment"),  # beats the file
     ):
         for name, value in without_wrapping(source.env_vars, _PREFIX).items():
@@ -256,9 +261,10 @@ def get_settings() -> Settings:
     """Return the process's settings, read once.
 
     Raises:
-        InputError: A variable holds a value that does not fit, or `.env` is no text; the message
-            names it.
+        InputError: A variable holds a value that does not fit, or `.env` is no text or a pipe; the
+            message names it.
     """
+    _refuse_pipe()
     try:
         return Settings()  # pyright: ignore[reportCallIssue]  # `home` has a default factory
     except ValidationError as error:
@@ -276,8 +282,18 @@ def get_settings() -> Settings:
         raise InputError(name, problem, "See .env.example.") from error
     except UnicodeDecodeError as error:
         problem = f"It is not UTF-8: {error.reason} at byte {error.start}."
-        raise InputError(".env", problem, "Save it as UTF-8.") from error
+        raise InputError(_FILE, problem, "Save it as UTF-8.") from error
+
+
+def _refuse_pipe() -> None:
+    """Refuse a pipe, which may never answer and is read more than once.
+
+    Folders and devices of that name are ignored. To ignore a pipe would lose what it was to say.
+    """
+    if Path(_FILE).is_fifo():
+        problem = "It is a pipe, which may never answer."
+        raise InputError(_FILE, problem, "Make it a file, or set the variables themselves.")
 
 
 def _said_in(name: str) -> str:
-    return " (in .env)" if setting_sources().get(name) == ".env" else ""
+    return " (in .env)" if setting_sources().get(name) == _FILE else ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,29 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     ) as caught:
         get_settings()
     assert caught.value.field == ".env"
+
+
+@pytest.mark.parametrize("read", [get_settings, setting_sources])
+@pytest.mark.timeout(20)
+def test_a_pipe_is_refused_by_name(tmp_path: Path, read: Callable[[], object]) -> None:
+    os.mkfifo(tmp_path / ".env")
+    with pytest.raises(InputError, match=r"^\.env: It is a pipe, .* Make it a file") as caught:
+        read()
+    assert caught.value.field == ".env"
+
+
+@pytest.mark.parametrize("kind", ["folder", "device", "socket", "dangling link"])
+def test_what_is_neither_file_nor_pipe_is_ignored(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / ".env"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(".env")  # the whole path may be too long
+    else:
+        file.symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    assert get_settings() == Settings(_env_file=None)
+    assert setting_sources() == {}
 
 
 def test_secrets_do_not_show(monkeypatch):
