@@ -29,7 +29,7 @@ from .api.problems import (
     problem_response,
 )
 from .auth import CHECKED, OPEN, caller_with
-from .key_rules import asks_for_key, is_loopback_call, key_of
+from .key_rules import asks_for_key, header_sent_twice, is_loopback_call, key_of
 from .late_bodies import LateBody
 from .long_answers import while_key_works
 from .web.addresses import is_open, is_page
@@ -105,6 +105,10 @@ class Gate:
         if first in _OPEN or is_open(scope):
             scope[CHECKED], scope[OPEN] = None, True
             return {}
+        twice = header_sent_twice(scope)
+        if twice is not None:
+            problem = f"There are different headers `{twice}`."
+            raise ProblemError(400, problem, remedy="Send the key once.")
         key = key_of(scope)
         caller = await _caller_of(scope)
         if caller is None and (self._alone or first in _CHECKED):

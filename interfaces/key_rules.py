@@ -33,6 +33,20 @@ def key_of(scope: Mapping[str, Any]) -> str | None:
     return None if sent is None else sent.decode("latin-1").strip()
 
 
+def header_sent_twice(scope: Mapping[str, Any]) -> str | None:
+    """Return the header of a key that a request has more than once, with different values.
+
+    A proxy before the server may read the other one.
+
+    Args:
+        scope: The request's.
+    """
+    for shown, name in (("Authorization", b"authorization"), ("x-api-key", b"x-api-key")):
+        if len({value.strip() for given, value in _pairs(scope) if given == name}) > 1:
+            return shown
+    return None
+
+
 def asks_for_key(scope: Mapping[str, Any]) -> bool:
     """Whether a request needs a key.
 

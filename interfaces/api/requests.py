@@ -40,9 +40,9 @@ DomainQuery = Annotated[DomainName | None, Query(description=descriptions.DOMAIN
 
 
 class StrictBody(BaseModel):
-    """A body without unknown keys."""
+    """A body without unknown keys; what is true or false is no number, and no text is one."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class RecommendBody(StrictBody):
@@ -87,15 +87,15 @@ class FeedbackBody(StrictBody):
 
 
 class _Item(RatedItem):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class _Past(PastReview):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class _Other(OtherReview):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class RateBody(StrictBody):

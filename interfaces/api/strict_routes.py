@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ..head_too import HeadToo
 from ..json_sizes import fault_of
 from ..large_numbers import TOO_LARGE, place_of_large_number
+from ..repeated_keys import repeated_key
 from .limits import explained
 from .problems import ProblemError, problem_response
 
@@ -44,11 +45,11 @@ class StrictRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        """Return the JSON document: no NaN, no infinity, not too deep.
+        """Return the JSON document: no NaN, no infinity, not too deep, no key twice.
 
         Raises:
             JSONDecodeError: The body is none.
-            ProblemError: It is too deep, or has a number that is too large.
+            ProblemError: It is too deep, or has a number that is too large or a key twice.
         """
         body = await self.body()
         try:
@@ -67,6 +68,15 @@ class StrictRequest(Request):
         problem = fault_of(document)
         if problem:
             raise ProblemError(422, problem, field="body", type="urn:re2llm:input")
+        key = repeated_key(body, document)
+        if key is not None:
+            raise ProblemError(
+                422,
+                f"An object has the key {key!r} more than once.",
+                field=key,
+                type="urn:re2llm:input",
+                remedy="Send each key once.",
+            )
         return document
 
     async def _read(self) -> bytes:

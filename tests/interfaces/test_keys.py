@@ -227,6 +227,49 @@ async def test_an_id_that_a_request_names_is_known_however_it_is_spelt(
     assert not was_named(ID)
 
 
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(
+    ("headers", "opens"),
+    [
+        ([("authorization", "Bearer {}"), ("authorization", "Bearer re2llm_a_b")], False),
+        ([("authorization", "Bearer re2llm_a_b"), ("Authorization", "Bearer {}")], False),
+        ([("authorization", "Bearer {}"), ("authorization", "Basic abc")], False),
+        ([("x-api-key", "re2llm_a_b"), ("x-api-key", "{}")], False),
+        ([("x-api-key", "{}"), ("x-api-key", "{}")], True),  # the same key
+        ([("authorization", "Bearer {}"), ("x-api-key", "of LangSmith")], True),
+    ],
+)
+async def test_a_header_with_two_keys_is_refused(
+    services: Services,
+    films: str,
+    alone: bool,
+    headers: list[tuple[str, str]],
+    opens: bool,
+) -> None:
+    async with services.engine.begin() as connection:
+        key = await create_key(connection, "shop", [films])
+    reached: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        **HERE,
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/domains",
+        "headers": [(name.encode(), value.format(key).encode()) for name, value in headers],
+    }
+    await Gate(inner, alone=alone)(scope, None, send)  # type: ignore[arg-type]
+    assert [message["status"] for message in sent if "status" in message] == [400][opens:]
+    assert len(reached) == opens
+
+
 async def test_a_key_opens_no_websocket(services: Services, films: str) -> None:
     reached: list[str] = []
 

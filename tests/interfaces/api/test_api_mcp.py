@@ -48,6 +48,7 @@ def written() -> Iterator[list[str]]:
             -32600,
         ),
         (b'{"params": {"x": ' + b"[" * 100_000, -32700),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "method": "tools/list"}', -32600),
     ],
 )
 async def test_what_is_no_strict_json_is_refused(

@@ -260,6 +260,8 @@ async def test_every_body_is_strict_json_of_a_limited_size(
         problem(await send(other), 422)
     unknown = orjson.dumps({**POSTS[path], "unknown": 1})
     assert problem(await send(unknown), 422)["field"] == "unknown"
+    twice = problem(await send(b'{"key": 1, "key": 2}'), 422)
+    assert (twice["field"], "more than once" in twice["detail"]) == ("key", True)
     for many in (
         {f"key{number}": 1 for number in range(MOST_KEYS + 1)},
         {"history": [1] * (LONGEST_LIST + 1)},

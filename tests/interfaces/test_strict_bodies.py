@@ -1,0 +1,108 @@
+"""Bodies of HTTP: a number is a number and a truth value is one, and no key comes twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import orjson
+import pytest
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from re2llm.interfaces.api.application import create_app
+from re2llm.interfaces.api.requests import StrictBody
+from re2llm.interfaces.repeated_keys import repeated_key
+
+WRONG: dict[type, list[object]] = {
+    int: [True, "1", 1.5],
+    float: [True, "1"],
+    bool: [1, 0, "true", "yes"],
+    str: [True],  # an id may be a number
+}
+
+
+def named_in(annotation: Any) -> Iterator[type]:
+    """Yield the classes that an annotation consists of."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from named_in(inner)
+
+
+def with_parts(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and those that its fields consist of."""
+    yield model
+    for field in model.model_fields.values():
+        for found in named_in(field.annotation):
+            if issubclass(found, BaseModel):
+                yield from with_parts(found)
+
+
+def taken() -> Iterator[type[BaseModel]]:
+    """Yield every model that a route takes as its body."""
+    for route in create_app().routes:
+        if isinstance(route, APIRoute) and route.body_field is not None:
+            for found in named_in(route.body_field.field_info.annotation):
+                if issubclass(found, BaseModel):
+                    yield found
+
+
+BODIES = sorted({*taken(), *StrictBody.__subclasses__()}, key=lambda model: model.__name__)
+PARTS = sorted({part for body in BODIES for part in with_parts(body)}, key=lambda m: m.__name__)
+FIELDS = [
+    (part, name, kind)
+    for part in PARTS
+    for name, field in part.model_fields.items()
+    if name != "attributes"  # whose values are of several kinds
+    for kind in WRONG
+    if kind in named_in(field.annotation)
+]
+
+
+def test_all_bodies_are_found() -> None:
+    assert len(BODIES) > 15
+    assert {"RecommendBody", "JobBody", "_Past"} <= {part.__name__ for part in PARTS}
+    assert {kind for _, _, kind in FIELDS} == WRONG.keys()
+
+
+@pytest.mark.parametrize(("model", "name", "kind"), FIELDS)
+def test_no_field_takes_a_value_of_another_kind(
+    model: type[BaseModel], name: str, kind: type
+) -> None:
+    as_list = "list[" in str(model.model_fields[name].annotation)
+    for wrong in WRONG[kind]:
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate({name: [wrong] if as_list else wrong})
+        assert name in {error["loc"][0] for error in caught.value.errors()}, wrong
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"a": 1, "a": 1}', "a"),
+        ('{"a": {"b": [{"c": 1, "d": 2, "c": 3}]}}', "c"),
+        ('{"a": 1, "\\u0061": 2}', "a"),
+        ('{"": 1, "": 2}', ""),
+        ('{"a": "b:c", "d": 1, "a": 2}', "a"),
+        ('{"a": 1, "a": 2, "n": ' + "9" * 5_000 + "}", "a"),
+        ('{"' + "k" * 100 + '": 1, "' + "k" * 100 + '": 2}', "k" * 40),
+        ('{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]}', None),
+        ('{"a": "\\"a\\": 1, \\"a\\": 2", "b": ":::"}', None),
+        ('{"a:": "a:", "a": ' + "9" * 5_000 + "}", None),
+        ('["a", "a", ":"]', None),
+        ('":"', None),
+    ],
+)
+def test_a_key_that_comes_twice_is_found(body: str, key: str | None) -> None:
+    read = json.loads(body, parse_int=float)
+    assert repeated_key(body.encode(), read) == key
+
+
+def test_a_large_body_is_searched_in_no_time() -> None:
+    document = {"requests": [[{"a": ":" * 60, "b": 1}] * 400 for _ in range(100)]}
+    body = orjson.dumps(document)
+    began = time.thread_time()
+    assert repeated_key(body, document) is None
+    assert time.thread_time() - began < 1
