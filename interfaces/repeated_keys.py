@@ -27,6 +27,8 @@ def repeated_key(body: bytes, document: object) -> str | None:
         json.loads(body, object_pairs_hook=_once, parse_int=float)  # huge integers, too
     except _RepeatedError as repeated:
         return str(repeated)[:_LONGEST]
+    except RecursionError:  # deeper than any body may be, and refused for that
+        return None
     return None
 
 

@@ -69,11 +69,11 @@ def test_who_reads_json_of_others_says_what_becomes_of_deep_json() -> None:
 
 
 @pytest.mark.parametrize("depth", [2_000, 100_000])
-def test_files_that_are_nested_too_deeply_are_refused(tmp_path: Path, depth: int) -> None:
+async def test_files_that_are_nested_too_deeply_are_refused(tmp_path: Path, depth: int) -> None:
     file = tmp_path / "deep.json"
     file.write_text("[" * depth + "]" * depth)
     with pytest.raises(ValueError, match="nested too deeply"):
-        read_json(file)
+        await read_json(file)
     with pytest.raises(InputError, match="holds no answer"):
         read_answers(file)
     for end in ("", "\n"):
