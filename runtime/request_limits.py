@@ -32,13 +32,19 @@ def _repaired(value: Any) -> Any:
 
 
 def _flat(value: Any) -> Any:
-    """Take attributes as a file of items may hold them: nested, or null where one is unknown."""
+    """Take attributes as a file of items may hold them: nested, or null where one is unknown.
+
+    What is true or false is 1 or 0.
+    """
     if value is None:
         return {}
     if not isinstance(value, dict):
         return value
     given = cast("dict[str, object]", value)
-    return given if len(given) > _MOST_ATTRIBUTES else flat_attributes(given)[0]
+    if len(given) > _MOST_ATTRIBUTES:
+        return given
+    flat = flat_attributes(given)[0]
+    return {name: int(v) if isinstance(v, bool) else v for name, v in flat.items()}
 
 
 _MOST_ATTRIBUTES = 200

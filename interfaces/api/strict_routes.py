@@ -14,6 +14,7 @@ from ..head_too import HeadToo
 from ..json_sizes import fault_of
 from ..large_numbers import TOO_LARGE, place_of_large_number
 from ..repeated_keys import repeated_key
+from ..whole_numbers import with_whole_numbers
 from .limits import explained
 from .problems import ProblemError, problem_response
 
@@ -45,7 +46,7 @@ class StrictRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        """Return the JSON document: no NaN, no infinity, not too deep, no key twice.
+        """Return the JSON document: no NaN, no infinity, not too deep, no key twice; 3.0 is 3.
 
         Raises:
             JSONDecodeError: The body is none.
@@ -77,7 +78,7 @@ class StrictRequest(Request):
                 type="urn:re2llm:input",
                 remedy="Send each key once.",
             )
-        return document
+        return with_whole_numbers(document)
 
     async def _read(self) -> bytes:
         declared = self.headers.get("content-length", "")

@@ -12,8 +12,9 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from re2llm.interfaces.api.application import create_app
-from re2llm.interfaces.api.requests import StrictBody
+from re2llm.interfaces.api.requests import RateBody, StrictBody
 from re2llm.interfaces.repeated_keys import repeated_key
+from re2llm.interfaces.whole_numbers import with_whole_numbers
 
 WRONG: dict[type, list[object]] = {
     int: [True, "1", 1.5],
@@ -106,3 +107,27 @@ def test_a_large_body_is_searched_in_no_time() -> None:
     began = time.thread_time()
     assert repeated_key(body, document) is None
     assert time.thread_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ({"k": 3.0, "seed": 7.0, "history": ["1.0"]}, {"k": 3, "seed": 7, "history": ["1.0"]}),
+        (
+            [[-0.0, 1.5, 1e1], {"a": {"b": [2.0, True, None]}}],
+            [[0, 1.5, 10], {"a": {"b": [2, True, None]}}],
+        ),
+        (4.0, 4),
+        (1e300, 1e300),
+    ],
+)
+def test_whole_numbers_are_integers_however_a_client_writes_them(body: Any, read: Any) -> None:
+    found = with_whole_numbers(json.loads(json.dumps(body)))
+    assert json.dumps(found) == json.dumps(read)
+
+
+def test_truth_values_among_the_attributes_of_an_item_to_rate_are_numbers() -> None:
+    item = {"title": "Tea", "attributes": {"sold": True, "size": {"big": False}, "price": 2.5}}
+    read = RateBody.model_validate({"item": item}).item
+    assert read.attributes == {"sold": 1, "size.big": 0, "price": 2.5}
+    assert not any(isinstance(value, bool) for value in read.attributes.values())
