@@ -25,9 +25,9 @@ _OPENING = ("[", "(", "{")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WHOLE = re.compile(r"0{0,20}([0-9]{1,18})(?:\.0{1,12})?")
 _POWER = re.compile(r"([0-9])(?:\.([0-9]{1,15}))?[eE]\+?([0-9]{1,2})")
-_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]{1,9})?[eE]\+0?[1-9][0-9]")
-_LONG_POWER = 11
-"""Spreadsheets write whole numbers of fewer digits in full."""
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]{1,9})?E\+[1-9][0-9]")
+_LONG_POWERS = range(11, 20)
+"""Spreadsheets write whole numbers of fewer digits in full, and no code of a product has more."""
 
 
 def is_given(cell: object) -> bool:
@@ -86,7 +86,7 @@ def is_shortened(text: str) -> bool:
     """
     if "+" not in text[-4:-2] or _SHORTENED.fullmatch(text) is None:
         return False
-    return int(text[-2:]) >= _LONG_POWER
+    return int(text[-2:]) in _LONG_POWERS
 
 
 def plain_number(text: str) -> str | None:

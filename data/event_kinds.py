@@ -63,13 +63,16 @@ class EventKinds:
     Args:
         path: The log.
         there: Its columns.
-        taken: Those that hold the user, the item or the time, or that filter rows.
+        taken: Those that hold the user, the item, its title or the time, or that filter rows.
+        filtered: Whether rows are filtered.
     """
 
-    def __init__(self, path: Path, there: Sequence[str], taken: Collection[str]) -> None:
+    def __init__(
+        self, path: Path, there: Sequence[str], taken: Collection[str], *, filtered: bool
+    ) -> None:
         free = [name for name in there if name not in taken]
         self._path = path
-        self._filter = kinds_column(there, taken)
+        self._filter = None if filtered else kinds_column(there, taken)
         self._sure = set(named_by(free, _KINDS))
         self._kinds = {name: Counter[str]() for name in named_by(free, _KINDS | _PERHAPS)}
         self._low = {name: Counter[str]() for name in named_by(free, _FIGURES)}

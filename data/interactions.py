@@ -65,7 +65,12 @@ class TableReader:
     """Reads interactions and items; see `CatalogueReader`.
 
     Without a time, the order of the file counts, and all that a user chose is one session.
+
+    Attributes:
+        own_sessions: Whether the sessions will be read, too. Else any row with an item will do.
     """
+
+    own_sessions = True
 
     def __init__(self, path: Path, options: TableOptions | None = None) -> None:
         self._options = options = options or TableOptions()
@@ -143,7 +148,8 @@ class TableReader:
                     f"{self._interactions}: most ids in {item} hold {mark!r}. If it stands between "
                     "several items, write one row for each of them."
                 )
-            yield from items_of_log(self._interactions, self._rows, title, report)
+            counts = self._rows.counts if self.own_sessions else self._rows.events.keeps
+            yield from items_of_log(self._interactions, self._rows, title, report, counts)
             return
         columns = self._matched[1]
         listed = ", ".join(f"{role} = {name}" for role, name in columns.items())
@@ -224,8 +230,10 @@ class TableReader:
     def _ratings(self, report: ReadReport, known: Container[str] | None) -> Iterator[Rating]:
         time, parse = self._time, self._rows.parser(known)
         columns, events = self._rows.columns, self._rows.events
-        kinds = EventKinds(self._interactions, self._all, columns)
-        rows = events.kept(read_rows(self._interactions, report, [*columns, *kinds.columns]))
+        titles = [] if self._items else [*self._item_columns.values()]
+        filtered = bool(events.columns)
+        kinds = EventKinds(self._interactions, self._all, [*columns, *titles], filtered=filtered)
+        rows = events.kept(read_rows(self._interactions, report, columns, useful=kinds.columns))
         latest, alone, at_zero = 0.0, 0, 0
         parsed = parse_rows(self._interactions, report, rows, lambda row: (parse(row), row))
         for line, (rating, row) in parsed:

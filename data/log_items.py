@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -53,32 +53,45 @@ def title_column(path: Path, user: str, item: str, columns: Sequence[str]) -> st
     return next(filter(names_items, columns), None)
 
 
-def items_of_log(path: Path, log: LogRows, title: str | None, report: ReadReport) -> Iterator[Item]:
-    """Yield the items in the order of their first interaction; malformed rows are passed over.
+def items_of_log(
+    path: Path,
+    log: LogRows,
+    title: str | None,
+    report: ReadReport,
+    counts: Callable[[Row], bool],
+) -> Iterator[Item]:
+    """Yield the items in the order of their first interaction that counts.
 
     Args:
         path: The log.
         log: Reads its rows.
-        title: Its column of the title; the first one of an item counts. `None` if it has none.
+        title: Its column of the title; the first one of an item counts, of the rows that count if
+            one of them has it. `None` if it has none.
         report: Gets only the bytes read: malformed rows are reported with the sessions.
+        counts: Tells whether a row counts.
 
     Raises:
         InputError: The file cannot be read.
     """
     needed = log.columns if title in (None, *log.columns) else [*log.columns, title]
     titles: dict[str, str] = {}
+    spare: dict[str, str] = {}
     scanned = ReadReport()
     for _, row in read_rows(path, scanned, needed):
         report.bytes_read = scanned.bytes_read
         key = log.item_in(row)
-        if not key or titles.get(key) or not log.counts(row):
+        if not key or titles.get(key):
+            continue
+        if not counts(row):
+            if title is not None and not spare.get(key):
+                spare[key] = _title(row, title)
             continue
         if title is None:
             yield _item(key, "")
         titles[key] = key if title is None else _title(row, title)
     report.bytes_read = scanned.bytes_read
     if title is not None:
-        yield from map(_item, titles, titles.values())
+        yield from (_item(key, said or spare.get(key, "")) for key, said in titles.items())
 
 
 def mark_between(path: Path, item: str) -> str | None:

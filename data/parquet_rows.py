@@ -40,12 +40,17 @@ def parquet_columns(path: Path) -> list[str]:
 
 
 def parquet_rows(
-    path: Path, report: ReadReport, columns: Collection[str] | None
+    path: Path,
+    report: ReadReport,
+    columns: Collection[str] | None,
+    *,
+    useful: Collection[str] = (),
 ) -> Iterator[tuple[int, Row]]:
     """Stream the rows with their numbers, from 1; what is not known is `None`.
 
     Args:
         columns: The columns that are needed, or `None` for all.
+        useful: Further columns; what cannot be read of them is `None`.
 
     Raises:
         InputError: The file is damaged, or pyarrow is not installed.
@@ -53,7 +58,7 @@ def parquet_rows(
     table = _open_parquet(path)
     before, size = report.bytes_read, path.stat().st_size
     total = max(1, int(table.metadata.num_rows))
-    wanted = None if columns is None else list(columns)
+    wanted = None if columns is None else [*columns, *useful]
     number = 0
     batches = table.iter_batches(batch_size=_BATCH, columns=wanted)
     while True:
@@ -63,7 +68,7 @@ def parquet_rows(
             raise _damaged(path, error) from error
         if batch is None:
             return
-        for row in _rows_of(batch):
+        for row in _rows_of(batch, useful):
             number += 1
             if isinstance(row, str):
                 report.add(path, number, row)
@@ -72,13 +77,13 @@ def parquet_rows(
         report.bytes_read = before + size * number // total
 
 
-def _rows_of(batch: Any) -> Iterable[Row | str]:
+def _rows_of(batch: Any, useful: Collection[str]) -> Iterable[Row | str]:
     """Return the rows of a batch; a row that Python cannot hold is a text that says why."""
     batch = _in_microseconds(batch)
     try:
         rows = batch.to_pylist()
     except _FAULTS:
-        rows = (_row_at(batch, place) for place in range(batch.num_rows))
+        rows = (_row_at(batch, place, useful) for place in range(batch.num_rows))
     return map(as_text, rows) if hold_bytes(batch.schema) else rows
 
 
@@ -98,12 +103,15 @@ def _in_microseconds(batch: Any) -> Any:
     return batch
 
 
-def _row_at(batch: Any, place: int) -> Row | str:
+def _row_at(batch: Any, place: int, useful: Collection[str]) -> Row | str:
     row: dict[str, object] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             row[name] = column[place].as_py()
         except _FAULTS as error:
+            if name in useful:
+                row[name] = None
+                continue
             return f"holds a value in {shown(name)} that cannot be read: {shown(str(error))}"
     return row
 

@@ -27,11 +27,19 @@ _USUALLY = 0.5
 """The share of these rows that must hold a key to make it a column."""
 _MOST_COLUMNS = 10_000
 _BEFORE_A_NAME = (" ", "\ufeff")
+_OTHER_ORDER = (
+    "is a header with the columns in another order than in the first line, which the rows below it "
+    "may have, too"
+)
 _REMEDY = "The first line must name each column, and no two alike."
 
 
 def read_rows(
-    path: Path, report: ReadReport, columns: Collection[str] | None = None
+    path: Path,
+    report: ReadReport,
+    columns: Collection[str] | None = None,
+    *,
+    useful: Collection[str] = (),
 ) -> Iterator[tuple[int, Row]]:
     """Stream a table's rows with their line numbers; in a Parquet file, rows count from 1.
 
@@ -42,12 +50,13 @@ def read_rows(
     Args:
         path: A Parquet file, `.jsonl`, or CSV with a header; the latter two may be compressed.
         columns: The columns that are needed, or `None` for all; only Parquet leaves out others.
+        useful: Further columns, whose values may be such as cannot be read.
 
     Raises:
         InputError: The file cannot be read.
     """
     if is_parquet(path):
-        return parquet_rows(path, report, columns)
+        return parquet_rows(path, report, columns, useful=useful)
     if _is_json(path):
         return _json_rows(path, report)
     return _csv_rows(path, report)
@@ -126,29 +135,18 @@ def _csv_rows(path: Path, report: ReadReport) -> Iterator[tuple[int, Row]]:
     lines = dropwhile(lambda line: line[0] <= header, read_lines(path, report))
     known, again = set(names), 0
     for number, row in split_rows(path, report, lines, delimiter, len(names)):
-        likely = row[0] in known or row[0][:1] in _BEFORE_A_NAME
-        if likely and _is_header(row, names, f"{path}:{number}"):
-            again += 1
-            continue
+        if row[0] in known or row[0][:1] in _BEFORE_A_NAME:
+            cells = [_named(cell) for cell in row]
+            if all(cell == name for cell, name in zip(cells, names, strict=True) if name):
+                again += 1
+                continue
+            if len(names) > 1 and sorted(cells) == sorted(names):
+                report.add(path, number, _OTHER_ORDER)
+                continue
         yield number, {name: cell for name, cell in zip(names, row, strict=True) if name}
     if again:
         told = f"{counted(again, 'more row')} {'repeats' if again == 1 else 'repeat'} the header"
         report.remarks.append(f"{path}: {told}, as in joined files; left out.")
-
-
-def _is_header(row: list[str], names: list[str], place: str) -> bool:
-    """Return whether a row repeats the header.
-
-    Raises:
-        InputError: It names the same columns in another order, which the rows below it then have.
-    """
-    cells = [_named(cell) for cell in row]
-    if all(cell == name for cell, name in zip(cells, names, strict=True) if name):
-        return True
-    if len(names) > 1 and sorted(cells) == sorted(names):
-        problem = "is a header with the columns in another order than in the first line."
-        raise InputError(place, problem, "Join only files with the same header.")
-    return False
 
 
 def _named(cell: str) -> str:

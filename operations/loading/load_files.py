@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...data.interactions import TableOptions
+from ...data.interactions import TableOptions, TableReader
 from ...data.malformed import ReadReport
 from ...data.readers import CatalogueReader, open_reader
 from ...data.session_file import read_sessions
@@ -63,6 +63,8 @@ async def load_files(
     report = ReadReport()
     named = path is not None or (table is not None and table != TableOptions()) or not sessions
     reader = open_reader(dataset, path, table) if named else None
+    if sessions and isinstance(reader, TableReader):
+        reader.own_sessions = False
     sources, total = _session_sources(reader, sessions, report)
     total += 0 if reader is None else reader.item_bytes
     options = await resolve_context(context)

@@ -166,3 +166,36 @@ def test_events_need_a_column_and_a_log(tmp_path: Path) -> None:
     for path, options in ((None, {"items": items}), (items, {"id": "id"})):
         with pytest.raises(InputError):
             open_reader("table", path, TableOptions(events=("view",), **options))
+
+
+def test_a_column_of_titles_holds_no_kinds(tmp_path: Path) -> None:
+    log = log_of_kinds(tmp_path, "activity", ["Skip the Line", "Yoga", "Return Home", "Run"])
+    _, _, report = loaded(log, title="activity")
+    assert report.warnings == 0
+    assert not any("choices" in line for line in report.remarks)
+
+
+def test_beside_the_filter_no_other_column_is_named_as_events(tmp_path: Path) -> None:
+    rows = [f"ann,{n},view,{kind},{START + n}" for n, kind in enumerate(["a", "b", "a", "b"])]
+    log = table(tmp_path / "log.csv", "user,item,event,action,time", *rows)
+    _, _, report = loaded(log, events=("view",))
+    (told,) = (line for line in report.remarks if "choices" in line)
+    assert "action tells what each row is" in told
+    assert "`events`" not in told
+
+
+def test_kinds_that_parquet_cannot_show_make_no_row_malformed(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "user": ["ann"] * 4,
+        "item": list("abcd"),
+        "time": [START + n for n in range(4)],
+        "state": arrow.array([10**15, 0, 1, 2], arrow.timestamp("ms")),
+    }
+    log = tmp_path / "log.parquet"
+    parquet.write_table(arrow.table(columns), log)
+    found, (session,), report = loaded(log)
+    assert len(found) == 4
+    assert session.target == "d"
+    assert report.malformed == 0

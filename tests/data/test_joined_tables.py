@@ -8,8 +8,9 @@ from re2llm.data.interactions import TableOptions
 from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
 from re2llm.data.table_rows import column_names
-from re2llm.errors import InputError
+from re2llm.operations.loading.load_files import load_files
 from re2llm.records import Session
+from re2llm.runtime.context import Context
 
 # Headers between rows
 
@@ -52,11 +53,15 @@ def test_a_row_that_only_resembles_the_header_is_a_row(tmp_path: Path) -> None:
     assert not any(" the header" in remark for remark in report.remarks)
 
 
-def test_a_header_in_another_order_is_refused(tmp_path: Path) -> None:
-    log = table(tmp_path / "log.csv", "user,item", "ann,a", "item,user", "b,ann")
+def test_a_header_in_another_order_is_malformed(tmp_path: Path) -> None:
+    log = table(tmp_path / "log.csv", "user,item", "ann,a", "item,user", "ann,b")
     assert column_names(log) == ["user", "item"]
-    with pytest.raises(InputError, match=r"log\.csv:3: is a header with the columns in another"):
-        loaded(log)
+    found, sessions, report = loaded(log)
+    assert [item.id for item in found] == ["a", "b"]
+    assert sessions == [Session(("a",), "b")]
+    assert report.malformed == 1
+    (note,) = map(str, report.first_malformed)
+    assert note.startswith(f"{log}:3: is a header with the columns in another order")
 
 
 # Ids in two spellings
@@ -120,3 +125,26 @@ def test_items_of_other_ids_are_not_the_same(tmp_path: Path, ids: list[str]) -> 
     items = table(tmp_path / "items.csv", "id,title", *(f"{id_},Tea" for id_ in ids))
     found, _, report = loaded(items)
     assert ([item.id for item in found], report.malformed) == (ids, 0)
+
+
+# Items of logs
+
+
+def test_a_title_may_stand_in_any_row_of_an_item(tmp_path: Path) -> None:
+    rows = [f"ann,a,{START},view,", "ann,a,soon,view,Tea", f"ann,b,{START + 1},view,"]
+    more = [f"bob,b,{START},impression,Pot", f"bob,c,{START},impression,Cup"]
+    log = table(tmp_path / "log.csv", "user,item,time,event,name", *rows, *more)
+    found, _, report = loaded(log, title="name", events=("view",))
+    assert [(item.id, item.title) for item in found] == [("a", "Tea"), ("b", "Pot")]
+    assert report.malformed == 1
+
+
+async def test_beside_a_file_of_sessions_any_row_of_a_log_has_an_item(
+    tmp_path: Path, domain: str
+) -> None:
+    rows = ["ann,a,01/02/2020", ",b,01/02/2020", "bob,c,", "bob,d,soon"]
+    log = table(tmp_path / "log.csv", "user,item,time", *rows)
+    sessions = tmp_path / "sessions.jsonl"
+    sessions.write_text('{"history": ["a", "b"], "target": "c"}\n')
+    found = await load_files(Context(domain=domain), "table", log, sessions=[sessions])
+    assert (found.items, found.sessions, found.malformed) == (4, 1, 0)

@@ -374,7 +374,7 @@ def test_a_log_has_no_items_of_malformed_rows(tmp_path: Path, title: str) -> Non
 # Numbers that a spreadsheet shortened
 
 
-@pytest.mark.parametrize("ean", ["4.00638E+12", "4,00638E+12", "1E+11", "4.00638e+012"])
+@pytest.mark.parametrize("ean", ["4.00638E+12", "4,00638E+12", "1E+11", "1.2E+19"])
 def test_an_id_that_has_lost_its_last_digits_is_none(tmp_path: Path, ean: str) -> None:
     rows = [f"ann;{ean}", f"{ean};a", f"bob;{ean}", "ann;b", "ann;c"]
     found, sessions, report = loaded(table(tmp_path / "log.csv", "user;item", *rows))
@@ -390,7 +390,7 @@ def test_an_id_that_has_lost_its_last_digits_is_none(tmp_path: Path, ean: str) -
 
 
 @pytest.mark.parametrize(
-    "id_", ["4e12", "1E12", "1.5E3", "7E+00", "1e+05", "A1E+11", "4006380000000"]
+    "id_", ["4e12", "1E12", "1.5E3", "7E+00", "1e+05", "A1E+11", "4006380000000", "1e+15", "1E+99"]
 )
 def test_an_id_may_look_like_a_power_of_ten(tmp_path: Path, id_: str) -> None:
     found, _, report = loaded(table(tmp_path / "log.csv", "user,item", f"ann,{id_}", "ann,x"))
