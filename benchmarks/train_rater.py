@@ -18,7 +18,7 @@ import typer
 from re2llm.commands.console import fail, progress_bars, run
 from re2llm.commands.files import write_json
 from re2llm.commands.rating.expected_end import with_expected_end
-from re2llm.commands.rating.hyper_parameters import hyper_parameters
+from re2llm.commands.rating.hyper_parameters import set_parameters
 from re2llm.errors import InputError
 from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.train import train_rater
@@ -47,7 +47,7 @@ def configuration(model: str, updates: int | None, settings: list[str]) -> Rater
     values: dict[str, object] = dict(CARD) if model == PAPER else {}
     if updates is not None:
         values |= {"max_steps": updates}
-    return rater_config(model, values | hyper_parameters(None, settings))
+    return rater_config(model, values | set_parameters(settings))
 
 
 def device() -> dict[str, Any]:

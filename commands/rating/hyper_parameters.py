@@ -29,6 +29,19 @@ async def hyper_parameters(file: Path | None, settings: Sequence[str]) -> dict[s
                 f"{file} cannot be read as a JSON object ({reason_of(error)}).",
                 "Fix the file.",
             ) from error
+    return values | set_parameters(settings)
+
+
+def set_parameters(settings: Sequence[str]) -> dict[str, object]:
+    """Return the values of settings by name, unchecked.
+
+    Args:
+        settings: Each as `NAME=VALUE`.
+
+    Raises:
+        InputError: One cannot be read.
+    """
+    values: dict[str, object] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
