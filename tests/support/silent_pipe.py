@@ -48,6 +48,9 @@ class SilentPipe:
         finally:
             freed.cancel()
         os.close(writer)
+        while not task.done():  # it may open the pipe more than once
+            self._free()
+            await asyncio.sleep(0.01)
         with pytest.raises(InputError):
             await task
 
