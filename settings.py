@@ -288,7 +288,7 @@ def get_settings() -> Settings:
 def _refuse_pipe() -> None:
     """Refuse a pipe, which may never answer and is read more than once.
 
-    Folders and devices of that name are ignored. To ignore a pipe would lose what it was to say.
+    Folders and devices of that name are ignored. Ignoring a pipe could lose a password or a key.
     """
     if Path(_FILE).is_fifo():
         problem = "It is a pipe, which may never answer."

@@ -1,4 +1,4 @@
-"""Finds a key that a JSON object has twice: of two values, a parser keeps the last in silence."""
+"""Finds a key that a JSON object has twice: parsers silently keep the last of its values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _RepeatedError(Exception):
 
 
 def repeated_key(body: bytes, document: object) -> str | None:
-    """Return a key that an object of a JSON document has more than once, shortened; or nothing.
+    """Return a key that an object of a JSON document has more than once, shortened, or `None`.
 
     Args:
         body: The document as it was sent.

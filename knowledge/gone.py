@@ -23,7 +23,7 @@ what is said of it."""
 def gone_meanwhile(error: BaseException) -> GoneError | None:
     """Return what an error says of a new row that refers to nothing, or `None` of any other.
 
-    To delete what other rows refer to is such an error, too, but a bug.
+    Deleting what other rows refer to raises the same error, but is a bug.
     """
     if not isinstance(error, IntegrityError):
         return None

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-PREPARED = {"re2llm_prepared": True}
+_MARK = "re2llm_prepared"
+PREPARED = {_MARK: True}
 """Execution options of a statement whose best plan is the same for all parameters."""
 _DIRECT = "re2llm_direct"
 
@@ -14,8 +15,8 @@ _DIRECT = "re2llm_direct"
 def prepare_marked(engine: Engine) -> None:
     """Prepare the statements that are marked with `PREPARED`, where the server can hold them.
 
-    Behind a pooler, the next statement may reach another of the server's sessions. It shows: a
-    pooler gives its clients process ids of its own, so that it can find what they cancel.
+    Behind a pooler, the next statement may reach another of the server's sessions. A pooler gives
+    its clients process ids of its own, to route their cancel requests, so the ids differ.
     """
     event.listen(engine, "connect", _note_if_direct)
     event.listen(engine, "do_execute", _execute)
@@ -32,7 +33,7 @@ def _note_if_direct(connection: Any, record: Any) -> None:
 
 def _execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
     """Execute a marked statement; return whether it was one."""
-    if not context.execution_options.get("re2llm_prepared"):
+    if not context.execution_options.get(_MARK):
         return False
     lent = context.root_connection.connection
     if not lent.info[_DIRECT]:
