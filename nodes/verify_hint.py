@@ -7,7 +7,7 @@ from typing import Any
 
 from langgraph.config import get_stream_writer
 
-from ..errors import InputError
+from ..errors import BudgetSpentError, InputError
 from ..knowledge.hint_store.hints import Hint, clean_hint
 from ..knowledge.hint_store.reflections import Outcome
 from ..knowledge.hint_store.trials import Trial
@@ -38,12 +38,21 @@ async def verify_hint(state: LearnState, options: RunOptions) -> Update:
 
     Returns:
         The proposals with outcome, reason and measured gain.
+
+    Raises:
+        BudgetSpentError: The budget allows no further call, and no proposal has passed yet.
     """
     write = get_stream_writer()
     decided: list[ProposalView] = []
     for proposal in state["proposals"]:
         passed = [Hint(0, p["text"], "active") for p in decided if p["outcome"] is None]
-        judged = await _judge(proposal, passed, state, options)
+        try:
+            judged = await _judge(proposal, passed, state, options)
+        except BudgetSpentError as error:
+            if not passed or error.field == "job":
+                raise
+            # What was proven with the last calls is worth more than another try at all of them.
+            judged = _refused(proposal, "surplus", f"Too few trials: {error.problem}")
         write(
             {
                 "event": "verified",
@@ -102,7 +111,7 @@ async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions)
             "reason": helps if batch else f"The target rose to rank {own.rank}.",
         }
     sessions = await panel(domain, state, options)
-    gains = await panel_gains(text, domain, sessions, options, give_up_in_doubt=True)
+    gains = await panel_gains(text, domain, sessions, options, frugal=True)
     stats = verification(gains)
     shown: dict[str, Any] = {**stats.as_dict(), "own_rank": [state["rank"], own.rank]}
     if stats.low <= 0:

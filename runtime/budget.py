@@ -56,6 +56,11 @@ class Budget:
             return None
         return max(0, self.max_calls - self.calls)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the calls may run out; a job's limits are not known here."""
+        return any(limit is not None for limit in (self.max_calls, self.max_tokens, self.max_cost))
+
     def claim_call(self, estimate: float = 0.0) -> None:
         """Count one call, before it is made.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 
+from ...errors import BudgetSpentError
 from ...knowledge.domains import find_domain
 from ...knowledge.hint_store.hints import hint_key
 from ...knowledge.hint_store.merged import first_gains, keys_of
@@ -14,7 +15,7 @@ from ...runtime.options import RunOptions
 from .paired_trials import PairedTrials
 from .panels import Panel
 from .trials import resolve_session
-from .verification import CLEAR_HARM_AFTER, finished, settled
+from .verification import CLEAR_HARM_AFTER, finished, settled, shown_to_gain, unlikely
 
 
 async def panel_gains(
@@ -24,7 +25,7 @@ async def panel_gains(
     options: RunOptions,
     *,
     until_settled: bool = True,
-    give_up_in_doubt: bool = False,
+    frugal: bool = False,
     harm_after: int = CLEAR_HARM_AFTER,
     on_trial: Callable[[], None] = lambda: None,
 ) -> list[float]:
@@ -33,8 +34,10 @@ async def panel_gains(
     Args:
         text: The hint, from `clean_hint`.
         until_settled: Whether to stop where enough is known; else all sessions are tried.
-        give_up_in_doubt: Whether to stop after the first sessions where the run's budget cannot pay
-            for all others: the calls are better spent on another hint.
+        frugal: Whether to make the most of a limit of the run: a hint that would hardly be accepted
+            is given up early, and one in doubt after the first sessions where the limit cannot pay
+            for all others, since other hints need the calls. Where the limit ends the trials, what
+            they show by then counts.
         harm_after: Sessions after which clear harm is enough to know.
         on_trial: Called after each session.
 
@@ -43,8 +46,10 @@ async def panel_gains(
 
     Raises:
         ModelDownError: The model gave no answer.
-        BudgetSpentError: The budget allows no further call.
+        BudgetSpentError: The budget allows no further call; where `frugal`, only if the trials so
+            far show no gain.
     """
+    limited = frugal and options.budget is not None and options.budget.is_limited
     sessions = [*panel.first, *panel.more]
     known, without = await _paid(text, domain, sessions, options)
     trials = PairedTrials(options, without)
@@ -52,12 +57,19 @@ async def panel_gains(
     for session in sessions:
         if session not in known:
             state = await resolve_session(domain, session, options)
-            known[session] = await trials.gain(session, state, text)
+            try:
+                known[session] = await trials.gain(session, state, text)
+            except BudgetSpentError as error:
+                if frugal and error.field != "job" and shown_to_gain(gains):
+                    break
+                raise
         gains.append(known[session])
         on_trial()
         if until_settled and settled(gains, len(panel.first), harm_after):
             break
-        if give_up_in_doubt and len(gains) == len(panel.first):
+        if limited and unlikely(gains, len(panel.first)):
+            break
+        if limited and len(gains) == len(panel.first):
             rest = [key for key in panel.more if key not in known]
             if not _affordable(2 * len(rest), options):
                 break

@@ -3,16 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+import teacher
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from prompts import ALONE_VERSION, document_of
-from re2llm.data.sample import load_films, sample_items, simulate_sessions
+from prompts import ALONE_VERSION
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import build_graph, graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domains import find_domain
@@ -34,85 +35,26 @@ from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
+from teacher import FAR, FILMS, ranking_task, title, titles
 
-FILMS = {film.id: film for film in load_films()}
 OFFLINE = OfflineRanker()
 LEAKING = '{"hints": ["Rank Alien above all others."]}'
 """An answer whose only hint names an item, so that it is not tried."""
 SESSIONS = simulate_sessions(14, seed=3)
-FAR = 20
-"""A rank that is a miss."""
 
 Result = dict[str, Any]
 Change = Callable[..., None]
 Load = Callable[..., Awaitable[Any]]
 Script = Callable[[Callable[[Sequence[BaseMessage]], str]], tuple[str, Any]]
+Teacher = partial(teacher.Teacher, sessions=SESSIONS)
 
 
 def offline(messages: Sequence[BaseMessage]) -> str:
     return OFFLINE.invoke(list(messages)).text
 
 
-def ranking_task(messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
-    """Return the document that a message list asks to rank, if it does."""
-    if any(message.type == "ai" for message in messages) or len(messages) != 2:
-        return None
-    with suppress(ValueError):
-        return document_of(messages)
-    return None
-
-
 def ranking_calls(asked: Sequence[Sequence[BaseMessage]]) -> int:
     return sum(ranking_task(messages) is not None for messages in asked)
-
-
-class Teacher:
-    """Ranks each session's target where the test wants it, and proposes the test's hints.
-
-    Args:
-        hints: What it answers when it is asked for hints.
-        place: The target's rank, from the hint and the titles of the history.
-        same: What it answers when it is asked whether a hint repeats another.
-        sessions: Whose targets it knows.
-    """
-
-    def __init__(
-        self,
-        hints: Sequence[str],
-        place: Callable[[str | None, tuple[str, ...]], int],
-        *,
-        same: str = "0",
-        sessions: Sequence[Session] = SESSIONS,
-    ) -> None:
-        self.hints, self.place, self.same = hints, place, same
-        self.targets = {titles(session): title(session.target) for session in sessions}
-
-    def __call__(self, messages: Sequence[BaseMessage]) -> str:
-        document = ranking_task(messages)
-        if document is not None:
-            return self.ranking(document)
-        last = messages[-1].text
-        if "new_hint" in last:
-            return self.same
-        return json.dumps({"hints": list(self.hints)}) if '{"hints"' in last else "Because."
-
-    def ranking(self, document: dict[str, Any]) -> str:
-        history = tuple(entry["title"] for entry in document["history"])
-        target = self.targets[history]
-        numbers = [entry["number"] for entry in document["candidates"]]
-        chosen = next(e["number"] for e in document["candidates"] if e["title"] == target)
-        numbers.remove(chosen)
-        numbers.insert(self.place(document.get("hint"), history) - 1, chosen)
-        return json.dumps({"ranking": numbers})
-
-
-def title(item: str | None) -> str:
-    assert item is not None
-    return FILMS[item].title
-
-
-def titles(session: Session) -> tuple[str, ...]:
-    return tuple(title(item) for item in session.history)
 
 
 @pytest.fixture
