@@ -46,6 +46,8 @@ class Flag(StrEnum):
     """The active release was trained for another model, prompt or encoder, and did not choose."""
     NO_SESSIONS = "no_sessions"
     """Nothing is known from past sessions: the first stage goes by meaning alone."""
+    WITHDRAWN = "withdrawn"
+    """Candidates of the request were withdrawn from the catalogue, and were left out."""
     NO_LOGPROBS = "no_logprobs"
     """The server gives no log-probabilities, so a list was asked for in place of a letter."""
     NOT_LOGGED = "not_logged"

@@ -1,4 +1,4 @@
-"""`re2llm items`: what is in a catalogue."""
+"""`re2llm items`: what is in a catalogue, and what it offers no more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from .tables import print_table
 if TYPE_CHECKING:
     from ..operations.catalogue.results import ItemShown, RelatedItem
 
-items = CommandGroup(help="Search a catalogue, and show an item.", no_args_is_help=True)
+items = CommandGroup(
+    help="Search a catalogue, show an item, and withdraw items.", no_args_is_help=True
+)
 
 
 @items.command("search")
@@ -83,10 +85,42 @@ async def _show(item: str, domain: str | None, as_json: bool) -> None:
         _print(shown)
 
 
+@items.command("withdraw")
+def withdraw(
+    items: Annotated[list[str], typer.Argument(metavar="ITEM", help="Their ids or titles.")],
+    domain: DomainOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw items: they are recommended no more.
+
+    They stay known, for the histories and past sessions that name them. Loading them again brings
+    them back.
+
+    Example: re2llm items withdraw 1201 1202 --domain shop
+    """
+    run(lambda: _withdraw(items, domain, as_json))
+
+
+async def _withdraw(items: list[str], domain: str | None, as_json: bool) -> None:
+    from ..operations.catalogue.withdraw import withdraw_items
+    from ..runtime.context import Context
+
+    done = await withdraw_items(Context(), items, domain=domain)
+    if as_json:
+        print_json(done.model_dump())
+        return
+    for item in done.items:
+        out.print_line(f"{item.title}  [{item.id}]")
+    named = counted(len(done.items), "item is", "items are")
+    out.print(f"{done.domain}: {named} withdrawn now, {done.withdrawn:,} of them newly.")
+
+
 def _print(shown: ItemShown) -> None:
     lines = [f"{shown.title}  [{shown.id}]"]
     lines += [f"  {name}: {spoken(value)}" for name, value in shown.attributes.items()]
     lines.append(f"  in {counted(shown.popularity, 'training session')}")
+    if shown.withdrawn:
+        lines.append("  withdrawn: it is not recommended until it is loaded again")
     lines += _listed("chosen with it or next to it", shown.goes_with)
     lines += _listed("near in meaning", shown.neighbours)
     for line in lines:

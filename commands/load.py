@@ -97,7 +97,8 @@ def load(
 ) -> None:
     """Load items and training sessions. Loading the same files again changes nothing.
 
-    Changed rows replace title and attributes. Items whose rows are gone stay.
+    Changed rows replace title and attributes. Items whose rows are gone stay: `re2llm items
+    withdraw` takes them out.
 
     Example: re2llm load movielens ml-latest-small --domain movies
 

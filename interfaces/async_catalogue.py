@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from ..operations.catalogue.domains import delete_domain, list_domains
 from ..operations.catalogue.items import search_items, show_item
-from ..operations.catalogue.results import ItemsFound, ItemShown, ListedDomain
+from ..operations.catalogue.results import ItemsFound, ItemShown, ListedDomain, WithdrawnItems
+from ..operations.catalogue.withdraw import withdraw_items
 from ..runtime.context import Context
 
 
@@ -69,3 +71,19 @@ class AsyncCatalogue(ABC):
             Re2llmError: There is no such domain or item, or several items of that title.
         """
         return await show_item(self.context(), item, domain=domain, count=count)
+
+    async def awithdraw_items(
+        self, items: Sequence[str], *, domain: str | None = None
+    ) -> WithdrawnItems:
+        """Withdraw items: they are recommended no more, until they are loaded again.
+
+        They stay known: histories and past sessions may go on naming them.
+
+        Args:
+            items: Ids or titles; all are withdrawn, or none.
+            domain: Its name; `None` takes the object's.
+
+        Raises:
+            Re2llmError: There is no such domain or item, or several items of that title.
+        """
+        return await withdraw_items(self.context(), items, domain=domain)

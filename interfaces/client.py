@@ -34,6 +34,7 @@ class Client(AsyncClient):
     delete_domain = waiting(AsyncClient.adelete_domain)
     search_items = waiting(AsyncClient.asearch_items)
     show_item = waiting(AsyncClient.ashow_item)
+    withdraw_items = waiting(AsyncClient.awithdraw_items)
 
     hints = waiting(AsyncClient.ahints)
     show_hint = waiting(AsyncClient.ashow_hint)

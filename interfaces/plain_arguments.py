@@ -25,7 +25,7 @@ from ..runtime.request_limits import LARGEST_COUNT, LARGEST_KEY, input_error
 _Class = TypeVar("_Class", bound=type)
 _Check = Callable[[Any, str], Any]
 
-_IDS = frozenset({"history", "candidates", "titles", "item", "picked", "user"})
+_IDS = frozenset({"history", "candidates", "titles", "item", "items", "picked", "user"})
 """Parameters that name items or people: many data sets have ids that are whole numbers."""
 _KEYS = frozenset({"hint", "hints", "release", "max_llm_calls"})
 """Parameters that are numbers of stored things, or are stored as such a number."""

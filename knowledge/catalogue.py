@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pgvector
 from psycopg.types.json import Jsonb
-from sqlalchemy import Text, any_, bindparam, func, select, text
+from sqlalchemy import Text, any_, bindparam, false, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +29,8 @@ _AMONG = (
     ItemRow.domain_id == bindparam("domain"),
     ItemRow.id == any_(bindparam("ids", type_=ARRAY(Text))),
 )
-_ITEMS = select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(*_AMONG)
+_SHOWN = (ItemRow.id, ItemRow.title, ItemRow.attributes)
+_ITEMS = select(*_SHOWN).where(*_AMONG)
 _EMBEDDINGS = select(ItemRow.id, ItemRow.embedding).where(*_AMONG)
 _WITH_EMBEDDINGS = _ITEMS.add_columns(ItemRow.embedding)
 
@@ -37,10 +38,15 @@ _WITH_EMBEDDINGS = _ITEMS.add_columns(ItemRow.embedding)
 async def changed_items(
     connection: AsyncConnection, domain: Domain, items: Sequence[Item]
 ) -> list[Item]:
-    """Return those items that are not stored exactly so already, which spares their embedding."""
+    """Return those items that are not stored exactly so already, which spares their embedding.
+
+    Storing a withdrawn item changes it: it is recommended again.
+    """
     rows = await connection.execute(
         select(ItemRow.id, ItemRow.title, ItemRow.attributes).where(
-            ItemRow.domain_id == domain.id, is_among(ItemRow.id, [item.id for item in items])
+            ItemRow.domain_id == domain.id,
+            is_among(ItemRow.id, [item.id for item in items]),
+            ~ItemRow.withdrawn,
         )
     )
     stored = {row.id: (row.title, row.attributes) for row in rows}
@@ -69,7 +75,9 @@ async def store_items(
         statement = insert(ItemRow)
         new = {name: statement.excluded[name] for name in ("title", "attributes", "embedding")}
         await connection.execute(
-            statement.on_conflict_do_update(index_elements=["domain_id", "id"], set_=new),
+            statement.on_conflict_do_update(
+                index_elements=["domain_id", "id"], set_={**new, "withdrawn": false()}
+            ),
             [
                 {
                     "domain_id": domain.id,
@@ -155,18 +163,20 @@ async def fetch_items_and_embeddings(
     return {row[0]: _item(row) for row in rows}, {row[0]: row[3] for row in rows}
 
 
-async def item_place(connection: AsyncConnection, domain: Domain, id_: str) -> tuple[int, Floats32]:
-    """Return an item's popularity and its embedding, shape `[384]`."""
-    statement = select(ItemRow.popularity, ItemRow.embedding).where(
+async def item_place(
+    connection: AsyncConnection, domain: Domain, id_: str
+) -> tuple[int, Floats32, bool]:
+    """Return an item's popularity, its embedding, shape `[384]`, and whether it is withdrawn."""
+    statement = select(ItemRow.popularity, ItemRow.embedding, ItemRow.withdrawn).where(
         ItemRow.domain_id == domain.id, ItemRow.id == id_
     )
-    popularity, embedding = (await connection.execute(statement)).one()
-    return popularity, np.asarray(embedding, dtype=np.float32)
+    popularity, embedding, withdrawn = (await connection.execute(statement)).one()
+    return popularity, np.asarray(embedding, dtype=np.float32), withdrawn
 
 
 async def page_of_items(
     connection: AsyncConnection, domain: Domain, *, skip: int, count: int
-) -> tuple[list[tuple[Item, int]], int]:
+) -> tuple[list[tuple[Item, int, bool]], int]:
     """Return some of a domain's items with their popularity, the most popular first.
 
     Args:
@@ -174,18 +184,19 @@ async def page_of_items(
         count: The highest number to return.
 
     Returns:
-        The items, and how many the domain has.
+        The items, each with its popularity and whether it is withdrawn; and how many the domain
+        has.
     """
     of_domain = ItemRow.domain_id == domain.id
     rows = await connection.execute(
-        select(ItemRow.id, ItemRow.title, ItemRow.attributes, ItemRow.popularity)
+        select(*_SHOWN, ItemRow.popularity, ItemRow.withdrawn)
         .where(of_domain)
         .order_by(ItemRow.popularity.desc(), ItemRow.id)
         .offset(skip)
         .limit(count)
     )
     total = await connection.scalar(select(func.count()).select_from(ItemRow).where(of_domain))
-    found = [(_item(row), row.popularity) for row in rows]
+    found = [(_item(row), row.popularity, row.withdrawn) for row in rows]
     return found, total or 0
 
 

@@ -54,10 +54,13 @@ class ItemVectors:
 async def item_vectors(
     connection: AsyncConnection, domain: Domain, *, fewer_than: int
 ) -> ItemVectors | None:
-    """Return the embeddings of a catalogue, or `None` where it has too many items, or none."""
+    """Return the embeddings of a catalogue, or `None` where it has too many items, or none.
+
+    Withdrawn items are left out: these are what candidates are found among.
+    """
     found = await connection.execute(
         select(ItemRow.id, ItemRow.embedding)
-        .where(ItemRow.domain_id == domain.id)
+        .where(ItemRow.domain_id == domain.id, ~ItemRow.withdrawn)
         .order_by(ItemRow.id)
         .limit(fewer_than)
     )

@@ -53,6 +53,7 @@ statement needs a parameter `count`. What it finds may come slightly out of orde
 _OTHERS = (
     ItemRow.domain_id == bindparam("domain"),
     ItemRow.id != all_(bindparam("exclude", type_=ARRAY(Text))),
+    ~ItemRow.withdrawn,
 )
 _TO = bindparam("embedding", type_=ItemRow.embedding.type)
 _DISTANCE = ItemRow.embedding.cosine_distance(_TO)
@@ -78,7 +79,7 @@ async def nearest_ids(
     count: int,
     exclude: Sequence[str],
 ) -> list[str]:
-    """Return the ids of the items nearest in meaning, nearest first.
+    """Return the ids of the items nearest in meaning, nearest first, without withdrawn ones.
 
     Exact, unless the catalogue is so large that it has an index.
 

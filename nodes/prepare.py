@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 from ..ranking.gather import gather
+from ..ranking.offered import offered
 from ..ranking.request import read_request
 from ..ranking.serving_state import domain_for
 from ..ranking.state import RecommendResult, RecommendState
+from ..records import Flag
 from ..runtime.node import Update, first_node
 from ..runtime.options import RunOptions
 
@@ -33,9 +35,13 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "candidates": request.candidates,
     }
     domain = await domain_for(options, request.domain or options.domain)
+    if state.get("target") is None:  # past sessions keep what they listed
+        checked["candidates"] = await offered(options.services, domain, request.candidates)
     gathered = await gather(domain, checked, options)
+    left_out = checked["candidates"] != request.candidates
     return {
         **gathered,
+        "flags": [*gathered["flags"], *([Flag.WITHDRAWN] if left_out else [])],
         "history": request.history,
         "shown": request.k,
         "requester": request.user,

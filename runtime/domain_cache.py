@@ -22,6 +22,7 @@ from ..knowledge.sessions.evidence import EvidenceIndex
 from ..knowledge.sessions.sources import keyed_sessions
 from ..knowledge.sessions.training_sessions import training_sessions
 from ..knowledge.titles.search import TitleSearch
+from ..knowledge.withdrawn import withdrawn_ids
 from ..records import Item
 from .services import Services
 
@@ -97,15 +98,30 @@ async def items_of(
 async def most_chosen_of(services: Services, domain: Domain) -> Sequence[str]:
     """Return the ids of a domain's most chosen items, most chosen first, 1,000 at most.
 
-    Of no item, one API key's sessions count for more than their share.
+    Of no item, one API key's sessions count for more than their share. Withdrawn items are left
+    out.
     """
 
     async def build() -> Sequence[str]:
         index = await evidence_of(services, domain)
-        return [] if index is None else await asyncio.to_thread(index.most_chosen, _MOST_CHOSEN)
+        if index is None:
+            return []
+        withdrawn = await withdrawn_of(services, domain)
+        chosen = await asyncio.to_thread(index.most_chosen, _MOST_CHOSEN + len(withdrawn))
+        return [item for item in chosen if item not in withdrawn][:_MOST_CHOSEN]
 
     version = (domain.revision, services.settings.source_share)
     return await services.caches.versions.get("most chosen", domain.id, version, build)
+
+
+async def withdrawn_of(services: Services, domain: Domain) -> frozenset[str]:
+    """Return the ids of a domain's withdrawn items."""
+
+    async def build() -> frozenset[str]:
+        async with services.autocommit.connect() as connection:
+            return await withdrawn_ids(connection, domain)
+
+    return await services.caches.versions.get("withdrawn", domain.id, domain.revision, build)
 
 
 async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from ...operations.catalogue.domains import list_domains
 from ...operations.catalogue.items import search_items, show_item
-from ...operations.catalogue.results import ItemsFound, ItemShown, ListedDomain
-from .callers import context_of
+from ...operations.catalogue.results import ItemsFound, ItemShown, ListedDomain, WithdrawnItems
+from ...operations.catalogue.withdraw import withdraw_items
+from .callers import context_of, require_right
 from .documents import problems
-from .requests import DomainQuery, SearchBody
+from .requests import DomainQuery, SearchBody, WithdrawBody
 from .strict_routes import json_response, strict_router
 
 router = strict_router()
@@ -38,6 +39,23 @@ async def search_route(request: Request, body: SearchBody) -> Response:
         context_of(request), body.query, domain=body.domain, count=body.count
     )
     return json_response(found)
+
+
+@router.post(
+    "/v1/items:withdraw",
+    operation_id="withdraw_items",
+    summary="Withdraw items",
+    response_model=WithdrawnItems,
+    responses=problems(403),
+)
+async def withdraw_route(request: Request, body: WithdrawBody) -> Response:
+    """Recommend items no more, until they are loaded again: all, or none.
+
+    Histories may go on naming them. A key needs the right to `load`.
+    """
+    require_right(request, "load")
+    done = await withdraw_items(context_of(request), body.items, domain=body.domain)
+    return json_response(done)
 
 
 @router.get(

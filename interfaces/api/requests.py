@@ -122,6 +122,16 @@ class SearchBody(StrictBody):
     domain: DomainField = None
 
 
+class WithdrawBody(StrictBody):
+    """Items to withdraw: all of them, or none."""
+
+    items: Annotated[
+        list[Annotated[Title, Field(min_length=1)]],
+        Field(min_length=1, max_length=MOST_ITEMS, description="Ids or titles."),
+    ]
+    domain: DomainField = None
+
+
 class HintBody(StrictBody):
     """A person's hint."""
 

@@ -112,6 +112,8 @@ class ItemRow(Base):
     embedding: Mapped[NDArray[np.float32]] = mapped_column(Embedding())
     place: Mapped[int] = mapped_column(BigInteger, Identity())
     """Grows in the order in which the items were first loaded."""
+    withdrawn: Mapped[bool] = mapped_column(server_default=sql("false"))
+    """Whether it is recommended no more; it stays known."""
 
 
 class SessionRow(Base):

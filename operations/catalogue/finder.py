@@ -15,9 +15,9 @@ from ...knowledge.titles.search import TitleSearch, settled
 from ...knowledge.vector_search import nearest_items
 from ...llm.errors.failures import ModelFailedError
 from ...records import Item
-from ...runtime.domain_cache import items_of, known_items, title_search_of
+from ...runtime.domain_cache import items_of, known_items, title_search_of, withdrawn_of
 from ...runtime.options import RunOptions
-from ...runtime.request_limits import MOST_TITLES
+from ...runtime.request_limits import MOST_SHOWN, MOST_TITLES
 from ..results import FoundItem, FoundTitle
 from .meanings import Exact, as_typed, found_title, id_beside, meaning_of, shown
 from .written import MARK, marked_id, without_number
@@ -137,13 +137,17 @@ class Finder:
     async def search(self, typed: str, count: int) -> tuple[list[FoundItem], bool]:
         """Return items whose titles are like a text, or else near it in meaning.
 
+        Withdrawn items are left out: whoever asks may offer what is found.
+
         Returns:
             The items, the likeliest first, and whether they were found by meaning.
         """
         titles = await self._titles()
         async with self._turn([typed], "query"):
-            matches = await asyncio.to_thread(titles.find, typed, count=count)
-            items = [match.item for match in matches]
+            withdrawn = await withdrawn_of(self._services, self.domain)
+            more = min(len(withdrawn), MOST_SHOWN)
+            found = await asyncio.to_thread(titles.find, typed, count=count + more)
+            items = [match.item for match in found if match.item.id not in withdrawn][:count]
             if items or not typed.strip() or not storable(typed):
                 return [shown(item) for item in items], False
             (near,) = await self._near([typed], count)

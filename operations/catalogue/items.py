@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ...knowledge.catalogue import item_ids, item_place, page_of_items
 from ...knowledge.sessions.evidence import EvidenceIndex
 from ...knowledge.vector_search import nearest_items
+from ...knowledge.withdrawn import withdrawn_ids
 from ...runtime.context import Context
 from ...runtime.domain_cache import evidence_of
 from ...runtime.options import resolve_context
@@ -77,7 +78,11 @@ async def browse_items(
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder, finder.connect() as connection:
         rows, total = await page_of_items(connection, finder.domain, skip=skip, count=count)
-    return [BrowsedItem(item=shown(item), popularity=held) for item, held in rows], total
+    found = [
+        BrowsedItem(item=shown(item), popularity=held, withdrawn=withdrawn)
+        for item, held, withdrawn in rows
+    ]
+    return found, total
 
 
 async def show_item(
@@ -98,7 +103,7 @@ async def show_item(
         found = finder.domain
         (one,) = await finder.resolve([item], "item")
         async with finder.connect() as connection:
-            popularity, embedding = await item_place(connection, found, one.id)
+            popularity, embedding, withdrawn = await item_place(connection, found, one.id)
             near = await nearest_items(connection, found, embedding, count=count, exclude=[one.id])
         index = await evidence_of(options.services, found)
         # It is compared with the whole catalogue: one owner holds no more places than for titles.
@@ -110,6 +115,7 @@ async def show_item(
         title=one.title,
         attributes=dict(one.attributes),
         popularity=popularity,
+        withdrawn=withdrawn,
         goes_with=related,
         neighbours=[RelatedItem(id=other.id, title=other.title) for other in near],
     )
@@ -119,7 +125,9 @@ async def _related(
     finder: Finder, index: EvidenceIndex, item: str, count: int
 ) -> list[RelatedItem]:
     async with finder.connect() as connection:
-        ids = await item_ids(connection, finder.domain)
+        known = await item_ids(connection, finder.domain)
+        withdrawn = await withdrawn_ids(connection, finder.domain)
+    ids = [other for other in known if other not in withdrawn]
     best = await asyncio.to_thread(_strongest, index, item, ids, count)
     items = await finder.items([other for other, _ in best])
     return [

@@ -63,11 +63,20 @@ class ItemsFound(BaseModel):
     by_meaning: bool = Field(description="No title is like it; the items are near in meaning.")
 
 
+class WithdrawnItems(BaseModel):
+    """Items that are recommended no more, until they are loaded again."""
+
+    domain: str
+    items: list[FoundItem] = Field(description="In the order of the request, each once.")
+    withdrawn: int = Field(description="How many of them were not withdrawn before.")
+
+
 class BrowsedItem(BaseModel):
     """An item in a list of the catalogue."""
 
     item: FoundItem
     popularity: int = Field(description="Training sessions that hold it.")
+    withdrawn: bool = Field(description="Whether it is recommended no more.")
 
 
 class RelatedItem(BaseModel):
@@ -88,6 +97,7 @@ class ItemShown(BaseModel):
     title: str
     attributes: dict[str, Any]
     popularity: int = Field(description="Training sessions that hold it.")
+    withdrawn: bool = Field(description="Whether it is recommended no more.")
     goes_with: list[RelatedItem] = Field(
         description="What sessions chose together with it or next to it, most first."
     )

@@ -156,6 +156,17 @@ async def test_an_item_is_shown_with_what_goes_with_it(films: str) -> None:
     assert refused.exit_code == 1
 
 
+async def test_items_are_withdrawn(full: str) -> None:
+    done = await command("items", "withdraw", "Alien", "aliens-1986", "--domain", full)
+    assert done.exit_code == 0, done.output
+    assert "Alien  [" in done.stdout
+    assert f"{full}: 2 items are withdrawn now, 2 of them newly." in done.stdout
+    assert "withdrawn" in (await command("items", "show", "Alien", "--domain", full)).stdout
+    again = await as_json("items", "withdraw", "Alien", "--domain", full)
+    assert again["withdrawn"] == 0
+    assert (await command("items", "withdraw", "--domain", full)).exit_code == 2
+
+
 async def test_python_has_the_same_verbs(full: str) -> None:
     async with re2llm.Re2llm(domain=full) as host:
         assert (await host.asearch_items("blade runer")).items[0].id == "blade-runner-1982"

@@ -245,6 +245,8 @@ def test_items_may_be_named_by_numbers_and_by_any_iterable(
         assert whole(one for one in ["1", "2"]).history == ["1", "2"]
         shows: Any = host.show_item
         assert shows(2).title == "Tea 2"
+        withdraws: Any = host.withdraw_items
+        assert withdraws([5, "Tea 6"]).withdrawn == 2
         stores: Any = host.feedback
         assert stores(made.recommendation_id, 4).picked == "4"
         finds: Any = host.find_titles
@@ -263,6 +265,7 @@ MISFITS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "user": ("recommend", (["1"],), {"user": ["u"]}),
     "domain": ("hints", (), {"domain": 5}),
     "item": ("show_item", ({},), {}),
+    "a mapping of items": ("withdraw_items", ({},), {}),
     "recommendation": ("feedback", (5, "1"), {}),
     "query": ("search_items", (5,), {}),
     "count": ("search_items", ("tea",), {"count": -1}),

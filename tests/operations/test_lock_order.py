@@ -10,6 +10,7 @@ from re2llm.errors import InputError
 from re2llm.knowledge.domains import find_domain, hold_hints
 from re2llm.knowledge.sessions.training_sessions import observe_session
 from re2llm.operations.catalogue.domains import delete_domain
+from re2llm.operations.catalogue.withdraw import withdraw_items
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.sessions.purge import purge
 from re2llm.operations.sessions.sources import drop_sessions
@@ -52,6 +53,10 @@ async def seen(services: Services, domain: str) -> None:
     await observed(services, domain, Session(history=("0", "2"), target="5"))
 
 
+async def withdrawn(_: Services, domain: str) -> None:
+    await withdraw_items(Context(), [f"id:{item.id}" for item in ITEMS], domain=domain)
+
+
 async def waits(engine: AsyncEngine, task: asyncio.Future[Any], others: int = 0) -> None:
     """Return once a task waits for a lock, or is done, beside others that wait."""
     async with engine.connect() as connection:
@@ -62,7 +67,7 @@ async def waits(engine: AsyncEngine, task: asyncio.Future[Any], others: int = 0)
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("change", [purged, dropped, seen])
+@pytest.mark.parametrize("change", [purged, dropped, seen, withdrawn])
 async def test_what_changes_popularity_and_a_load_of_the_same_items_wait_for_each_other(
     services: Services, shop: str, change: Callable[[Services, str], Awaitable[None]]
 ) -> None:
@@ -88,7 +93,7 @@ async def test_what_changes_popularity_and_a_load_of_the_same_items_wait_for_eac
             ),
             {"name": shop},
         )
-    assert popular == {purged: 1, dropped: 1, seen: 3}[change]
+    assert popular == {purged: 1, dropped: 1, seen: 3, withdrawn: 2}[change]
 
 
 @pytest.mark.parametrize("items", [[], [*ITEMS, Item(id="12", title="Film 12")]])
@@ -111,7 +116,7 @@ async def test_a_load_and_the_same_session_observed_wait_for_each_other(
     await asyncio.wait_for(asyncio.gather(loading, observing), WITHIN)
 
 
-@pytest.mark.parametrize("change", [purged, dropped])
+@pytest.mark.parametrize("change", [purged, dropped, withdrawn])
 async def test_deleting_a_domain_and_purging_it_wait_for_each_other(
     services: Services, shop: str, change: Callable[[Services, str], Awaitable[None]]
 ) -> None:

@@ -29,6 +29,7 @@ POSTS = {
     "/v1/feedback": {"recommendation_id": "x"},
     "/v1/rate": {"item": {"title": "Mug"}},
     "/v1/items:search": {"query": "Alien"},
+    "/v1/items:withdraw": {"items": [FILM.id]},
     "/v1/hints": {"text": "Prefer what is new."},
     "/v1/hints:approve": {"hints": [1]},
     "/v1/hints:retire": {"hints": [1]},
@@ -175,6 +176,19 @@ async def test_items_and_domains(http: httpx.AsyncClient, films: str) -> None:
     assert problem(gone, 422)["field"] == "domain"
     listed = (await http.get("/v1/domains")).raise_for_status().json()["domains"]
     assert films in {domain["name"] for domain in listed}
+
+
+async def test_items_are_withdrawn(http: httpx.AsyncClient, load: Any, domain: str) -> None:
+    await load(domain, [Item(f"i{n}", f"Thing {n}", {}) for n in range(4)])
+    body = {"items": ["i1", "Thing 2"], "domain": domain}
+    done = (await http.post("/v1/items:withdraw", json=body)).raise_for_status().json()
+    assert [item["id"] for item in done["items"]] == ["i1", "i2"]
+    assert done["withdrawn"] == 2
+    shown = (await http.get("/v1/items/i1", params={"domain": domain})).json()
+    assert shown["withdrawn"] is True
+    unknown = {"items": ["i3", "No such thing"], "domain": domain}
+    assert problem(await http.post("/v1/items:withdraw", json=unknown), 422)["field"] == "items"
+    problem(await http.post("/v1/items:withdraw", json={"items": [], "domain": domain}), 422)
 
 
 async def test_what_a_path_names_is_there_though_more_is_wrong(

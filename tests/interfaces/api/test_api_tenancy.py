@@ -73,6 +73,7 @@ def asked(victim: dict[str, Any], recommendation: str) -> dict[str, Any]:
         "/v1/feedback": {"recommendation_id": recommendation, **where},
         "/v1/rate": {"item": {"title": "Mug"}},
         "/v1/items:search": {"query": TITLE, **where},
+        "/v1/items:withdraw": {"items": [victim["item"]], **where},
         "/v1/hints": {"text": "Prefer what is new.", **where},
         "/v1/hints:approve": {"hints": [victim["hint"]], **where},
         "/v1/hints:retire": {"hints": [victim["hint"]], **where},
@@ -210,6 +211,13 @@ async def test_a_key_changes_hints_and_releases_only_with_the_right(
         assert (await http.post(path, json=bodies[path], headers=may)).status_code in {200, 422}
         tried += 1
     assert tried == len(WRITES)
+    withdrawn = "/v1/items:withdraw"
+    for headers in (without, may):
+        found = problem(await http.post(withdrawn, json=bodies[withdrawn], headers=headers), 403)
+        assert "--may load" in found["remedy"]
+    loader = {**PROXY, **await make_key(victim["domain"], may=("load",))}
+    done = await http.post(withdrawn, json=bodies[withdrawn], headers=loader)
+    assert done.raise_for_status().json()["withdrawn"] == 1
     assert (await http.get("/v1/hints", headers=without)).status_code == 200
 
 

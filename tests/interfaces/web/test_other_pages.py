@@ -19,6 +19,7 @@ from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.releases import Release, active_release_number, store_release
 from re2llm.operations.accounts.costs import costs
+from re2llm.operations.catalogue.withdraw import withdraw_items
 from re2llm.operations.hints.manage import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
@@ -61,6 +62,15 @@ async def test_the_catalogue_is_paged_searched_and_shown(browser: Browser, thing
     page = await browser.get("/console/catalogue/2", domain=things)
     assert "Thing 0001" in page.all("table")[0].text
     await browser.get("/console/catalogue/none", expect=404, domain=things)
+
+
+async def test_withdrawn_items_are_marked(browser: Browser, load: Any, domain: str) -> None:
+    await load(domain, [Item(f"i{n}", f"Thing {n}") for n in range(3)])
+    await withdraw_items(Context(), ["i1"], domain=domain)
+    rows = (await browser.get("/console/catalogue", domain=domain)).all("tr")[1:]
+    assert ["withdrawn" in row.text for row in rows] == [False, True, False]
+    assert "Withdrawn" in (await browser.get("/console/catalogue/i1", domain=domain)).text
+    assert "Withdrawn" not in (await browser.get("/console/catalogue/i2", domain=domain)).text
 
 
 async def test_an_id_with_any_character_has_a_page(

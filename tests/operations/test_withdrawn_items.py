@@ -1,0 +1,112 @@
+"""Withdrawn items: known, but no candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from re2llm.data.interactions import TableOptions
+from re2llm.errors import InputError
+from re2llm.operations.catalogue.items import browse_items, search_items, show_item
+from re2llm.operations.catalogue.withdraw import withdraw_items
+from re2llm.operations.evaluation.evaluate import evaluate
+from re2llm.operations.loading.load_files import load_files
+from re2llm.operations.recommending.recommend import recommend
+from re2llm.records import Item, Session
+from re2llm.runtime.context import Context
+
+TEAS = [Item(f"t{n}", f"Tea {name}", {"kind": "tea"}) for n, name in enumerate("ABCDEFGH")]
+SESSIONS = [
+    Session(("t0", "t1"), "t2"),
+    Session(("t0",), "t2"),
+    Session(("t1", "t3"), "t2", ("t2", "t4", "t5")),
+]
+Load = Callable[..., Any]
+
+
+@pytest.fixture
+async def shop(load: Load, domain: str) -> Context:
+    await load(domain, TEAS, SESSIONS)
+    return Context(domain=domain, policy="none")
+
+
+async def test_a_withdrawn_item_is_no_candidate(shop: Context) -> None:
+    assert "t2" in (await recommend(shop, ["t0"])).ranking  # which also fills the caches
+    assert (await withdraw_items(shop, ["Tea C", "t2"])).withdrawn == 1
+    made = await recommend(shop, ["t0"])
+    assert sorted(made.ranking) == ["t1", "t3", "t4", "t5", "t6", "t7"]
+    assert "withdrawn" not in made.flags
+    listed = await recommend(shop, ["t0"], candidates=["t2", "t3", "t4"])
+    assert (sorted(listed.ranking), "withdrawn" in listed.flags) == (["t3", "t4"], True)
+    plain = await recommend(shop, ["t0"], candidates=["t3", "t4"])
+    assert "withdrawn" not in plain.flags
+    with pytest.raises(InputError, match="withdrawn") as caught:
+        await recommend(shop, ["t0"], candidates=["t2", "t3"])
+    assert caught.value.field == "candidates"
+
+
+async def test_nor_is_it_in_a_catalogue_that_is_not_kept_in_memory(
+    shop: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr("re2llm.ranking.retrieval.vectors_of", none)
+    await withdraw_items(shop, ["t2"])
+    assert "t2" not in (await recommend(shop, ["t0"])).ranking
+
+
+async def test_what_names_it_goes_on(shop: Context, domain: str) -> None:
+    await withdraw_items(shop, ["t2"])
+    made = await recommend(shop, ["t2", "Tea A"])
+    assert made.history == ["t2", "t0"]
+    assert "t2" not in made.ranking
+    held_out = [Session(("t1",), "t2", ("t2", "t3", "t4")), Session(("t2",), "t0")]
+    outcome = await evaluate(shop, held_out, policies=["none"])
+    assert [one.target for one in outcome.sessions] == ["t2", "t0"]
+    assert outcome.sessions[0].candidates == ("t2", "t3", "t4")
+
+
+async def test_it_is_shown_as_withdrawn_and_offered_nowhere(shop: Context) -> None:
+    before = await show_item(shop, "t0", count=10)
+    assert "t2" in {one.id for one in before.goes_with}
+    assert not before.withdrawn
+    await withdraw_items(shop, ["t2"])
+    shown = await show_item(shop, "Tea C", count=10)
+    assert (shown.withdrawn, shown.popularity) == (True, 3)
+    other = await show_item(shop, "t0", count=10)
+    assert "t2" not in {one.id for one in [*other.goes_with, *other.neighbours]}
+    assert len(other.neighbours) == 6
+    found = await search_items(shop, "Tea C", count=3)
+    assert "t2" not in {item.id for item in found.items}
+    assert len(found.items) == 3
+    rows, total = await browse_items(shop)
+    assert ({row.item.id for row in rows if row.withdrawn}, total) == ({"t2"}, 8)
+
+
+async def test_all_are_withdrawn_or_none(shop: Context) -> None:
+    with pytest.raises(InputError, match="Teapot"):
+        await withdraw_items(shop, ["t2", "Teapot of another shop"])
+    with pytest.raises(InputError):
+        await withdraw_items(shop, [])
+    assert not (await show_item(shop, "t2")).withdrawn
+    done = await withdraw_items(shop, ["t2", "t3"])
+    assert ([item.id for item in done.items], done.withdrawn) == (["t2", "t3"], 2)
+    assert (await withdraw_items(shop, ["t3", "t4"])).withdrawn == 1
+
+
+async def test_loading_an_item_again_brings_it_back_and_a_log_does_not(
+    shop: Context, load: Load, domain: str, tmp_path: Path
+) -> None:
+    await withdraw_items(shop, ["t2", "t3"])
+    log = tmp_path / "log.csv"
+    log.write_text("user,item,time\n" + "".join(f"u,t{n},{n}\n" for n in range(1, 5)))
+    await load_files(Context(), "table", log, domain=domain, table=TableOptions())
+    assert (await show_item(shop, "t2")).withdrawn
+    loaded = await load(domain, TEAS[:3])
+    assert (loaded.items, loaded.items_changed) == (8, 1)
+    assert not (await show_item(shop, "t2")).withdrawn
+    assert (await show_item(shop, "t3")).withdrawn
+    assert "t2" in (await recommend(shop, ["t0"])).ranking
