@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -48,7 +49,8 @@ def _flat(value: Any) -> Any:
 
 
 _MOST_ATTRIBUTES = 200
-_TYPE = re.compile(r"(?:function-\w+|list|dict)\[|constrained-\w+$")
+_TYPE = re.compile(r"(?:function-\w+|list|dict)\[.*\]|constrained-(?:str|int|float)")
+"""What pydantic calls the types of a value that may have several."""
 _REPAIR = BeforeValidator(_repaired)
 LONGEST_USER = 200
 """Characters of a person's name."""
@@ -81,19 +83,37 @@ def input_error(error: ValidationError, schema: str = "input") -> InputError:
         error: An error from pydantic.
         schema: The schema that the field is in.
     """
-    first, *others = error.errors(include_input=False, include_url=False)
-    where = _fields(first)
-    # Of a value that may have several types, the one that it has says what is wrong.
-    same = [one for one in (first, *others) if _fields(one) == where]
-    first = next((one for one in same if not one["type"].endswith("_type")), first)
+    where, first = told_errors(error.errors(include_input=False, include_url=False))[0]
     problem = f"{first['msg']}."
     if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
         # As for an id that is not known, the list is named.
-        problem = f"Entry {int(where.pop()) + 1}: {problem}"
+        *where, entry = where
+        problem = f"Entry {int(entry) + 1}: {problem}"
     return InputError(".".join(where), problem, f"See the {schema} schema.")
 
 
-def _fields(error: ErrorDetails) -> list[str]:
-    """Return the place of an error, without the names that pydantic gives to types."""
-    parts = (str(part) for part in error["loc"])
-    return [part[:40] for part in parts if not _TYPE.match(part)]
+def told_errors(
+    errors: Sequence[ErrorDetails], *, skipped: int = 0
+) -> list[tuple[Sequence[str], ErrorDetails]]:
+    """Return the errors to tell: for each value one, with the fields that lead to it.
+
+    Where a value may have several types, pydantic tells of each why it does not fit, and names the
+    type as if it were a field. The one that the value has says what is wrong.
+
+    Args:
+        errors: From pydantic, at least one.
+        skipped: Parts of each place to leave out, such as `body`.
+    """
+    told: dict[tuple[str, ...], ErrorDetails] = {}
+    for error in errors:
+        parts = map(str, error["loc"][skipped:] or error["loc"])
+        where = tuple(part[:40] for part in parts if not _TYPE.fullmatch(part))
+        if where not in told or (_of_type(told[where]) and not _of_type(error)):
+            told[where] = error
+    inside = {where[:end] for where in told for end in range(len(where))}
+    return [(w, error) for w, error in told.items() if w not in inside or not _of_type(error)]
+
+
+def _of_type(error: ErrorDetails) -> bool:
+    """Return whether the value has another type: as it is, or as far as its text can be read."""
+    return error["type"].endswith("_type") or "_parsing" in error["type"]

@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from ...errors import InternalError, NotThereError, Re2llmError
 from ...knowledge.access.allowances import next_day
+from ...runtime.request_limits import told_errors
 from .request_ids import request_id_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -189,8 +190,8 @@ def _invalid(scope: Scope, found: Sequence[Any], skipped: int) -> Problem:
         detail = f"The body is not JSON: {found[0]['ctx']['error']}."
         return _problem(scope, 400, detail, type="urn:re2llm:input", field="body")
     errors = [
-        FieldProblem(field=_place(error["loc"], skipped), detail=f"{error['msg']}.")
-        for error in found[:_MOST_ERRORS]
+        FieldProblem(field=".".join(where) or "body", detail=f"{error['msg']}.")
+        for where, error in told_errors(found, skipped=skipped)[:_MOST_ERRORS]
     ]
     first = errors[0]
     return _problem(
@@ -202,8 +203,3 @@ def _invalid(scope: Scope, found: Sequence[Any], skipped: int) -> Problem:
         errors=errors,
         remedy="The OpenAPI document describes the request.",
     )
-
-
-def _place(location: Sequence[Any], skipped: int) -> str:
-    inner = location[skipped:] or location
-    return ".".join(str(part)[:40] for part in inner) or "body"

@@ -160,3 +160,30 @@ def test_a_field_is_called_as_the_running_commands_option() -> None:
     with spelled_by(command("jobs", "schedule").params):
         assert stated(InputError("kind", "It is x.", "")) == "KIND: It is x."
     assert stated(error) == str(error)
+
+
+LONG = "x" * 2_001
+MISFITS: list[tuple[dict[str, Any], str, str]] = [
+    ({"a": LONG}, "item.attributes.a", "at most 2000 characters"),
+    ({"a": 1e20}, "item.attributes.a", "less than or equal to 1000000000000000"),
+    ({"a": ["b", LONG]}, "item.attributes.a.1", "at most 2000 characters"),
+    ({LONG: 1}, f"item.attributes.{LONG[:40]}.[key]", "at most 2000 characters"),
+    ({"list[of": 1e20}, "item.attributes.list[of", "less than or equal to"),
+    ({"constrained-a": 1e20}, "item.attributes.constrained-a", "less than or equal to"),
+    ({str(n): n for n in range(300)}, "item.attributes", "at most 200 items"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "field", "said"), MISFITS)
+async def test_a_value_of_several_types_is_told_once_by_its_own_name(
+    http: httpx.AsyncClient, attributes: dict[str, Any], field: str, said: str
+) -> None:
+    body = {"item": {"title": "Mug", "attributes": attributes}}
+    sent = problem(await http.post("/v1/rate", json=body), 422)
+    assert sent["field"] == field
+    assert said in sent["detail"]
+    assert [one["field"] for one in sent["errors"]] == [field]
+    raised = await asyncio.to_thread(in_python, lambda host: host.rate(body), "films")
+    # Of a text that is too long, the list is named, as for an id that is not known.
+    assert raised.field == field.removesuffix(".1").removesuffix(".[key]") or raised.field == field
+    assert said in raised.problem
