@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from ..records import counted
@@ -21,7 +22,7 @@ _KINDS = frozenset(
     }
 )
 _PERHAPS = frozenset({"type", "kind", "verb", "status", "orderstatus", "financialstatus", "state"})
-"""Such columns hold kinds of events only if a value is known for one."""
+"""Such columns hold kinds of events only if their values are known for such."""
 _FIGURES = frozenset(
     {
         *("rating", "ratings", "bookrating", "userrating", "overall", "stars", "score", "vote"),
@@ -37,6 +38,10 @@ _KNOWN = frozenset(
         *("fav", "favorite", "transaction", "play", "played"),
     }
 )
+_ALSO_THINGS = frozenset(
+    {"play", "view", "views", "impression", "cart", "carts", "buy", "transaction"}
+)
+"""Of those, what things can be, such as a play beside an opera: one alone says nothing."""
 _TAKES_BACK = frozenset(
     {
         *("unlike", "unliked", "dislike", "disliked", "remove", "removed", "delete", "deleted"),
@@ -105,7 +110,7 @@ class EventKinds:
         """Report what the rows were that were counted as choices."""
         for name, kinds in self._kinds.items():
             back = [kind for kind in kinds if takes_back(kind)]
-            known = name in self._sure or back or any(_words(k) & _KNOWN for k in kinds)
+            known = name in self._sure or back or _are_events(kinds)
             if known and (len(kinds) > 1 or back):
                 few = "take some alone, name them as `events`" if name == self._filter else _DROP
                 self._remark(report, f"{name} tells what each row is", kinds, few)
@@ -148,12 +153,18 @@ def takes_back(kind: str) -> bool:
     return bool(_words(kind) & _TAKES_BACK) or any(joined in compact for joined in _JOINED)
 
 
+def _are_events(kinds: Collection[str]) -> bool:
+    known = {word for kind in kinds for word in _words(kind) & _KNOWN}
+    return len(known) > 1 or bool(known - _ALSO_THINGS)
+
+
 def _words(kind: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(kind[:100])}
 
 
 def text_of(cell: object) -> str:
     """Return what a cell says; empty if it says nothing, or is no single value."""
-    if not is_given(cell) or not isinstance(cell, str | int | float):
+    if not is_given(cell) or not isinstance(cell, str | int | float | Decimal):
         return ""
-    return str(cell).strip()[:60]
+    text = f"{cell:f}" if isinstance(cell, Decimal) else str(cell)  # not 0E+2
+    return text.strip()[:60]

@@ -50,7 +50,7 @@ def title_of(value: object) -> str:
     Raises:
         RowError: The value is no title.
     """
-    text = str(value) if isinstance(value, int | float) else value
+    text = str(value) if isinstance(value, int | float | Decimal) else value
     if isinstance(text, str) and text.strip() in NOTHING:
         raise RowError(f"title {shown(text)} stands for no value")
     return clean_title(as_text(text, "title"))

@@ -1,6 +1,7 @@
 """Columns that say what kind of event a row is: `load` tells that all kinds count."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ def log_of_kinds(folder: Path, column: str, kinds: list[str]) -> Path:
         ("Action Type", ["0", "2", "0", "0"], "0 (3), 2 (1)."),
         ("behavior", ["pv", "buy", "pv", "pv"], "pv (3), buy (1)."),
         ("type", ["clicks", "carts", "clicks", "orders"], "clicks (2), carts (1), orders (1)."),
+        ("type", ["play", "play", "like", "pause"], "play (2), like (1), pause (1)."),
+        ("type", ["view", "buy", "view", "view"], "view (3), buy (1)."),
+        ("type", ["purchase", "gift", "gift", "gift"], "gift (3), purchase (1)."),
     ],
 )
 def test_kinds_of_events_are_told_with_their_rows(
@@ -42,6 +46,9 @@ def test_kinds_of_events_are_told_with_their_rows(
         ("event", ["purchase"] * 4),
         ("event", [f"concert {n}" for n in range(200)]),
         ("type", ["book", "film", "book", "game"]),
+        ("type", ["Play", "Opera", "Play", "Ballet"]),
+        ("type", ["buy", "rent", "buy", "rent"]),
+        ("kind", ["Impression", "Etching", "Impression", "Etching"]),
         ("status", ["paid", "paid", "open", "paid"]),
         ("rating", ["1", "5", "0.5", "4"]),
         ("quantity", ["1", "", "2", "NA"]),
@@ -70,6 +77,27 @@ def test_ratings_and_numbers_of_nothing_are_told(
 ) -> None:
     _, _, report = loaded(log_of_kinds(tmp_path, column, values))
     assert sum(told in line and "count as choices" in line for line in report.remarks) == 1
+
+
+@pytest.mark.parametrize("places", [0, 2])
+def test_decimals_of_parquet_are_numbers_too(tmp_path: Path, places: int) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    numbers = [Decimal(n).quantize(Decimal(10) ** -places) for n in (-1, 5, 0, 4)]
+    log = tmp_path / "log.parquet"
+    titles = [Decimal(1984 + n) for n in range(4)]
+    columns = {
+        "user": ["ann"] * 4,
+        "item": [str(n) for n in range(4)],
+        "rating": arrow.array(numbers, arrow.decimal128(8, places)),
+        "time": [START + n for n in range(4)],
+    }
+    parquet.write_table(arrow.table(columns), log)
+    items = tmp_path / "items.parquet"
+    parquet.write_table(arrow.table({"id": columns["item"], "title": titles}), items)
+    found, _, report = loaded(log, items=items)
+    assert any("rating is 0 or less in 2 rows: " in line for line in report.remarks)
+    assert [item.title for item in found] == ["1984", "1985", "1986", "1987"]
+    assert report.malformed == 0
 
 
 def test_events_that_take_an_item_back_are_warned_of(tmp_path: Path) -> None:
