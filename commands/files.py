@@ -25,9 +25,19 @@ async def read_json(file: Path) -> Any:
         ValueError: It is not UTF-8 or not JSON, or it is nested too deeply.
     """
     try:
-        return json.loads(await asyncio.to_thread(_read_text, file))
+        return json.loads(await read_text(file))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+async def read_text(file: Path) -> str:
+    """Read a text from a file, or from standard input if the name is `-`.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not UTF-8.
+    """
+    return await asyncio.to_thread(_read_text, file)
 
 
 async def write_json(field: str, file: Path, value: Any) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from ...errors import InputError, reason_of
 from ..console import out, print_json, run
-from ..files import read_json
+from ..files import read_text
 from ..recommend import print_flags
 from .options import SAMPLE, ReviewsOption, ScaleOption, SkipOption, review_source
 
@@ -78,8 +78,16 @@ def rate(
 
 
 async def _read(name: str) -> dict[str, Any]:
+    """Return a request, as strictly as HTTP takes it."""
+    from pydantic import ValidationError
+
+    from ...interfaces.api.requests import RateBody
+    from ...interfaces.strict_json import strict_document
+    from ...rating.request import refuse_unknown_keys
+    from ...runtime.request_limits import input_error
+
     try:
-        value = await read_json(Path(name))
+        value = strict_document((await read_text(Path(name))).encode())
     except (OSError, ValueError) as error:
         raise InputError(
             "--request",
@@ -88,4 +96,8 @@ async def _read(name: str) -> dict[str, Any]:
         ) from error
     if not isinstance(value, dict):
         raise InputError("--request", f"{name} is not a JSON object.", "See docs/rating.md.")
-    return value  # pyright: ignore[reportUnknownVariableType]  # the graph checks it
+    refuse_unknown_keys(cast("dict[str, Any]", value))  # which names the known ones
+    try:
+        return RateBody.model_validate(value).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise input_error(error) from None

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ...errors import InputError
 from ..head_too import HeadToo
-from ..json_sizes import fault_of
-from ..large_numbers import TOO_LARGE, place_of_large_number
-from ..repeated_keys import repeated_key
-from ..whole_numbers import with_whole_numbers
+from ..strict_json import strict_document
 from .limits import explained
 from .problems import ProblemError, problem_response
 
@@ -54,31 +51,15 @@ class StrictRequest(Request):
         """
         body = await self.body()
         try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            if TOO_LARGE not in error.msg:
-                raise
-            place = place_of_large_number(body)
+            return strict_document(body)
+        except InputError as error:  # FastAPI would call any other error one of parsing
             raise ProblemError(
                 422,
-                f"{place}: The number is too large.",
-                field=place,
+                error.problem if error.field == "body" else f"{error.field}: {error.problem}",
+                field=error.field,
                 type="urn:re2llm:input",
-                remedy="Send ids of so many digits as texts.",
+                remedy=error.remedy or None,
             ) from None
-        problem = fault_of(document)
-        if problem:
-            raise ProblemError(422, problem, field="body", type="urn:re2llm:input")
-        key = repeated_key(body, document)
-        if key is not None:
-            raise ProblemError(
-                422,
-                f"An object has the key {key!r} more than once.",
-                field=key,
-                type="urn:re2llm:input",
-                remedy="Send each key once.",
-            )
-        return with_whole_numbers(document)
 
     async def _read(self) -> bytes:
         declared = self.headers.get("content-length", "")

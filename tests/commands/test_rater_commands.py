@@ -75,6 +75,30 @@ def test_a_mistyped_key_of_a_request_is_named_with_the_known_ones(request_, fiel
     assert known in " ".join(done.stderr.split())
 
 
+def test_a_request_is_read_as_strictly_as_over_http():
+    for request, said in {
+        '{"item": {"title": "x"}, "user_mean": "3"}': "user_mean: Input should be a valid number",
+        '{"item": {"title": "x"}, "user_mean": true}': "user_mean: Input should be a valid number",
+        '{"item": {"title": 5}}': "item.title: Input should be a valid string",
+        '{"item": {"title": "x"}, "history": [{"title": "y", "rating": "2"}]}': "history.0.rating:",
+        '{"item": {"title": "x"}, "item": {"title": "y"}}': "item: An object has the key 'item'",
+        '{"item": {"title": "x", "title": "y"}}': "title: An object has the key 'title'",
+        '{"item": {"title": "x"}, "user_mean": NaN}': "--request: - cannot be read as JSON",
+        '{"item": {"title": "x"}, "user_mean": 1e999}': "user_mean: The number is too large.",
+        '{"item": ' + "[" * 20 + "]" * 20 + "}": "nested more than 16 deep",
+        "[]": "--request: - is not a JSON object.",
+    }.items():
+        done = invoke("rate", "--request", "-", stdin=request)
+        assert (done.exit_code, done.stdout) == (1, ""), request
+        assert said in " ".join(done.stderr.split()), request
+
+
+def test_a_whole_number_of_a_request_may_be_written_as_a_fraction():
+    request = '{"item": {"title": "Emma", "attributes": {"year": 1815.0}}, "user_mean": 4.0}'
+    done = invoke("rate", "--request", "-", "--json", stdin=request)
+    assert done.exit_code == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     "beside",
     [
