@@ -12,6 +12,7 @@ from typing import cast
 from ..data.amazon_reviews import meta_of, products
 from ..data.attributes import given_attributes, read_attributes
 from ..data.day_order import day_first_in, in_order
+from ..data.files import is_endless
 from ..data.json_rows import (
     as_id,
     as_object,
@@ -88,9 +89,14 @@ def read_histories(
     by_user: dict[str, list[Review]] = {}
     undated: dict[str, dict[int, Review]] = {}
     places = count()
-    day_first = day_first_in(path, _times(path))
+    rows: Iterable[tuple[int, object]] = read_json_lines(path, report)
+    if is_endless(path):  # a pipe gives what it holds only once
+        rows = earlier = list(rows)
+    else:
+        earlier = read_json_lines(path, ReadReport())
+    day_first = day_first_in(path, _times(earlier))
     order = RowOrder()
-    for line, value in read_json_lines(path, report):
+    for line, value in rows:
         try:
             row = _object(value, "row")
             if "history" in row:
@@ -192,8 +198,8 @@ def _amazon_review(
     return Review(user, item, checked_rating(row.get("rating"), scale), text, moment)
 
 
-def _times(path: Path) -> Iterator[object]:
-    rows = (as_object(value) or {} for _, value in read_json_lines(path, ReadReport()))
+def _times(lines: Iterable[tuple[int, object]]) -> Iterator[object]:
+    rows = (as_object(value) or {} for _, value in lines)
     return (_by_usual_names(row)[0].get("time") for row in rows)
 
 

@@ -1,6 +1,8 @@
 """Reading and dividing reviews: nothing of a test rating reaches its prompt or the averages."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from re2llm.data.jsonl import JsonlReader
 from re2llm.data.malformed import ReadReport
 from re2llm.errors import InputError
 from re2llm.llm.ratings.prompt import PromptLimits
-from re2llm.rating.corpus import RatingCorpus, request_from_reviews
+from re2llm.rating.corpus import RatingCorpus, ReviewSource, request_from_reviews
 from re2llm.rating.request import rating_task
 from re2llm.rating.reviews import ReviewHistory, read_histories, scale_of
 from re2llm.rating.sample import load_products, simulate_reviews
@@ -68,6 +70,30 @@ def test_dates_of_reviews_are_read_in_the_order_of_their_column(tmp_path):
     assert [review.item.id for review in found.reviews] == ["i1", "i0"]
     with pytest.raises(InputError, match="no row tells the day from the month"):
         read_histories(write(tmp_path / "r.jsonl", rows("2/3/2024", "3/1/2024")), ReadReport())
+
+
+def test_a_pipe_is_read_once_and_whole():
+    rows = [
+        {"user": f"u{n % 9}", "item": f"i{n}", "rating": 3, "time": f"{n % 28 + 1}/2/2024"}
+        for n in range(3_000)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    read, write_ = os.pipe()
+
+    def give() -> None:
+        with os.fdopen(write_, "wb") as pipe:
+            pipe.write(text)
+
+    giver = threading.Thread(target=give)
+    giver.start()
+    try:
+        found = ReviewSource(path=f"/dev/fd/{read}").histories()
+    finally:
+        os.close(read)
+        giver.join()
+    assert sum(len(history.reviews) for history in found) == 3_000
+    first = [review.item.id for review in found[0].reviews[:3]]
+    assert first == ["i0", "i252", "i504"]  # all of the first day
 
 
 def test_a_review_without_a_time_among_others_with_one_is_left_out(tmp_path):
