@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +21,7 @@ from ...runtime.options import RunOptions
 from ...runtime.request_limits import MOST_SHOWN, MOST_TITLES
 from ..results import FoundItem, FoundTitle
 from .meanings import Exact, as_typed, found_title, id_beside, meaning_of, shown
-from .written import MARK, marked_id, without_number
+from .written import MARK, marked_ids, without_number
 
 _NEAR = 3
 _LONGEST = 80
@@ -69,13 +70,15 @@ class Finder:
         """
         words = [*dict.fromkeys(typed)]
         titles = await self._titles()
-        ids = titles.ids_among({*words, *map(marked_id, words)})
+        ids = titles.ids_among({*words, *chain.from_iterable(map(marked_ids, words))})
         exact = await self._exact(words)
         beside = {word: id_ for word in words if (id_ := id_beside(word, titles, exact))}
         # What is no id need not be sent to the database.
         known = await self.items([*ids, *beside.values()])
         # A list of nothing but ids names no titles, unless one is exactly such a number.
-        listed = len(words) > 1 and all(w in known or marked_id(w) in known for w in words)
+        listed = len(words) > 1 and not any(
+            known.keys().isdisjoint((word, *marked_ids(word))) for word in words
+        )
         begun = {} if listed else {word: titles.called(word) for word in words}
         meant = {word: meaning_of(word, known, exact, begun.get(word, ())) for word in words}
         meant |= {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ...knowledge.titles.search import TitleSearch
 from ...records import Item, spoken
 from ..results import FoundItem, FoundTitle
-from .written import marked_id, titles_and_ids
+from .written import marked_ids, titles_and_ids
 
 _SHOWN = 160
 Exact = Mapping[str, Sequence[Item]]
@@ -23,7 +23,7 @@ def meaning_of(
         called: Items that have the word for a name. Those count whose title begins with it:
             people type numbers as titles, such as 2001, and other ids hardly ever.
     """
-    id_ = word if word in known else marked_id(word)
+    id_ = next((id_ for id_ in (word, *marked_ids(word)) if id_ in known), word)
     titled = any(item.title.strip() == word for item in exact[word])
     if id_ not in known or (titled and word.startswith("[")):
         return as_typed(word, exact)

@@ -13,12 +13,18 @@ _NUMBER = re.compile(r"\s{0,9}#?\d{1,4}(?:[.):]|\s?[-\u2013\u2014])\s{1,9}(?=\S)
 _MOST_IDS = 5
 
 
-def marked_id(word: str) -> str:
-    """Return the id that a word marks as one; the word itself if it marks none."""
+def marked_ids(word: str) -> tuple[str, ...]:
+    """Return the id that a word marks as one, as it is written and without blanks around it.
+
+    An id may begin or end with a blank. A word that marks none stands for itself.
+    """
     bare = word.strip()
     if bare.startswith("[") and bare.endswith("]"):
-        return bare[1:-1].strip(" \"'")
-    return bare[len(MARK) :].strip() if bare.lower().startswith(MARK) else word
+        return bare[1:-1], bare[1:-1].strip(" \"'")
+    if bare.lower().startswith(MARK):
+        id_ = word.lstrip()[len(MARK) :]
+        return id_, id_.strip()
+    return (word,)
 
 
 def titles_and_ids(word: str) -> Iterator[tuple[str, str]]:
@@ -28,11 +34,12 @@ def titles_and_ids(word: str) -> Iterator[tuple[str, str]]:
     """
     for found in [*_BRACKETED.finditer(word)][-_MOST_IDS:]:
         before, after = word[: found.start()].strip(), word[found.end() :]
-        if before and (not after.strip() or _REMARK.fullmatch(after)):
-            yield before, found[1].strip()
-            yield without_number(before), found[1].strip()
-        elif not before and after.strip():
-            yield after.strip(), found[1].strip()
+        for id_ in dict.fromkeys((found[1], found[1].strip())):
+            if before and (not after.strip() or _REMARK.fullmatch(after)):
+                yield before, id_
+                yield without_number(before), id_
+            elif not before and after.strip():
+                yield after.strip(), id_
 
 
 def without_number(word: str) -> str:

@@ -8,6 +8,7 @@ from re2llm.cli import app
 from re2llm.errors import InputError
 from re2llm.knowledge.titles.search import TitleMatch, TitleSearch
 from re2llm.operations.catalogue.domains import list_domains
+from re2llm.operations.catalogue.items import show_item
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.operations.recommending.recommend import recommend
@@ -131,6 +132,21 @@ async def test_a_list_of_ids_means_those_items(shop: str, typed: list[str]) -> N
     offered = [*typed, "1214", "2571"]
     made = await recommend(PLAIN, ["Alien"], candidates=offered, domain=shop)
     assert {item.id for item in made.items} == {*ids, "1214", "2571"}
+
+
+BLANKS = [" a", "b ", "\td\u00a0", "c", "c ", "x y"]
+
+
+@pytest.mark.parametrize("id_", BLANKS)
+async def test_an_id_with_blanks_at_its_ends_is_found_as_answers_show_it(
+    load: Callable[..., Any], domain: str, id_: str
+) -> None:
+    words = ["Kettle", "Teapot", "Mug", "Saucer", "Tray", "Spoon"]
+    await load(domain, [Item(one, title) for one, title in zip(BLANKS, words, strict=True)])
+    title = words[BLANKS.index(id_)]
+    for typed in (id_, f"id:{id_}", f"[{id_}]", f"{title}  [{id_}]", f"[{id_}] {title}"):
+        assert (await show_item(PLAIN, typed, domain=domain)).id == id_, typed
+    assert (await show_item(PLAIN, "id: x y ", domain=domain)).id == "x y"
 
 
 async def test_a_list_of_ids_asks_for_what_is_exactly_a_title(shop: str) -> None:

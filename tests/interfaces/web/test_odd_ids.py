@@ -14,6 +14,7 @@ IDS = (
     *("a/../b", ".", "..", "../..", "./a", "a/.", "/a", "a/", "a//b", "//", "a\\b", "..\\x"),
     *("%2e%2e", "%2E%2E/x", "%", "%25", "%252525252e", "a%2Fb", "a?b", "a#b", "a b", "a+b"),
     *("&", "x;y", "é", "static", "item", "a:import", ":item", "\u202eabc"),
+    *(" a", "b ", " ab ", "\td\u00a0", "id:c", "[a]", "[ a]"),
 )
 LINK = re.compile(r'<a href="(/console/catalogue[:/][^"]*)"><bdi>([^<]*)</bdi>')
 
@@ -33,6 +34,9 @@ async def test_each_item_is_reached_by_its_link_and_by_the_api(
             shown = await http.get(link)
             assert shown.status_code == 200, id_
             assert f">Thing {n}</h1>" in shown.text
+            tried = await http.get("/console/try", params={**where, "history": id_})
+            assert tried.status_code == 200, id_
+            assert f"Thing {n}<" in tried.text, id_
             found = await http.get("/v1/items:show", params={**where, "item": id_})
             assert found.json()["id"] == id_
         unknown = await http.get("/v1/items:show", params={**where, "item": "none such"})
