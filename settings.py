@@ -92,7 +92,10 @@ class Settings(BaseSettings):
     """Let `ppo` sample from its probabilities, for off-policy evaluation, not take the best hint.
     """
     max_hints: int = Field(default=1, ge=1, le=5)
-    """Hints that a trained policy gives one session at most; 1 trains and serves a single hint."""
+    """Hints that a trained policy gives one session at most; 1 trains and serves a single hint.
+
+    How many hints a domain may keep is `hints_max`.
+    """
     hint_price: float = Field(default=0.01, ge=0)
     """NDCG@10 that 1,000 tokens of hints after the first must bring, or training leaves them out.
     """
@@ -195,7 +198,10 @@ class Settings(BaseSettings):
     """Characters of each title and attribute in a rating prompt; longer ones are cut."""
     hints_max: int = Field(default=64, ge=1)
     """Hints that a domain keeps active or pending: `learn` stops there, and `hints tidy` retires
-    those that promise least."""
+    those that promise least.
+
+    How many of them one session gets is `max_hints`.
+    """
     hints_unused_days: int = Field(default=90, ge=0, le=365_000)
     """Days after which `hints tidy` retires a hint that the learned policy has never chosen in
     1,000 recommendations or more; 0 turns it off."""

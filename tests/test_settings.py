@@ -261,3 +261,21 @@ def test_an_error_tells_that_the_value_stands_in_a_file(
     (tmp_path / ".env").write_text(f"{written}\n")
     with pytest.raises(InputError, match=rf"{said}.* \(in \.env\)\."):
         get_settings()
+
+
+def test_settings_of_the_same_words_are_told_apart_where_each_is_described() -> None:
+    names = [f"RE2LLM_{field.upper()}" for field in Settings.model_fields]
+    alike = [
+        (one, other)
+        for one in names
+        for other in names
+        if one != other and sorted(one.split("_")) == sorted(other.split("_"))
+    ]
+    assert ("RE2LLM_MAX_HINTS", "RE2LLM_HINTS_MAX") in alike
+    rows = (EXAMPLE.parent / "docs/settings.md").read_text().splitlines()
+    paragraphs = EXAMPLE.read_text().split("\n\n")
+    for one, other in alike:
+        (row,) = (line for line in rows if line.startswith(f"| `{one}` |"))
+        (paragraph,) = (text for text in paragraphs if f"\n# {one}=" in f"\n{text}")
+        assert f"`{other}`" in row
+        assert other in paragraph
