@@ -30,6 +30,13 @@ def schedule(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The schedule's name. Default: KIND-DOMAIN.")
     ] = None,
+    activate: Annotated[
+        bool,
+        typer.Option(
+            "--activate/--no-activate",
+            help="train: Whether to serve the release, if it is no worse than the active one.",
+        ),
+    ] = True,
     max_llm_calls: MaxCalls = None,
     max_cost: MaxCost = None,
     as_json: JsonOption = False,
@@ -55,6 +62,7 @@ def schedule(
             zone=timezone,
             name=name,
             limits=given,
+            arguments={} if activate else {"activate": False},
         )
 
     made = run(work)
@@ -86,7 +94,7 @@ def schedules(
     if not found:
         out.print("There are no schedules. `re2llm jobs schedule --help` has an example.")
         return
-    rows = [[one.name, one.kind, one.domain, one.cron, one.zone, one.next_at] for one in found]
+    rows = [[one.name, _what(one), one.domain, one.cron, one.zone, one.next_at] for one in found]
     print_table(("schedule", "kind", "domain", "cron", "zone", "next"), rows)
 
 
@@ -115,4 +123,10 @@ def unschedule(
 
 
 def _line(made: Schedule) -> str:
-    return f"{made.name}  {made.kind}  {made.domain}  {made.cron} {made.zone}  next {made.next_at}"
+    return (
+        f"{made.name}  {_what(made)}  {made.domain}  {made.cron} {made.zone}  next {made.next_at}"
+    )
+
+
+def _what(made: Schedule) -> str:
+    return made.kind if made.arguments.get("activate", True) else f"{made.kind} --no-activate"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from ..records import counted
-from .console import out, print_json, progress_bars, run
+from .console import note, out, print_json, progress_bars, run
 from .detach import Detach, refuse_with_detach, submit_job
 from .forgotten import print_forgotten
 from .option_names import in_options
@@ -54,6 +55,13 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Activate it even if it is worse than the active one.")
     ] = False,
+    activate: Annotated[
+        bool,
+        typer.Option(
+            "--activate/--no-activate",
+            help="Whether to serve the release, if it is no worse than the active one.",
+        ),
+    ] = True,
     detach: Detach = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -72,7 +80,13 @@ def train(
     limits: dict[str, Any] = {"max_llm_calls": max_llm_calls, "max_cost": max_cost}
     if detach:
         refuse_with_detach("--batch", given=batch)
-        arguments = {"files": sessions, "recipe": recipe, "force": force, "every_cell": every_cell}
+        arguments = {
+            "files": sessions,
+            "recipe": recipe,
+            "force": force,
+            "activate": activate,
+            "every_cell": every_cell,
+        }
         submit_job(context, "train", arguments, as_json=as_json, **limits)
         return
 
@@ -85,6 +99,7 @@ def train(
                 every_cell=every_cell,
                 batch=batch,
                 force=force,
+                activate=activate,
                 progress=progress,
                 **limits,
             )
@@ -94,6 +109,8 @@ def train(
         print_json(trained.as_dict())
     else:
         _print(trained)
+        if not activate:
+            _say_what_serves_it(trained)
 
 
 def _print(trained: TrainedRelease) -> None:
@@ -122,3 +139,11 @@ def _print(trained: TrainedRelease) -> None:
     again = trained.weights_forgotten if trained.active else trained.fusion
     print_forgotten(trained, measured=again)
     print_retired(trained.retired_hints)
+
+
+def _say_what_serves_it(trained: TrainedRelease) -> None:
+    named = f"{trained.release} --domain {shlex.quote(trained.domain)}"
+    note(
+        f"`re2llm policy canary {named}` serves it to a few people first, "
+        f"`re2llm policy activate {named}` to all."
+    )

@@ -126,6 +126,7 @@ class AsyncLearning(AsyncHints):
         max_cost: float | None = None,
         batch: bool = False,
         force: bool = False,
+        activate: bool = True,
         every_cell: bool = False,
         fuse: FuseMode | None = None,
         domain: str | None = None,
@@ -141,6 +142,7 @@ class AsyncLearning(AsyncHints):
             max_cost: Stop when this much is spent, by `RE2LLM_PRICES`.
             batch: Ask in provider batches: at a lower price, within a day.
             force: Whether to activate the release even if it is worse than the active one.
+            activate: Whether to activate it at all; if not, `start_canary` can roll it out.
             every_cell: Whether to pay for every pair of session and hint that training visits.
             fuse: What decides the order, as for `alearn`.
             domain: Its name; `None` takes the object's.
@@ -161,6 +163,7 @@ class AsyncLearning(AsyncHints):
             max_cost=max_cost,
             batch=batch,
             force=force,
+            activate=activate,
             every_cell=every_cell,
             progress=progress,
         )

@@ -47,6 +47,14 @@ class JobBody(_Limits):
         Annotated[int, Field(ge=1, le=1_000)] | None,
         Field(description="Of `learn`: stop at so many hints."),
     ] = None
+    activate: Annotated[
+        bool, Field(description="Of `train`: serve the release, if it is no worse.")
+    ] = True
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What was given of the arguments of a job."""
+        return self.model_dump(include={"max_hints", "activate"}, exclude_defaults=True)
 
 
 class JobName(StrictBody):
@@ -139,13 +147,12 @@ async def submit_route(
     require_start(request)
     submit, control = await jobs_module("queue.submit"), await jobs_module("queue.control")
     context = context_of(request, domain=body.domain)
-    arguments = {} if body.max_hints is None else {"max_hints": body.max_hints}
     # Found again by its id if the answer could not be kept.
     made_by = None if idempotency_key is None else _job_id(request, idempotency_key, body)
     origin = submit.Origin(job_id=made_by)
 
     async def work() -> JobDocument:
-        made = await submit.submit(context, body.kind, arguments, **body.limits, origin=origin)
+        made = await submit.submit(context, body.kind, body.arguments, **body.limits, origin=origin)
         return _document(await control.job(context, made.id))
 
     if idempotency_key is None:

@@ -62,6 +62,7 @@ class SubmitForm(BaseModel):
     max_cost: Money = None
     cron: Annotated[str, Field(max_length=200)] = ""
     zone: Annotated[str, Field(max_length=100)] = "UTC"
+    inactive: bool = False
 
 
 class UnscheduleForm(BaseModel):
@@ -148,14 +149,20 @@ async def submit_route(request: Request) -> Response:
     form = form_of(request, SubmitForm)
     seen = await visit(request, form.domain)
     limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
+    arguments = {"activate": False} if form.inactive else {}
     if form.cron.strip():
         schedules = await jobs_module("schedules.schedules")
         await schedules.add_schedule(
-            seen.context, form.kind, form.cron.strip(), zone=form.zone or "UTC", limits=limits
+            seen.context,
+            form.kind,
+            form.cron.strip(),
+            zone=form.zone or "UTC",
+            limits=limits,
+            arguments=arguments,
         )
         return see(request, SECTION, {"domain": seen.domain}, done="scheduled")
     submit = await jobs_module("queue.submit")
-    made = await submit.submit(seen.context, form.kind, {}, **limits)
+    made = await submit.submit(seen.context, form.kind, arguments, **limits)
     return see(request, f"{SECTION}/{made.id}", {"domain": seen.domain}, done="submitted")
 
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from ...errors import InputError
 from ...knowledge.jobs.jobs import FilelessKind
-from .base import Kind
+from .base import Arguments, Kind
 
 JobKind = Literal[FilelessKind, "evaluate", "try", "autopilot", "import"]
 
@@ -14,6 +14,16 @@ JobKind = Literal[FilelessKind, "evaluate", "try", "autopilot", "import"]
 def models_of(name: str, model: str, reflect_model: str) -> list[str]:
     """Return the models that a job of this kind pays for."""
     return [model, reflect_model] if job_kind(name).reflects else [model]
+
+
+def check_activates(name: str, arguments: Arguments) -> None:
+    """Refuse to leave a release inactive in a job of a kind that makes none.
+
+    Raises:
+        InputError: It is asked for.
+    """
+    if name != "train" and not arguments.get("activate", True):
+        raise InputError("activate", f"A job {name!r} activates no release.", "Leave it out.")
 
 
 def job_kind(name: str) -> Kind:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...operations.sessions.selection import selected_sessions
+from ...operations.training.activation import check_activation
 from ...operations.training.few_cells import panel_size, tries_all_hints
 from ...operations.training.panel import try_on_session
 from ...operations.training.train import train
@@ -27,15 +28,17 @@ class Train:
         """Name the sessions of the files by their keys, and check that there is enough."""
         recipe = arguments.get("recipe") or "content"
         check_recipe(recipe)
+        activate, force = bool(arguments.get("activate", True)), bool(arguments.get("force"))
+        check_activation(activate=activate, force=force)
         options.require_model()
         files, keys = arguments.get("files"), arguments.get("keys")
         selected = await selected_sessions(options, files or (), keys)
         await require_enough_to_train(options, selected)
         return {
             "keys": selected if files else keys,
-            "activate": arguments.get("activate", True),
+            "activate": activate,
             "recipe": recipe,
-            "force": bool(arguments.get("force")),
+            "force": force,
             "every_cell": bool(arguments.get("every_cell")),
             "concurrency": arguments.get("concurrency"),
         }

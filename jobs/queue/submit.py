@@ -16,7 +16,7 @@ from ...operations.database import find_run_domain, with_domain
 from ...operations.evaluation.compared import in_orders
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
-from ..kinds.registry import JobKind, job_kind, models_of
+from ..kinds.registry import JobKind, check_activates, job_kind, models_of
 from .code_version import code_version
 from .dbos_client import enqueue, queue_client
 
@@ -64,6 +64,7 @@ async def submit(
         LimitReachedError: The key has as many jobs running as it may have.
         DatabaseError: The database failed; the job is submitted as a whole or not at all.
     """
+    check_activates(kind, arguments)
     context = in_orders(await with_domain(context), arguments.get("permutations") or 1)
     options = await resolve_context(context)
     if max_cost is not None:

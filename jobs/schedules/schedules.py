@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 from zoneinfo import available_timezones
 
@@ -22,7 +22,7 @@ from ...knowledge.texts import storable
 from ...operations.database import connected
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
-from ..kinds.registry import JobKind
+from ..kinds.registry import JobKind, check_activates
 from ..queue.dbos_client import queue_client
 from .stored import store_schedule
 from .ticks import next_tick
@@ -47,6 +47,7 @@ class Schedule:
         cron: When, as five fields of cron.
         zone: The time zone.
         next_at: When next, as ISO 8601.
+        arguments: What its jobs are told beside their limits.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Schedule:
     cron: str
     zone: str
     next_at: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON primitives."""
@@ -69,6 +71,7 @@ async def add_schedule(
     zone: str = "UTC",
     name: str | None = None,
     limits: Mapping[str, float | None] | None = None,
+    arguments: Mapping[str, Any] | None = None,
     cycles: bool = False,
     connection: AsyncConnection | None = None,
 ) -> Schedule:
@@ -81,6 +84,7 @@ async def add_schedule(
         zone: The time zone.
         name: The schedule's; `None` takes kind and domain.
         limits: The limits of each job, as for `submit`.
+        arguments: The arguments of each job, likewise; they are checked when it is submitted.
         cycles: Whether it is of an autopilot, whose cycles nothing else schedules.
         connection: A connection in a transaction that changes more; `None` opens one.
 
@@ -91,6 +95,7 @@ async def add_schedule(
         raise InputError(
             "kind", f"{kind!r} cannot be scheduled.", f"Choose from {', '.join(SCHEDULED)}."
         )
+    check_activates(kind, arguments or {})
     await asyncio.to_thread(check_times, cron, zone)
     if name is not None and not (storable(name) and 0 < len(name) <= _LONGEST):
         raise InputError("name", f"It has 1 to {_LONGEST} characters.", "Such as train-films.")
@@ -108,7 +113,7 @@ async def add_schedule(
             "number": domain.id,  # another domain may get its name
             "cron": cron,
             "zone": zone,
-            "arguments": {},
+            "arguments": dict(arguments or {}),
             "limits": dict(limits or {}),
             "key": None if cycles else options.key_id,  # an autopilot has its own
         }
@@ -176,5 +181,5 @@ def _is_known(options: RunOptions, schedule: Mapping[str, Any]) -> bool:
 
 def _schedule(given: Mapping[str, Any], now: dt.datetime) -> Schedule:
     due = next_tick(given["cron"], given["zone"], now)
-    names = ("name", "kind", "domain", "cron", "zone")
+    names = ("name", "kind", "domain", "cron", "zone", "arguments")
     return Schedule(**{name: given[name] for name in names}, next_at=due.isoformat())

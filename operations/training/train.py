@@ -24,6 +24,7 @@ from ..hints.harmful import judge_by_trials
 from ..hints.refresh_stats import refreshing_stats
 from ..releases.store import release_of, store_and_activate
 from ..sessions.selection import selected_sessions
+from .activation import check_activation
 from .judged import Judged
 from .results import TrainedRelease
 from .training_set import draw_training_set
@@ -67,15 +68,19 @@ async def train(  # noqa: PLR0913  # what a training can be
         batch: First ask what is sure to be asked in provider batches, at a lower price, and wait.
         force: Activate the release even if it is worse than the active one, or clearly worse than
             no hint or the best single hint.
+        activate: Whether to serve the release, if it may be; without, it waits to be rolled out or
+            activated.
         progress: Called with the stages `reading sessions`, `trying every hint`, `trying the best
             hints` and `training`, and with those of `ask_ahead`.
 
     Raises:
-        InputError: There is no such recipe or domain, or too few sessions or active hints.
+        InputError: There is no such recipe or domain, or too few sessions or active hints, or
+            `force` is given without `activate`.
         BudgetSpentError: The budget is spent; paid trials are kept.
         ModelDownError: The model has been down for long; paid trials are kept.
     """
     check_recipe(recipe)
+    check_activation(activate=activate, force=force)
     started = time.perf_counter()
     # Trials are shared between trainings of any seed: they keep the settings' order of candidates.
     unseeded = replace(context, seed=None)

@@ -122,6 +122,25 @@ def test_train_releases_and_policy_switches(school: str, url: str) -> None:
     assert answer["hint"]["policy"] == f"ppo:{third['release']}"
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("quick_training")
+def test_a_release_can_be_rolled_out_instead_of_activated(school: str) -> None:
+    done = command("train", "--domain", school, "--no-activate")
+    assert done.exit_code == 0, done.stderr
+    assert "Not activated: It was asked for without activating it." in done.stdout
+    assert f"`re2llm policy canary 1 --domain {school}`" in done.stderr
+    [listed] = as_json("policy", "list", "--domain", school, "--json")
+    assert listed["status"] == "inactive"
+    done = command("policy", "canary", 1, "--domain", school, "--steps", "5,100")
+    assert done.exit_code == 0, done.stderr
+    assert "5 % of people get release 1" in done.stdout
+
+
+def test_force_activates_so_it_cannot_be_given_with_no_activate(domain: str) -> None:
+    line = refused("train", "--domain", domain, "--force", "--no-activate")
+    assert line.startswith("error: --force: ")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_training")
 def test_the_paper_recipe_trains_too(school: str) -> None:

@@ -13,7 +13,7 @@ from dbos import _scheduler as scheduler
 from dbos._sys_db import SystemDatabase
 from learnt import libpq
 from re2llm.errors import InputError
-from re2llm.jobs.queue.control import cancel_job, jobs
+from re2llm.jobs.queue.control import cancel_job, job, jobs
 from re2llm.jobs.queue.dbos_client import queue_client
 from re2llm.jobs.schedules.schedules import (
     add_schedule,
@@ -87,6 +87,26 @@ async def test_schedules_are_listed_and_removed(loaded: Load) -> None:
         await add_schedule(context, "train", "0 4 * * *")
     await remove_schedule(context, made.name)
     assert made not in await list_schedules(context)
+
+
+async def test_a_scheduled_training_can_leave_its_release_inactive(
+    services: Services, loaded: Load
+) -> None:
+    context = Context(domain=await loaded(3, hints=2))
+    inactive = {"activate": False}
+    made = await add_schedule(context, "train", "0 * * * *", arguments=inactive)
+    assert made.arguments == inactive
+    async with queue_client(services) as client:
+        stored = await asyncio.to_thread(client.get_schedule, made.name)
+    assert stored is not None
+    due = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    await submit_tick(due, stored["context"])
+    [submitted] = await jobs(context, domain=context.domain)
+    found = await job(context, submitted.job.id)
+    assert found.job.arguments["activate"] is False
+    await remove_schedule(context, made.name)
+    with pytest.raises(InputError, match="activates no release"):
+        await add_schedule(context, "learn", "0 * * * *", arguments=inactive)
 
 
 async def test_of_missed_ticks_the_last_submits_one_job(loaded: Load) -> None:

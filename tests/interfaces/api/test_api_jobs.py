@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from api_server import problem
+from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import DatabaseError
 from re2llm.jobs.queue.control import jobs
+from re2llm.operations.hints.manage import add_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 
@@ -39,6 +41,21 @@ async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
         assert (changed["id"], changed["state"]) == (made["id"], state)
     refused = problem(await http.post("/v1/jobs:retry", json=job), 422)
     assert (refused["field"], refused["remedy"]) == ("job", "Submit a new one.")
+
+
+async def test_a_training_can_leave_its_release_inactive(
+    http: httpx.AsyncClient, load: Any, domain: str
+) -> None:
+    await load(domain, sample_items(), simulate_sessions(14, seed=5))
+    for text in ("Prefer what is new.", "Prefer the same director."):
+        await add_hint(Context(domain=domain), text)
+    asked = {"kind": "train", "domain": domain, "activate": False}
+    for sent, activates in ((asked, False), ({"kind": "train", "domain": domain}, True)):
+        made = (await http.post("/v1/jobs", json=sent)).raise_for_status().json()
+        shown = (await http.get(f"/v1/jobs/{made['id']}")).json()
+        assert shown["arguments"]["activate"] is activates
+    other = {"kind": "verify", "domain": domain, "activate": False}
+    assert problem(await http.post("/v1/jobs", json=other), 422)["field"] == "activate"
 
 
 async def test_a_job_that_is_submitted_again_with_its_idempotency_key_is_one_job(

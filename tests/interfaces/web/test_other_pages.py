@@ -230,8 +230,12 @@ async def test_a_schedule_is_stored_and_removed(browser: Browser, things: str) -
     form = form_to(page, "/console/jobs:submit")
     answer = await browser.send(form, cron="not cron")
     assert answer.status_code == 422
-    answer = await browser.send(form, kind="train", cron="0 3 1 1 *", zone="Europe/Berlin")
+    inactive = {"inactive": "true"}
+    answer = await browser.send(
+        form, kind="train", cron="0 3 1 1 *", zone="Europe/Berlin", **inactive
+    )
     page = await browser.get(answer.headers["location"])
+    assert "train, without activating the release" in page.text
     assert f"train-{things}" in page.text
     answer = await browser.send(form_to(page, "/console/jobs:unschedule"))
     assert answer.status_code == 303
