@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -15,6 +17,9 @@ from .tables import print_table
 if TYPE_CHECKING:
     from ..operations.accounts.cost_results import Costs, CostSums
     from ..operations.accounts.costs import CostPart
+
+_EXAMPLE = (0.4, 1.6)
+"""Prices such as a provider may have."""
 
 
 def costs(
@@ -59,7 +64,7 @@ async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json:
     parts = cast("list[CostPart]", by) or list(DAY_BY_DAY)  # checked by the operation
     summed = await costs(Context(), days=days, reprice=reprice, by=parts)
     if as_json:
-        print_json(summed.model_dump())
+        print_json(summed.model_dump(mode="json"))
     elif not summed.rows:
         out.print("No paid model calls are recorded. The offline model costs nothing.")
     else:
@@ -75,9 +80,10 @@ def print_costs(summed: Costs, parts: Sequence[CostPart]) -> None:
     if summed.total.saved:
         out.print(f"The provider's cache and batches saved {summed.total.saved:.4f}.")
     if summed.total.unpriced:
+        example = json.dumps(dict.fromkeys(summed.unpriced_models, _EXAMPLE), ensure_ascii=False)
         out.print_line(
             f"{counted(summed.total.unpriced, 'call has', 'calls have')} no price: set "
-            """RE2LLM_PRICES, for example RE2LLM_PRICES='{"openai:mid": [0.4, 1.6]}', per """
+            f"RE2LLM_PRICES, for example RE2LLM_PRICES={shlex.quote(example)}, per "
             "million tokens in and out."
         )
     if any(row.estimated for row in summed.rows):

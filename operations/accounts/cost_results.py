@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_serializer
+
+_DECIMALS = 12
+"""More than a price of a token has; others come from adding up."""
 
 
 class CostSums(BaseModel):
@@ -17,9 +20,19 @@ class CostSums(BaseModel):
     tokens_in: int
     tokens_out: int
     tokens_cached: int = Field(description="Prompt tokens that the provider had in its cache.")
-    cost: float = Field(description="At the prices in the price table.")
+    cost: float = Field(
+        description="At the prices in the price table; null if no call has a price."
+    )
     saved: float = Field(description="By the provider's cache and by batches.")
     unpriced: int = Field(description="Calls without a price.")
+
+    @field_serializer("cost", when_used="json")
+    def _known_cost(self, cost: float) -> float | None:
+        return round(cost, _DECIMALS) if self.has_price else None
+
+    @field_serializer("saved", when_used="json")
+    def _rounded(self, saved: float) -> float:
+        return round(saved, _DECIMALS)
 
     @property
     def has_price(self) -> bool:
@@ -58,3 +71,4 @@ class Costs(BaseModel):
 
     rows: list[CostRow]
     total: CostSums
+    unpriced_models: Sequence[str] = Field(description="Models of which a call has no price.")

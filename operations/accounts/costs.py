@@ -114,9 +114,12 @@ def _costs(
 ) -> Costs:
     """Price rows, and put those together that differ in their model alone."""
     grouped = defaultdict[tuple[str, ...], list[CostRow]](list)
+    unpriced = set[str]()
     for row in summed:
         priced = CostRow.model_validate(_priced(row, prices, reprice=reprice))
         grouped[tuple(row[part] for part in told)].append(priced)
+        if priced.unpriced:
+            unpriced.add(row["model"])
     rows = [
         CostRow(
             **dict(zip(told, values, strict=True)),
@@ -126,7 +129,7 @@ def _costs(
         )
         for values, group in grouped.items()
     ]
-    return Costs(rows=rows, total=CostSums.of(rows))
+    return Costs(rows=rows, total=CostSums.of(rows), unpriced_models=sorted(unpriced))
 
 
 def _priced(row: Mapping[str, Any], prices: Prices, *, reprice: bool) -> Mapping[str, Any]:

@@ -327,14 +327,34 @@ def test_calls_without_a_price_do_not_look_free(cost: float, unpriced: int, said
     counts = dict.fromkeys(CostSums.model_fields, 0)
     sums = CostSums.model_validate(counts | {"calls": 3, "cost": cost, "unpriced": unpriced})
     assert CostSums.of([sums]).has_price is said
+    shown = json.loads(CostSums.of([sums]).model_dump_json())
+    assert shown["cost"] == (cost if said else None)
+
+
+def test_sums_of_money_show_no_error_of_adding_up() -> None:
+    counts = dict.fromkeys(CostSums.model_fields, 0)
+    tenth = CostSums.model_validate(counts | {"cost": 0.1, "saved": 0.0001})
+    shown = json.loads(CostSums.of([tenth] * 6).model_dump_json())
+    assert (shown["cost"], shown["saved"]) == (0.6, 0.0006)
+
+
+async def test_costs_name_the_models_without_a_price(
+    ask: Ask, adjust: Callable[..., None], model: str
+) -> None:
+    await ask(prices={})(0)
+    adjust(prices={})
+    found = await costs(Context(), by=["command"])
+    assert model in found.unpriced_models
+    adjust(prices={model: (2.0, 2.0)})
+    assert model not in (await costs(Context(), by=["command"])).unpriced_models
 
 
 def test_a_missing_price_comes_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     counts = dict.fromkeys(CostSums.model_fields, 0)
     sums = CostSums.model_validate(counts | {"calls": 3, "unpriced": 2})
-    print_costs(Costs(rows=[], total=sums), ["model"])
+    print_costs(Costs(rows=[], total=sums, unpriced_models=["openai:mine"]), ["model"])
     said = " ".join(capsys.readouterr().out.split())
-    assert """set RE2LLM_PRICES, for example RE2LLM_PRICES='{"openai:mid": [0.4, 1.6]}'""" in said
+    assert """set RE2LLM_PRICES, for example RE2LLM_PRICES='{"openai:mine": [0.4, 1.6]}'""" in said
 
 
 async def test_tokens_from_the_cache_keep_their_price_when_calls_are_priced_anew(
