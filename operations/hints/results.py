@@ -20,7 +20,9 @@ class ListedHint(BaseModel):
     text: str
     status: str
     trials: int = Field(description="Training sessions on which it was tried.")
-    mean_gain: float = Field(description="Mean of NDCG@10 with it minus without it.")
+    mean_gain: float = Field(
+        description="Mean of NDCG@10 with it minus without it; 0 and not measured without trials."
+    )
     gain_error: float = Field(description="Standard error of that mean.")
     helped: int
     harmed: int
@@ -58,7 +60,9 @@ class MeasuredGain(BaseModel):
     """The gain of a hint on the training sessions on which it was tried."""
 
     sessions: int
-    mean: float = Field(description="Mean of NDCG@10 with it minus without it.")
+    mean: float = Field(
+        description="Mean of NDCG@10 with it minus without it; 0 and not measured without sessions."
+    )
     ci90: tuple[float, float] = Field(description="The mean's 90 % interval.")
     helped: int
     harmed: int
