@@ -122,22 +122,17 @@ class GoneError(NotThereError):
 class ReleaseMisfitError(InputError):
     """A release was trained for another model, prompt or encoder.
 
-    Args:
+    Attributes:
         other_mode: Whether it fits all but what decides the order (the setting `fuse`).
     """
 
-    def __init__(self, field: str, problem: str, remedy: str, *, other_mode: bool = False) -> None:
-        super().__init__(field, problem, remedy)
-        self.other_mode = other_mode
+    other_mode: ClassVar[bool] = False
 
-    def as_dict(self) -> dict[str, str]:
-        """Return the error as JSON primitives; with `other_mode` if it fits all but that."""
-        document = super().as_dict()
-        return {**document, "other_mode": "yes"} if self.other_mode else document
 
-    def take(self, document: Mapping[str, str]) -> None:
-        """Take from a document whether it fits all but what decides the order."""
-        self.other_mode = bool(document.get("other_mode"))
+class ReleaseModeMisfitError(ReleaseMisfitError):
+    """A release fits all but what decides the order (the setting `fuse`)."""
+
+    other_mode: ClassVar[bool] = True
 
 
 IN_THE_LOG = "Please report it, with what the log or the terminal says of it."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ReleaseMisfitError
+from ..errors import ReleaseMisfitError, ReleaseModeMisfitError
 from ..knowledge.hint_choice import HintChoice
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.log.feedback import HintChosen
@@ -196,4 +196,4 @@ def _other_prompt(number: int, trained: str, present: str, again: str) -> Releas
         wanted = "RE2LLM_PROMPT_ORDER and RE2LLM_ORDERS as they were then"
     problem = f"Release {number} was trained where {then}; now {now}."
     fix = f"To use it, set {wanted}. Or: {again[0].lower()}{again[1:]}"
-    return ReleaseMisfitError("release", problem, fix, other_mode=True)
+    return ReleaseModeMisfitError("release", problem, fix)

@@ -11,7 +11,7 @@ from re2llm.errors import (
     InputError,
     ModelDownError,
     Re2llmError,
-    ReleaseMisfitError,
+    ReleaseModeMisfitError,
     error_from,
     failure_among,
     is_retried,
@@ -48,7 +48,6 @@ MADE = {
         for one in OURS
         if one is not ModelDownError
     },
-    "misfit of the mode": ReleaseMisfitError("release", "It is odd.", "Train.", other_mode=True),
     "model": ModelDownError(DOWN),
     "model, quoted": ModelDownError(DOWN, Failure.DENIED, "No account at http://10.0.3.7. Ask."),
     "model that rates": ModelDownError(DOWN, Failure.TOO_LONG, "8192 at most.", rates=True),
@@ -57,6 +56,18 @@ WAYS: dict[str, Callable[[Re2llmError], Re2llmError]] = {
     "answer": lambda error: error_from(error.as_dict()),
     "process": lambda error: pickle.loads(pickle.dumps(error)),  # noqa: S301
 }
+
+
+def test_a_document_of_an_error_says_nothing_but_what_is_documented() -> None:
+    known = {"kind", "field", "problem", "remedy", "class", "failure", "model", "said"}
+    for error in MADE.values():
+        document = error.as_dict()
+        assert set(document) <= known
+        assert all(isinstance(value, str) for value in document.values())
+    misfit = MADE["ReleaseModeMisfitError"]
+    assert isinstance(misfit, ReleaseModeMisfitError)
+    assert misfit.other_mode
+    assert error_from(misfit.as_dict()).as_dict()["class"] == "ReleaseModeMisfitError"
 
 
 def test_every_class_has_a_case() -> None:
