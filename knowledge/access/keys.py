@@ -90,6 +90,11 @@ async def create_key(
     return f"{PREFIX}{key_id}_{secret}"
 
 
+def id_of(key: str) -> str:
+    """Return the id of a whole key, by which it is looked up and revoked."""
+    return key.split("_", _PARTS - 1)[1]
+
+
 async def check_key(connection: AsyncConnection, key: str) -> ApiKey | None:
     """Return the API key that a key's text stands for, or `None` if it is wrong or revoked."""
     parts = key.split("_", _PARTS - 1)

@@ -21,6 +21,7 @@ class _KeyGrants(BaseModel):
 class CreatedKey(_KeyGrants):
     """A new API key."""
 
+    id: str = Field(description="What revokes it.")
     key: str = Field(description="The whole key; it cannot be shown again.")
     owner: str
 

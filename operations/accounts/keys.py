@@ -58,7 +58,13 @@ async def create_key(
     options = await resolve_context(context)
     async with connected(options, write=True) as connection:
         key = await stored.create_key(connection, owner, domains, grants)
-    return CreatedKey(key=key, owner=owner, domains=sorted(set(domains)), **grants.as_dict())
+    return CreatedKey(
+        id=stored.id_of(key),
+        key=key,
+        owner=owner,
+        domains=sorted(set(domains)),
+        **grants.as_dict(),
+    )
 
 
 async def list_keys(context: Context) -> list[ListedKey]:

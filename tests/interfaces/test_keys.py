@@ -53,6 +53,13 @@ async def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(films: 
     assert "already" in (await run("revoke", number)).stdout
 
 
+async def test_a_key_is_made_with_the_id_that_revokes_it(films: str) -> None:
+    made = json.loads((await run("create", "shop", "--domain", films, "--json")).stdout)
+    assert made["id"] in made["key"]
+    revoked = json.loads((await run("revoke", made["id"], "--json")).stdout)
+    assert (revoked["id"], revoked["revoked"]) == (made["id"], True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
