@@ -27,7 +27,7 @@ from .console import (
     say_only_domain,
 )
 from .interrupts import interruptible_work
-from .misuse import Misuse, UsageError, misuse_of
+from .misuse import Misuse, UsageError, misuse_of, without_value
 from .option_names import spelled_by
 
 # A number is short: without an end, a long row of digits would take quadratic time.
@@ -104,7 +104,19 @@ class _Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _told_in_one_line(ctx, as_json=self._asks_for_json(args)):
+            self._check_values(ctx, args)
             return super().parse_args(ctx, args)
+
+    def _check_values(self, ctx: Any, args: list[str]) -> None:
+        """Refuse another option where an option's value belongs: Typer would take it for that."""
+        options = [one for one in self.params if one.param_type_name == "option"]
+        every = {name for one in options for name in (*one.opts, *one.secondary_opts)}
+        valued = {
+            name for one in options if not getattr(one, "is_flag", False) for name in one.opts
+        }
+        for name, value in itertools.pairwise(itertools.takewhile("--".__ne__, args)):
+            if name in valued and value in every:
+                raise Misuse(without_value(name, ctx))
 
     def _asks_for_json(self, args: list[str]) -> bool:
         """Whether arguments that may not fit ask for JSON on standard output."""

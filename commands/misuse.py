@@ -14,6 +14,19 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer's private error for an option that does not exist, or a value that does not fit."""
 
 _NO_COMMAND = "No such command "
+_LISTED = {
+    "DOMAIN": "domains list",
+    "HINT": "hints list",
+    "ID": "recommend --json",
+    "ITEM": "items search",
+    "JOB": "jobs list",
+    "KEY": "keys list",
+    "NAME": "jobs schedules",
+    "OTHER": "policy list",
+    "RELEASE": "policy list",
+    "--source": "sessions list",
+}
+"""What shows the things that an argument may name."""
 _TOO_MANY = "Got unexpected extra argument(s) ("
 
 
@@ -50,7 +63,9 @@ def misuse_of(error: Any, ctx: Any) -> Misuse:
         maybe = f" Did you mean {near}?" if near else ""
         return Misuse(InputError(error.option_name, f"There is no such option.{maybe}", helps))
     if hasattr(error, "option_name"):  # it takes a value, or none
-        return Misuse(InputError(error.option_name, _without_name(message), helps))
+        if "requires" not in message:
+            return Misuse(InputError(error.option_name, "It takes no value.", helps))
+        return Misuse(without_value(error.option_name, ctx))
     if message.startswith(_NO_COMMAND):
         problem = f"There is no {message.removeprefix(_NO_COMMAND)}"
         return Misuse(InputError("COMMAND", problem, helps))
@@ -60,21 +75,31 @@ def misuse_of(error: Any, ctx: Any) -> Misuse:
     return Misuse(InputError("arguments", problem, helps))
 
 
-def _without_name(message: str) -> str:
-    return "It needs a value." if "requires" in message else "It takes no value."
+def without_value(option: str, ctx: Any) -> InputError:
+    """Return what to say of an option that was given without its value.
+
+    Args:
+        option: As it was written.
+        ctx: The context of the command that was called.
+    """
+    remedy = f"`{ctx.command_path} --help` shows what there is."
+    if option == "--json":  # a flag of most commands
+        remedy = "Name a file, or `-` to print."
+    return InputError(option, "It needs a value.", remedy)
 
 
 def _unfit(parameter: Any, error: Any, helps: str) -> InputError:
     field = spelling(parameter)
+    shown = f" `re2llm {_LISTED[field]}` shows what there is." if field in _LISTED else ""
     if hasattr(error, "param_type"):  # nothing was given
         kind = parameter.param_type_name
         what = f"{field} {parameter.metavar or ''}".strip() if kind == "option" else field
-        return InputError(field, f"Missing {kind}.", f"Give {what}.")
+        return InputError(field, f"Missing {kind}.", f"Give {what}.{shown}")
     fits = _fitting(parameter)
     found: list[Any] = error.__cause__.errors() if hasattr(error.__cause__, "errors") else []
     if not found or not fits:
         return InputError(field, f"{error.message.rstrip('.')}.", helps)
-    return InputError(field, f"{found[0]['input']!r} does not fit.", f"Give {fits}.")
+    return InputError(field, f"{found[0]['input']!r} does not fit.", f"Give {fits}.{shown}")
 
 
 def _fitting(parameter: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from all_commands import COMMANDS
 from re2llm.cli import app
 from re2llm.commands.console import print_json, run
 from re2llm.commands.groups import CommandGroup
+from re2llm.commands.option_names import spelling
 from re2llm.commands.options import JsonOption
 from re2llm.errors import InputError
 from typer.testing import CliRunner
@@ -70,6 +72,17 @@ def test_an_option_that_does_not_exist_is_an_error_in_json(words: tuple[str, ...
             ["recommend", "--domian", "x"],
             "--domian: There is no such option. Did you mean --domain",
         ),
+        (["evaluate", "--json"], "--json: It needs a value. Name a file, or `-` to print."),
+        (
+            ["evaluate", "--json", "--sessions", "x"],
+            "--json: It needs a value. Name a file, or `-` to print.",
+        ),
+        (
+            ["rater", "evaluate", "--json", "--limit", "1"],
+            "--json: It needs a value. Name a file, or `-` to print.",
+        ),
+        (["recommend", "--user", "--domain", "x"], "--user: It needs a value. `"),
+        (["hints", "show"], "HINT: Missing argument. Give HINT. `re2llm hints list` shows what"),
         (["--nowhere"], "--nowhere: There is no such option. `"),
         (["lern"], "COMMAND: There is no 'lern'. Did you mean 'learn'? `"),
         (["hints", "lsit"], "COMMAND: There is no 'lsit'. Did you mean 'list'? `"),
@@ -81,9 +94,32 @@ def test_a_misused_command_ends_with_one_line(words: list[str], line: str) -> No
     [told] = done.stderr.splitlines()
     assert told.startswith(f"error: {line}")
     done = CliRunner().invoke(app, [*words, "--json"])
-    if words[0] not in {"serve", "evaluate"} and "--user" not in words:  # those that have `--json`
+    if not {"serve", "evaluate"} & {*words} and "--user" not in words:  # those that have `--json`
         error = json.loads(done.stdout)["error"]
         assert told == f"error: {error['field']}: {error['problem']} {error['remedy']}"
+
+
+_NEW = {"TEXT", "FILE", "KIND", "OWNER"}
+"""Arguments that name nothing that is stored."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        words
+        for words, command in COMMANDS.items()
+        if any(
+            one.required and one.param_type_name == "argument" and spelling(one) not in _NEW
+            for one in command.params
+        )
+    ],
+    ids=" ".join,
+)
+def test_a_missing_argument_tells_where_to_find_what_it_names(words: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(app, words).stderr
+    named = re.search(r"`re2llm ([a-z ]+)( --json)?` shows what there is\.", told)
+    assert named is not None, told
+    assert tuple(named[1].split()) in COMMANDS
 
 
 def test_a_group_alone_shows_its_help() -> None:
