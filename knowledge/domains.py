@@ -108,9 +108,9 @@ async def _only_name(connection: AsyncConnection, among: AbstractSet[str] | None
     if not known:
         raise InputError("domain", "Nothing is loaded yet.", _LOAD_ONE)
     if len(known) > 1:
-        there = f"There are: {', '.join(known)}."
+        problem = f"Several domains are loaded: {', '.join(known)}."
         remedy = "Name one as `domain`, or set RE2LLM_DOMAIN."
-        raise InputError("domain", f"It is not named. {there}", remedy)
+        raise InputError("domain", problem, remedy)
     _only_domain_log.debug("domain %r, the only one there is", known[0])
     return known[0]
 

@@ -12,18 +12,17 @@ from sqlalchemy import literal as value
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .autopilot.days import claim_day_call, room_of_day, settle_day_call
+from .autopilot.days import DayLimit, claim_day_call, limit_of_day, room_of_day, settle_day_call
 from .reservations import claimed, days_to_settle, likely_cost, settled, used
 from .schema.jobs import JobRow as Job
 from .schema.jobs import ModelPaceRow as Pace
 
-JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "day", "price"]
+JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "price", DayLimit]
 """Why a job may make no further call.
 
 `price`: what it may cost is limited, and the model has no price.
 
-`state`: it was paused or cancelled; `day`: what its autopilot may spend in a day is spent, or that
-is held or off.
+`state`: it was paused or cancelled; `DayLimit`: its autopilot allows no further call today.
 """
 
 _ROOM = (
@@ -86,14 +85,14 @@ async def claim_job_call(
         return _why_not(row)
     async with connection.begin_nested() as both:
         of_day = await claim_day_call(connection, row.domain_id, estimate, free=free)
-        if of_day is None:
-            await both.rollback()
-            return "day"
-        kept: ColumnElement[float] = value(of_day.reserved, Float)
-        reserved = await _claim(connection, job_id, kept, Job.autopilot.is_(True))
-        if reserved is not None:
-            return JobClaim(reserved, of_day.day)
+        if of_day is not None:
+            kept: ColumnElement[float] = value(of_day.reserved, Float)
+            reserved = await _claim(connection, job_id, kept, Job.autopilot.is_(True))
+            if reserved is not None:
+                return JobClaim(reserved, of_day.day)
         await both.rollback()
+    if of_day is None:
+        return await limit_of_day(connection, row.domain_id)
     return _why_not(await _row(connection, job_id))
 
 

@@ -271,7 +271,7 @@ async def rollback_release(
         .limit(1)
     )
     if previous is None:
-        raise InputError("domain", "No other release was ever active.", _ANOTHER)
+        raise InputError("domain", "It has no other release that was active before.", _ANOTHER)
     await activate_release(connection, domain_id, previous, force=True, instead_of=active)
     return previous
 

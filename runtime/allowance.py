@@ -176,11 +176,19 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
         return BudgetSpentError(
             "job", f"{job} was paused or cancelled.", f"`re2llm jobs resume {job}` goes on."
         )
-    if limit == "day":
+    if limit in {"off", "held"}:
         return BudgetSpentError(
-            "usd_per_day or calls_per_day",
-            "The autopilot's budget of the day is spent, or it is held or off.",
-            "`re2llm autopilot show` tells which. If it is on, it goes on tomorrow.",
+            "autopilot",
+            "It was turned off." if limit == "off" else "It is held.",
+            "`re2llm autopilot on` turns it on again."
+            if limit == "off"
+            else "`re2llm autopilot show` tells why, and what to do.",
+        )
+    if limit in {"calls_per_day", "usd_per_day", "day"}:
+        return BudgetSpentError(
+            "usd_per_day or calls_per_day" if limit == "day" else limit,
+            "The autopilot's budget of the day has no room for another call.",
+            "It goes on tomorrow. `re2llm autopilot show` tells what was used.",
         )
     field = {"max_calls": "max_llm_calls", "max_tokens": "max_tokens"}.get(limit, "max_cost")
     return BudgetSpentError(

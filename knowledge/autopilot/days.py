@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Float, and_, func, or_, select, update
 from sqlalchemy import literal as value
@@ -15,6 +16,10 @@ from ..reservations import claimed, settled, used
 from ..schema.autopilot import AutopilotDayRow as Day
 from ..schema.autopilot import AutopilotRow as Autopilot
 from ..schema.jobs import JobRow
+
+DayLimit = Literal["off", "held", "calls_per_day", "usd_per_day", "day"]
+"""Why a step of an autopilot may make no further call: the autopilot is off or held, or what it may
+use in a day is used up. `day`: it was, but is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,20 @@ async def claim_day_call(
     )
     row = (await connection.execute(claim)).one_or_none()
     return None if row is None else DayClaim(row[0], float(row[1]))
+
+
+async def limit_of_day(connection: AsyncConnection, domain_id: int) -> DayLimit:
+    """Return why `claim_day_call` found no room."""
+    plan = select(Autopilot.state, Autopilot.calls_per_day, Autopilot.usd_per_day)
+    found = (await connection.execute(plan.where(Autopilot.domain_id == domain_id))).one_or_none()
+    if found is None or found.state == "off":
+        return "off"
+    if found.state == "held":
+        return "held"
+    (today, *_) = await used_days(connection, domain_id, 0)
+    if found.calls_per_day is not None and today.calls >= found.calls_per_day:
+        return "calls_per_day"
+    return "day" if found.usd_per_day is None else "usd_per_day"
 
 
 async def settle_day_call(

@@ -89,7 +89,7 @@ def _provider_and_model(name: str) -> tuple[str, str]:
     elif not (provider and model):
         usual = _EXAMPLE
     if usual != name:
-        problem = f"it is to be a provider and a name, such as {usual!r}"
+        problem = f"it must be a provider and a name, such as {usual!r}"
         raise ValueError(problem)
     # LangChain would take other spellings of a provider.
     if provider != provider.lower().replace("-", "_"):

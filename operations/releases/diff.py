@@ -56,10 +56,14 @@ async def compare_releases(
         progress: Called with the stage `choosing` after each session.
 
     Raises:
-        InputError: There is no such domain or release.
+        InputError: There is no such domain or release, or both are the same.
         DatabaseError: The database failed.
     """
     one = await show_release(context, first, domain=domain)
+    if first == second:
+        raise InputError(
+            "second", f"Release {first} is the first one, too.", "Name two different ones."
+        )
     other = await show_release(context, second, domain=domain)
     options = await resolve_context(context)
     async with in_domain(options, domain) as (connection, found):

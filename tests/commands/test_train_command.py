@@ -223,6 +223,8 @@ async def test_what_cannot_be_trained_is_told(
         assert "release" in await asyncio.to_thread(
             refused, "policy", *arguments, "--domain", domain
         )
+    line = await asyncio.to_thread(refused, "policy", "rollback", "--domain", domain)
+    assert line.startswith("error: --domain: It has no other release that was active before.")
     done = await asyncio.to_thread(command, "policy", "list", "--domain", domain)
     assert "no release yet" in done.stdout
 

@@ -21,7 +21,7 @@ from re2llm.operations.loading.load import load_domain
 from re2llm.policies.autopilot.plan import AutopilotPlan
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
-from sqlalchemy import Date, literal
+from sqlalchemy import Date, literal, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Load = Callable[..., Any]
@@ -143,6 +143,32 @@ async def another_domain(services: Services) -> str:
     await load_domain(services, name, sample_items(), [lambda _: simulate_sessions(1, seed=1)])
     await turn_on(Context(domain=name), AutopilotPlan(usd_per_day=1.0))
     return name
+
+
+async def test_a_call_that_finds_no_room_is_told_which_limit_applies(
+    services: Services, loaded: Load
+) -> None:
+    context = Context(domain=await loaded(1))
+    job = await piloted_job(services, context.domain or "", "learn")
+
+    async def limit() -> object:
+        async with services.engine.begin() as connection:
+            return await claim_job_call(connection, job, 5.0)
+
+    assert await limit() == "off"
+    await turn_on(context, AutopilotPlan(calls_per_day=1))
+    assert isinstance(await limit(), JobClaim)
+    assert await limit() == "calls_per_day"
+    await turn_on(context, AutopilotPlan(usd_per_day=1.0, calls_per_day=100))
+    assert await limit() == "usd_per_day"
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE re2llm.autopilot SET state = 'held' WHERE domain_id = :domain"),
+            {"domain": (await find_domain(connection, context.domain or "")).id},
+        )
+    assert await limit() == "held"
+    await turn_off(context)
+    assert await limit() == "off"
 
 
 async def test_free_calls_use_nothing_of_a_budget(services: Services, loaded: Load) -> None:

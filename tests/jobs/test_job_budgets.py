@@ -12,6 +12,7 @@ from langchain_core.messages import HumanMessage
 from re2llm.errors import BudgetSpentError, InputError
 from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.autopilots import store_autopilot
+from re2llm.knowledge.autopilot.days import DayLimit
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.job_budgets import claim_job_call, next_start, settle_job_call
 from re2llm.knowledge.jobs.jobs import end_job, fetch_job, restart_job, store_job
@@ -212,8 +213,12 @@ def test_a_spent_budget_names_what_raises_it() -> None:
     assert isinstance(_job_over("learn-1", "max_cost"), BudgetSpentError)
     assert "jobs retry learn-1 --max-cost" in str(_job_over("learn-1", "max_cost"))
     assert "jobs resume learn-1" in str(_job_over("learn-1", "state"))
-    for limit in ("usd_per_day", "calls_per_day"):
+    limits: tuple[DayLimit, ...] = ("usd_per_day", "calls_per_day")
+    for limit in limits:
         assert limit in str(_job_over("learn-1", "day"))
+        assert str(_job_over("learn-1", limit)).startswith(f"{limit}: The autopilot's budget")
+    assert str(_job_over("learn-1", "off")).startswith("autopilot: It was turned off.")
+    assert str(_job_over("learn-1", "held")).startswith("autopilot: It is held.")
 
 
 @pytest.mark.long

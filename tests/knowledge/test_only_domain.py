@@ -30,7 +30,7 @@ from sqlalchemy import delete
 TEAS = [Item(str(number), title) for number, title in enumerate(("Sencha", "Assam", "Rooibos"))]
 SESSIONS = [Session(("0",), "1", None), Session(("1",), "2", None)]
 SEVERAL = (
-    r"^domain: It is not named\. There are: herbs, teas\. "
+    r"^domain: Several domains are loaded: herbs, teas\. "
     "Name one as `domain`, or set RE2LLM_DOMAIN"
 )
 

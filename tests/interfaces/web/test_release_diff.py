@@ -96,6 +96,8 @@ async def test_what_differs_is_found_and_nothing_else(known: tuple[str, list[int
     assert (alike.sessions, alike.differing) == (6, [])
     with pytest.raises(InputError, match="release"):
         await compared(domain, 1, 99)
+    with pytest.raises(InputError, match="second: Release 2 is the first one, too"):
+        await compared(domain, 2, 2)
 
 
 @pytest.mark.long
