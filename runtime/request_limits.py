@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from ..errors import InputError
 from ..flattening import flat_attributes
 from ..records import without_surrogates
+from .plain_errors import sentence
 
 MOST_ITEMS = 10_000
 """Items or reviews in one list of a request."""
@@ -84,7 +85,7 @@ def input_error(error: ValidationError, schema: str = "input") -> InputError:
         schema: The schema that the field is in.
     """
     where, first = told_errors(error.errors(include_input=False, include_url=False))[0]
-    problem = f"{first['msg']}."
+    problem = sentence(first)
     if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
         # As for an id that is not known, the list is named.
         *where, entry = where

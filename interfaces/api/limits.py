@@ -6,6 +6,7 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers.
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,17 +56,20 @@ async def claim(caller: Caller) -> dict[str, str]:
     )
 
 
-async def explained(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]:
+async def explained(
+    error: Exception, scope: Scope, body: Any = None
+) -> tuple[Problem, dict[str, str]]:
     """Return an error as a problem; a spent limit of the day comes with what is left.
 
     Args:
         error: What ended the request.
         scope: The request's.
+        body: As for `problem_of`.
 
     Returns:
         The problem, and the headers that belong to it.
     """
-    problem, headers = problem_of(error, scope)
+    problem, headers = problem_of(error, scope, body)
     caller: Caller | None = scope.get(CHECKED)
     if isinstance(error, LimitReachedError) and caller is not None:
         services = await shared_services()

@@ -17,8 +17,10 @@ from starlette.types import Scope
 
 from ...errors import InternalError, NotThereError, Re2llmError
 from ...knowledge.access.allowances import next_day
+from ...runtime.plain_errors import sentence
 from ...runtime.request_limits import told_errors
 from .request_ids import request_id_of
+from .taken_fields import body_of, taken_fields
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 5
@@ -92,11 +94,11 @@ class ProblemError(HTTPException):
 
 def no_such_route(scope: Scope) -> ProblemError:
     """Return what ends a request to a path that is not served."""
-    listed = f"{scope.get('root_path', '')}/openapi.json"
+    listed = _described_at(scope)
     return ProblemError(404, "There is no such route.", remedy=f"`GET {listed}` lists all.")
 
 
-def problem_of(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]:
+def problem_of(error: Exception, scope: Scope, body: Any = None) -> tuple[Problem, dict[str, str]]:
     """Return an error as a problem, with the headers that belong to it.
 
     An error that is none of ours is logged; nothing of it is in the problem.
@@ -104,6 +106,7 @@ def problem_of(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]
     Args:
         error: What ended the request.
         scope: The request's.
+        body: The type of what was checked; `None` if it was no body of its own.
     """
     headers: dict[str, str] = {}
     match error:
@@ -125,9 +128,9 @@ def problem_of(error: Exception, scope: Scope) -> tuple[Problem, dict[str, str]]
             )
         case RequestValidationError():
             # The first part of a place says only how it was sent.
-            problem = _invalid(scope, error.errors(), 1)
+            problem = _invalid(scope, error.errors(), body_of(scope), 1)
         case ValidationError():
-            problem = _invalid(scope, error.errors(), 0)
+            problem = _invalid(scope, error.errors(), body, 0)
         case HTTPException():
             headers.update(error.headers or {})
             detail = str(error.detail or HTTPStatus(error.status_code).description)
@@ -184,13 +187,16 @@ def _seconds_to_wait(error: Re2llmError) -> int:
     return max(1, round((next_day() - dt.datetime.now(dt.UTC)).total_seconds()))
 
 
-def _invalid(scope: Scope, found: Sequence[Any], skipped: int) -> Problem:
+def _invalid(scope: Scope, found: Sequence[Any], body: Any, skipped: int) -> Problem:
     """Name the fields that do not fit, without what was sent in them."""
     if found and found[0]["type"] == "json_invalid":
         detail = f"The body is not JSON: {found[0]['ctx']['error']}."
         return _problem(scope, 400, detail, type="urn:re2llm:input", field="body")
     errors = [
-        FieldProblem(field=".".join(where) or "body", detail=f"{error['msg']}.")
+        FieldProblem(
+            field=".".join(where) or "body",
+            detail=sentence(error, taken_fields(body, error["loc"][skipped:])),
+        )
         for where, error in told_errors(found, skipped=skipped)[:_MOST_ERRORS]
     ]
     first = errors[0]
@@ -201,5 +207,9 @@ def _invalid(scope: Scope, found: Sequence[Any], skipped: int) -> Problem:
         type="urn:re2llm:input",
         field=first.field,
         errors=errors,
-        remedy="The OpenAPI document describes the request.",
+        remedy=f"`GET {_described_at(scope)}` describes the request.",
     )
+
+
+def _described_at(scope: Scope) -> str:
+    return f"{scope.get('root_path', '')}/openapi.json"

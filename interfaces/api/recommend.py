@@ -87,7 +87,7 @@ async def batch_route(request: Request, body: BatchBody) -> Response:
                 await asyncio.sleep(0)  # a large row takes long to check: others have their turn
                 answer = await _answer(request, _ROW.validate_python(given))
             except Exception as error:  # noqa: BLE001  # one row must not end the others
-                problem, _ = await explained(error, request.scope)
+                problem, _ = await explained(error, request.scope, RecommendBody)
                 return BatchRow(index=index, problem=problem)
         return BatchRow(index=index, answer=answer)
 

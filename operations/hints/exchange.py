@@ -17,6 +17,7 @@ from ...ranking.hints.repeats import embed
 from ...runtime.context import Context
 from ...runtime.domain_cache import leak_filter_of
 from ...runtime.options import RunOptions, resolve_context
+from ...runtime.plain_errors import sentence
 from ..database import find_run_domain, in_domain, with_domain
 from .results import ImportedHints
 
@@ -154,10 +155,11 @@ def _texts(document: Any) -> list[str]:
     try:
         read = _HintFile.model_validate(document)
     except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
         raise InputError(
             "file",
-            f"It has no list of hints ({place}: {error.errors()[0]['msg']}).",
+            f"It has no list of hints. {place}: {sentence(first)}",
             "Name a file from `re2llm hints export`, or a JSON list of texts.",
         ) from error
     found: list[str] = []

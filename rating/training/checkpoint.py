@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ...errors import InputError, reason_of
 from ...llm.ratings.answers import strict_rating
 from ...llm.ratings.limits import PromptLimits
+from ...runtime.plain_errors import sentence
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from ..splits import RatingCase
@@ -110,7 +111,7 @@ def read_description(note: Path) -> dict[str, Any]:
         prompt = _LIMITS.validate_python(asdict(PromptLimits()) | given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _foreign(note, str(first["loc"][0]), f"{first['msg']}.") from error
+        raise _foreign(note, str(first["loc"][0]), sentence(first)) from error
     if unknown := sorted(given.keys() - asdict(prompt).keys()):
         raise _foreign(note, unknown[0], "There is no such setting.")
     return described | {"config": config, "prompt": asdict(prompt)}

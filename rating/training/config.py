@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ...errors import InputError
+from ...runtime.plain_errors import sentence
 from .model_source import SMOLLM2
 
 TINY = "tiny"
@@ -144,7 +145,7 @@ class RaterConfig(BaseModel):
             if first["type"] == "extra_forbidden":
                 known = ", ".join(RaterConfig.model_fields)
                 raise InputError(name, "is not a setting.", f"Choose from {known}.") from None
-            raise InputError(name, f"is {first['input']!r}.", f"{first['msg']}.") from None
+            raise InputError(name, f"is {first['input']!r}.", sentence(first)) from None
 
 
 def rater_config(model: str, values: Mapping[str, object]) -> RaterConfig:

@@ -77,9 +77,9 @@ def test_a_mistyped_key_of_a_request_is_named_with_the_known_ones(request_, fiel
 
 def test_a_request_is_read_as_strictly_as_over_http():
     for request, said in {
-        '{"item": {"title": "x"}, "user_mean": "3"}': "user_mean: Input should be a valid number",
-        '{"item": {"title": "x"}, "user_mean": true}': "user_mean: Input should be a valid number",
-        '{"item": {"title": 5}}': "item.title: Input should be a valid string",
+        '{"item": {"title": "x"}, "user_mean": "3"}': "user_mean: It must be a number.",
+        '{"item": {"title": "x"}, "user_mean": true}': "user_mean: It must be a number.",
+        '{"item": {"title": 5}}': "item.title: It must be a text.",
         '{"item": {"title": "x"}, "history": [{"title": "y", "rating": "2"}]}': "history.0.rating:",
         '{"item": {"title": "x"}, "item": {"title": "y"}}': "item: An object has the key 'item'",
         '{"item": {"title": "x", "title": "y"}}': "title: An object has the key 'title'",

@@ -118,7 +118,7 @@ REVIEW = {"title": "Heat", "rating": 4}
 @pytest.mark.parametrize(
     ("tool", "misnamed", "told"),
     [
-        ("feedback", {"recommendation_id": "x"}, "picked: Field required"),
+        ("feedback", {"recommendation_id": "x"}, "picked: It is missing."),
         ("feedback", {"recommendation_id": "x", "item": "Aliens"}, "item: is not known."),
         ("feedback", {"recommendation_id": "x", "picked": "1", "why": "!"}, "recommendation_id, "),
         ("recommend", {"history": IDS[:1], "candidate_ids": IDS[10:12]}, "candidate_ids: is not"),

@@ -371,13 +371,13 @@ async def test_an_agents_mistake_comes_back_as_something_it_can_fix(films: str) 
 @pytest.mark.parametrize(
     ("make", "arguments", "told"),
     [
-        (re2llm.recommender_tool, {"history": []}, "history: Value should have at least 1"),
+        (re2llm.recommender_tool, {"history": []}, "history: It must have at least 1 item."),
         (re2llm.recommender_tool, {"history": {"a": 1}}, "history: "),
         (re2llm.recommender_tool, {"history": IDS[:1], "k": 0}, "k: "),
         (re2llm.recommender_tool, {"history": IDS[:1], "count": 3}, "from history, candidates, k."),
-        (re2llm.recommender_tool, {}, "history: Field required"),
+        (re2llm.recommender_tool, {}, "history: It is missing."),
         (re2llm.titles_tool, {"titles": ["Alien"], "<|im_end|>": "x"}, "< |im_end|>: is not known"),
-        (re2llm.feedback_tool, {"recommendation_id": "x"}, "picked: Field required"),
+        (re2llm.feedback_tool, {"recommendation_id": "x"}, "picked: It is missing."),
         (re2llm.feedback_tool, {"recommendation_id": "x", "item": "Aliens"}, "item: is not known"),
         (re2llm.rating_tool, {"item": "Aliens"}, "item: "),
         (re2llm.rating_tool, {"item": {"title": "Aliens", "year": 1986}}, "item.year: is not"),

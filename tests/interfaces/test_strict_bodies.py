@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -15,6 +16,7 @@ from re2llm.interfaces.api.application import create_app
 from re2llm.interfaces.api.requests import RateBody, StrictBody
 from re2llm.interfaces.repeated_keys import repeated_key
 from re2llm.interfaces.whole_numbers import with_whole_numbers
+from re2llm.runtime.plain_errors import sentence
 
 WRONG: dict[type, list[object]] = {
     int: [True, "1", 1.5],
@@ -77,6 +79,29 @@ def test_no_field_takes_a_value_of_another_kind(
         with pytest.raises(ValidationError) as caught:
             model.model_validate({name: [wrong] if as_list else wrong})
         assert name in {error["loc"][0] for error in caught.value.errors()}, wrong
+
+
+SENT: list[object] = [
+    *(None, True, -1, 0, 1.5, 10**20, -1e300, float("nan"), "", "x", "x" * 200_000, "\ud800"),
+    *([], [[]], [None] * 20_000, {}, {"x": {"y": 1}}, [{"x": 1}], {1: 2}),
+]
+_SENTENCE = re.compile(
+    r"It (?:must|may) \S.*\.|It is \S.*\.|It holds characters that are no text\.|"
+    r"There is no such field\.|The number is too large\.|Its keys must be texts\."
+)
+
+
+@pytest.mark.parametrize("model", PARTS)
+def test_what_does_not_fit_is_told_in_plain_sentences(model: type[BaseModel]) -> None:
+    for sent in SENT:
+        for body in ({**dict.fromkeys(model.model_fields, sent), "top": sent}, sent):
+            try:
+                model.model_validate(body)
+            except ValidationError as refused:
+                for error in refused.errors(include_url=False, include_context=False):
+                    told = sentence(error)
+                    assert _SENTENCE.fullmatch(told), (error["type"], told)
+                    assert not re.search(r"[Ii]nput|\bvalid\b|string|dictionary|should", told), told
 
 
 @pytest.mark.parametrize(

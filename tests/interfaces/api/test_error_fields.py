@@ -187,3 +187,23 @@ async def test_a_value_of_several_types_is_told_once_by_its_own_name(
     # Of a text that is too long, the list is named, as for an id that is not known.
     assert raised.field == field.removesuffix(".1").removesuffix(".[key]") or raised.field == field
     assert said in raised.problem
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "field", "known"),
+    [
+        ("recommend", {"history": ["0"], "top": 3}, "top", {"`history`", "`k`", "`user`"}),
+        ("recommend:batch", {"requests": [{"top": 3}]}, "top", {"`history`", "`k`"}),
+        ("rate", {"item": {"title": "Tin", "year": 1}}, "item.year", {"`title`", "`attributes`"}),
+        ("jobs", {"kind": "train", "top": 3}, "top", {"`activate`", "`max_cost`"}),
+    ],
+)
+async def test_a_field_that_does_not_exist_is_told_with_those_that_do(
+    http: httpx.AsyncClient, route: str, body: dict[str, Any], field: str, known: set[str]
+) -> None:
+    answer = await http.post(f"/v1/{route}", json=body)
+    sent = answer.json()["rows"][0]["problem"] if "requests" in body else problem(answer, 422)
+    [told] = [one["detail"] for one in sent["errors"] if one["field"] == field]
+    assert told.startswith("There is no such field. There are `")
+    assert known <= {*told.removesuffix(".").replace(",", "").split()}
+    assert sent["remedy"] == "`GET /openapi.json` describes the request."

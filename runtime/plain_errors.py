@@ -1,0 +1,59 @@
+"""Pydantic's errors in plain sentences, which name no type of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from pydantic_core import ErrorDetails
+
+_UNKNOWN = "extra_forbidden"
+_SAYINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "It is missing",
+        _UNKNOWN: "There is no such field",
+        "string_unicode": "It holds characters that are no text",
+        "int_parsing_size": "The number is too large",
+        "invalid_key": "Its keys must be texts",
+        "none_required": "It must be null",
+    }
+)
+_KIND: Mapping[str, str] = MappingProxyType(
+    {
+        "string": "a text",
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        **dict.fromkeys(("list", "tuple", "set"), "a list"),
+        **dict.fromkeys(("dict", "mapping", "model", "model_attributes"), "an object"),
+    }
+)
+_OF_KIND = re.compile(r"(\w+?)(?:_type|_parsing|_from_float)")
+"""Types of errors that say only of what kind a value must be."""
+_SUBJECT = re.compile(r"^[A-Z]\w+ should (be|have|match)\b")
+_AFTER = re.compile(r"(?: after validation)?, not \d+$")
+
+
+def sentence(error: ErrorDetails, known: Iterable[str] = ()) -> str:
+    """Return what is wrong with a value as a sentence about it.
+
+    Args:
+        error: From pydantic.
+        known: The fields that there are, to name where there is no such field.
+    """
+    kind, said = error["type"], error["msg"]
+    names = ", ".join(f"`{name}`" for name in known)
+    if kind == _UNKNOWN and names:
+        return f"{_SAYINGS[kind]}. There are {names}."
+    of_kind = _OF_KIND.fullmatch(kind)
+    if kind in _SAYINGS:
+        said = _SAYINGS[kind]
+    elif of_kind and of_kind[1] in _KIND:
+        said = f"It must be {_KIND[of_kind[1]]}"
+    elif kind in {"value_error", "assertion_error"}:  # the words of our own checks
+        said = said.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    else:
+        said = _AFTER.sub("", _SUBJECT.sub(r"It must \1", said))
+        said = said.replace("must have at most", "may have at most")
+    return f"{said.rstrip('.')}."
