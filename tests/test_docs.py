@@ -208,6 +208,13 @@ def known_to(command: Any, words: list[str]) -> None:
     command.make_context(command.name, list(words))
 
 
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_an_extra_does_not_put_a_copy_in_the_place_of_the_clone(page: Path) -> None:
+    # `make` installs the clone itself, so that edits count; without `-e`, a copy would replace it.
+    for before in re.findall(r"pip\s+install\b([^`]*?)'?\.\[", page.read_text()):
+        assert before.split()[-1] == "-e", before
+
+
 @pytest.mark.parametrize("page", NAMES)
 def test_the_json_is_json(page: str) -> None:
     for block in blocks(page, "json"):
