@@ -71,7 +71,7 @@ docs: $(VENV)/.docs ## Build the pages of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
-bench-server: $(VENV)/.test ## Measure a server under load (ARGS="--concurrent 100 --requests 5000")
+bench-server: $(VENV)/.test ## Measure `langgraph dev` under load (ARGS="--concurrent 100 --requests 5000")
 	@$(BIN)/python benchmarks/server.py $(ARGS)
 
 ci: ## What the checks on a server run
