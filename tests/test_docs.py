@@ -15,9 +15,12 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from re2llm import Re2llm
 from re2llm.cli import app
 from re2llm.errors import Failure, Re2llmError
 from re2llm.jobs.kinds.registry import JobKind
+from re2llm.llm.ranking_prompts.ranking_prompt import RANKING_PROMPT_VERSION
+from re2llm.prompt_versions import PromptVersion
 from re2llm.records import Flag
 from re2llm.settings import Settings
 from typer.main import get_command
@@ -295,6 +298,28 @@ def subclasses(of: type[Re2llmError]) -> Iterator[type[Re2llmError]]:
     for inner in of.__subclasses__():
         yield inner
         yield from subclasses(inner)
+
+
+def test_every_method_is_listed_and_every_one_that_is_listed_exists() -> None:
+    public = {name for name in vars_of(Re2llm) if not name.startswith("_")}
+    plain = {name for name in public if f"a{name}" in public} - {"close"}
+    rows = re.findall(r"(?m)^\| [^|]+ \| (`\w+`(?:, `\w+`)*) \|$", (DOCS / "python.md").read_text())
+    listed = [name for row in rows for name in re.findall(r"\w+", row)]
+    assert sorted(listed) == sorted(plain)
+
+
+def vars_of(kind: type) -> set[str]:
+    return {name for one in kind.__mro__ if one is not object for name in vars(one)}
+
+
+def test_the_marks_of_a_prompt_version_are_explained() -> None:
+    page = (DOCS / "glossary.md").read_text()
+    version = PromptVersion(
+        RANKING_PROMPT_VERSION, reranked=20, shuffled=True, orders=3, expected=True
+    )
+    marks = [RANKING_PROMPT_VERSION, "+expected", "/best-20", "-shuffled", "x3"]
+    assert str(version) == "".join(marks)
+    assert all(f"`{mark}`" in page for mark in marks), marks
 
 
 def test_every_setting_that_is_named_exists() -> None:
