@@ -19,7 +19,7 @@ from .engine import unreachable
 _SESSIONS = 0x726532  # "re2": the first half of a two-part advisory lock
 _PROMPTS = 0x726533
 _SLOTS = 0x726534
-_TASKS = 0x726536  # the number before is that of living workers
+_TASKS = 0x726536  # 0x726535 says which workers live (`jobs/queue/liveness.py`)
 _KEY_BYTES = 4
 _LOOK_AGAIN = 0.1
 _POOLERS_PATIENCE = 10.0
@@ -70,6 +70,10 @@ class AdvisoryLocks:
 
         Args:
             own: The session that it learns from; if that is not claimed, nothing is.
+
+        Returns:
+            Whether the learner may use the other session: it is claimed now, or nothing is claimed
+            and no learner of this process holds it.
 
         Raises:
             PoolerError: One that lends connections by transaction cannot keep a claim.

@@ -88,7 +88,7 @@ class LearnState(RecommendState):
     """The state of the `recommend` graph, and what learning from a miss adds."""
 
     session: NotRequired[Annotated[int | None, EphemeralValue]]
-    """The candidates sent with this request. A later request of the thread without any has none."""
+    """Key of the training session that this request names; not that of an earlier request."""
     observed: NotRequired[Annotated[dict[str, Any] | None, EphemeralValue]]
     rank: int
     missed: bool

@@ -1,4 +1,4 @@
-"""Node `recommend`: the ranking call."""
+"""Node `recommend`: asks the model to rank the best candidates, if that can change the order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ..runtime.options import RunOptions
 
 @node
 async def recommend(state: RecommendState, options: RunOptions) -> Update:
-    """Ask the model for a ranking.
+    """Ask the model for a ranking, unless that changes no order or is already paid for.
 
-    A model that fails leaves an empty answer and the flag `model_failed`; `check` completes it.
+    A model that fails, or is not asked, leaves an empty answer, which `check` completes; one that
+    fails leaves the flag `model_failed`, too.
 
     Returns:
         The raw answer, with its latency and tokens.

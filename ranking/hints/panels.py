@@ -104,10 +104,18 @@ class Panel:
 
 
 async def panel(domain: str, state: Mapping[str, Any], options: RunOptions) -> Panel:
-    """Return the *other* training sessions on which a hint is tried, of one miss or of several."""
+    """Return the *other* training sessions on which a hint is tried, of one miss or of several.
+
+    Args:
+        domain: The domain's name.
+        state: The state of the graph `learn`, with the session that was missed.
+
+    Raises:
+        InputError: The state holds no training session, or the domain has none.
+    """
     own = state["training_session"]
     if own is None:
-        raise InputError("domain", "It has no training sessions.", "Load some first.")
+        raise InputError("training_session", "It is missing.", "Learn from a stored session.")
     misses: set[int] = {own, *(miss["session"] for miss in state.get("batch") or ())}
     index = await _evidence(domain, options)
     near = index.neighbours(state["history"], leave_out=own, count=options.settings.verify_near)
