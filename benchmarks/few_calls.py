@@ -134,7 +134,7 @@ class Few:
 
 def chosen(tables: Tables, calls: int) -> Few:
     """Visit sessions as `re2llm train` does, and go on where it would stop by itself."""
-    from re2llm.operations.training.few_cells import BEST_HINTS, FEWEST, ROUND
+    from re2llm.operations.training.few_cells import BEST_HINTS, FEWEST_TO_STOP, ROUND
     from re2llm.policies.value_of_sessions import gain_of_more
 
     hints = min(BEST_HINTS, tables.gains.shape[1] - 1)
@@ -148,7 +148,7 @@ def chosen(tables: Tables, calls: int) -> Few:
         more = gain_of_more(
             tables.states, rows[:visited], tables.gains[rows[:visited], 1 : 1 + hints], seed=0
         )
-        if more.little and visited >= FEWEST and stops is None:
+        if more.little and visited >= FEWEST_TO_STOP and stops is None:
             stops = int(prices[visited - 1])
     found = {
         "limit": calls,

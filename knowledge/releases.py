@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, NotThereError
 from .domains import hold_hints
-from .hint_choice import HintChoice
 from .prompted_model import PromptedModel
 from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
+from .trained_hints import TrainedHints
 
 _ACTIVE = select(ReleaseRow.number).where(
     ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
@@ -37,7 +37,7 @@ class Release:
         hint_set: Digest of the hints that it was trained on.
         hint_ids: Those hints, in the order of its actions; action 0 is no hint.
         config: How it was trained, how its network is built, and what hints it chooses from, if
-            not from all (`hints`, of `HintChoice`).
+            not from all (`hints`, of `TrainedHints`).
         metrics: Measured on validation sessions.
     """
 
@@ -115,7 +115,7 @@ async def hints_in_reach(
     for number, recipe, trained, hints in rows:
         if recipe == "paper":
             reach[f"{RELEASE}{number}"] = frozenset[int](trained).__contains__
-        elif (choice := HintChoice.read({"hints": hints})) is not None:
+        elif (choice := TrainedHints.read({"hints": hints})) is not None:
             reach[f"{RELEASE}{number}"] = choice.__contains__
     return reach
 

@@ -13,9 +13,9 @@ from ..records import Flag
 from ..runtime.node import Update, first_node
 from ..runtime.options import RunOptions
 
-_OF_THE_MODEL = 0.9
-"""The model's share of a request's time; on a busy server, the rest of the work must wait for its
-turns."""
+_MODEL_SHARE = 0.9
+"""The model's share of a request's time. The rest is for all other work, which is slow on a busy
+server."""
 
 
 @first_node(RecommendResult)
@@ -45,5 +45,5 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "history": request.history,
         "shown": request.k,
         "requester": request.user,
-        "deadline_at": began + _OF_THE_MODEL * options.settings.deadline,
+        "deadline_at": began + _MODEL_SHARE * options.settings.deadline,
     }

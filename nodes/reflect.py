@@ -15,6 +15,7 @@ from langgraph.config import get_stream_writer
 from ..errors import Failure, ModelDownError
 from ..llm.hints.answers import BATCH_HINTS, HINTS, read_cause, read_hints
 from ..llm.hints.reflection_prompt import (
+    MOST_WORDINGS,
     advise_message,
     batch_messages,
     explain_message,
@@ -32,9 +33,6 @@ from ..runtime.node import Update, node
 from ..runtime.options import RunOptions
 from ..runtime.reflecting_down import reflecting_down
 from .learn_state import LearnState, ProposalView
-
-_WORDINGS = 2
-"""Most wordings to try of a hint against several misses."""
 
 
 @node
@@ -111,7 +109,7 @@ async def _about_one(state: LearnState, options: RunOptions) -> _Talk:
 async def _about_all(misses: Sequence[Miss], options: RunOptions) -> _Talk:
     *messages, question = batch_messages([miss.shown for miss in misses])
     advice = await _answer(messages, (question, BATCH_HINTS), options)
-    return _Talk(messages, read_cause(advice), read_hints(advice)[:_WORDINGS])
+    return _Talk(messages, read_cause(advice), read_hints(advice)[:MOST_WORDINGS])
 
 
 async def _answer(

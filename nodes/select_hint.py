@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from ..ranking.canary import Weighed, compared
+from ..ranking.canary import Weighed, with_comparison
 from ..ranking.choosers import CHOOSERS, chosen_by_caller
 from ..ranking.chosen import Chosen
 from ..ranking.given import given
@@ -40,7 +40,7 @@ async def select_hint(state: RecommendState, options: RunOptions) -> Update:
     chosen = choice if named else weighed.chosen
     if choice.assignment is not None:
         beside = choice.beside and (await _weighed(choice.beside, state, options))[1]
-        chosen = compared(weighed, beside, choice.assignment)
+        chosen = with_comparison(weighed, beside, choice.assignment)
     return {
         **fusion,
         "flags": [*state["flags"], *chosen.flags],

@@ -5,6 +5,8 @@ section 3.3). So the advantage is `r - V(s)`: nothing is bootstrapped from one s
 `set_ppo.py` reduces several decisions in a session to this, by the return of each.
 The clipped objective is equation 7 of Schulman et al., 2017 (arXiv 1707.06347).
 
+A rollout is what is collected before each update, as in the papers; it is no rollout of a release.
+
 Shapes: `B` sessions, `A` actions, `D` state dimensions.
 """
 
@@ -80,13 +82,21 @@ ActorCritic = Callable[[Tensor], Outputs]
 """Maps states `[B, D]` to outputs."""
 
 
-class Rollout(NamedTuple):
-    """Decisions, the actions taken, and what they earned."""
+class Trajectories(NamedTuple):
+    """Decisions, the actions taken, and what they earned: what PPO learns from at an update.
+
+    Attributes:
+        states: `[B, D]`.
+        actions: `[B]`.
+        log_probabilities: Log-probability of the action taken, under the policy that took it,
+            `[B]`.
+        values: What the critic expected, `[B]`.
+        rewards: `[B]`.
+    """
 
     states: Tensor
     actions: Tensor
     log_probabilities: Tensor
-    """Log-probability of the action taken, under the policy that took it, `[B]`."""
     values: Tensor
     rewards: Tensor
 
@@ -131,7 +141,7 @@ def entropy(log_probabilities: Tensor) -> Tensor:
     return -(log_probabilities.exp() * log_probabilities).sum(-1)
 
 
-def advantages(rollout: Rollout, *, normalise: bool) -> Tensor:
+def advantages(rollout: Trajectories, *, normalise: bool) -> Tensor:
     """Return `r - V(s)`, `[B]`, scaled to mean 0 and deviation 1 if `normalise`."""
     result = rollout.rewards - rollout.values
     if normalise and len(result) > 1:
@@ -139,7 +149,9 @@ def advantages(rollout: Rollout, *, normalise: bool) -> Tensor:
     return result
 
 
-def ppo_losses(outputs: Outputs, rollout: Rollout, advantage: Tensor, config: PPOConfig) -> Losses:
+def ppo_losses(
+    outputs: Outputs, rollout: Trajectories, advantage: Tensor, config: PPOConfig
+) -> Losses:
     """Return the clipped surrogate, the value error and the regularisers, averaged over sessions.
 
     Args:
@@ -194,7 +206,9 @@ class PPOTrainer:
             self._optimizer, lambda done: max(0.0, 1 - done / config.updates)
         )
 
-    def collect(self, states: Tensor, sessions: NDArray[np.int64], rewards: Rewards) -> Rollout:
+    def collect(
+        self, states: Tensor, sessions: NDArray[np.int64], rewards: Rewards
+    ) -> Trajectories:
         """Sample one action in each state and look up its reward.
 
         Args:
@@ -208,10 +222,14 @@ class PPOTrainer:
             taken = outputs.log_probabilities.gather(1, actions[:, None]).squeeze(1)
         paid = torch.as_tensor(rewards(sessions, actions.numpy()), dtype=states.dtype)
         self.earned = paid.mean().item()
-        return Rollout(states, actions, taken, outputs.values, paid)
+        return Trajectories(states, actions, taken, outputs.values, paid)
 
-    def learn(self, rollout: Rollout) -> Losses:
-        """Make `epochs` passes over a rollout in shuffled batches; return the last losses."""
+    def learn(self, rollout: Trajectories) -> Losses:
+        """Make `epochs` passes over a rollout in shuffled batches; return the last losses.
+
+        Raises:
+            ValueError: It holds no session.
+        """
         if not len(rollout.actions):
             raise ValueError("rollout: it holds no session.")
         advantage = advantages(rollout, normalise=self.config.normalise_advantages)
@@ -220,7 +238,7 @@ class PPOTrainer:
             order = torch.randperm(len(rollout.actions), generator=self._generator)
             for start in range(0, len(order), self.config.batch_size):
                 rows = order[start : start + self.config.batch_size]
-                batch = Rollout(*(part[rows] for part in rollout))
+                batch = Trajectories(*(part[rows] for part in rollout))
                 losses = ppo_losses(self._act(batch.states), batch, advantage[rows], self.config)
                 self._optimizer.zero_grad()
                 losses.total.backward()  # pyright: ignore[reportUnknownMemberType]

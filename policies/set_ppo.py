@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .ppo import ActorCritic, PPOConfig, PPOTrainer, Rewards, Rollout, sample
+from .ppo import ActorCritic, PPOConfig, PPOTrainer, Rewards, Trajectories, sample
 
 LAST = -1
 """Stands for the step after the last one of an episode."""
@@ -56,7 +56,7 @@ class SetRules:
 class Episodes(NamedTuple):
     """The steps of some sessions, all first steps first, then all second steps, and so on."""
 
-    steps: Rollout
+    steps: Trajectories
     """`states` are those of `with_picked`, `[N, D + H]`; `rewards` are those of each step."""
     following: NDArray[np.int64]
     """The row of the same session's next step, or `LAST`, `[N]`."""
@@ -95,7 +95,7 @@ def play(
     picks = np.zeros((count, rules.most), dtype=np.int64)
     playing = np.arange(count)
     last = np.zeros(count, dtype=np.int64)
-    parts: list[Rollout] = []
+    parts: list[Trajectories] = []
     following: list[NDArray[np.int64]] = []
     rows = 0
     for step in range(rules.most):
@@ -107,7 +107,7 @@ def play(
         chosen = actions.numpy()
         picks[playing, step] = chosen
         cost = rules.costs[chosen] if step else np.zeros(len(chosen))
-        parts.append(Rollout(inputs, actions, taken, outputs.values, torch.as_tensor(-cost)))
+        parts.append(Trajectories(inputs, actions, taken, outputs.values, torch.as_tensor(-cost)))
         last[playing] = rows + np.arange(len(playing))
         rows += len(playing)
         goes_on = (chosen > 0) & (step + 1 < rules.most)
@@ -118,7 +118,7 @@ def play(
         playing = playing[goes_on]
         if not len(playing):
             break
-    steps = Rollout(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    steps = Trajectories(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
     earned = torch.zeros(rows, dtype=torch.float64)
     earned[last] = torch.as_tensor(rewards(sessions, picks), dtype=torch.float64)
     steps = steps._replace(rewards=(steps.rewards + earned).to(states.dtype))
@@ -161,7 +161,9 @@ class SetTrainer(PPOTrainer):
         super().__init__(module, config, act)
         self._rules = rules
 
-    def collect(self, states: Tensor, sessions: NDArray[np.int64], rewards: Rewards) -> Rollout:
+    def collect(
+        self, states: Tensor, sessions: NDArray[np.int64], rewards: Rewards
+    ) -> Trajectories:
         """Pick hints in each session and look up what the sets earn.
 
         Returns:

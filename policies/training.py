@@ -113,7 +113,7 @@ def train_hint_policy(
     folds = draw_folds(len(data.states), config)
     lookup = RewardLookup(rewards)
     rules = _rules(data, config)
-    course = _Course(HeldOut(data.states, data.hints, folds, rules), lookup)
+    log = _TrainingLog(HeldOut(data.states, data.hints, folds, rules), lookup)
     with reproducible():
         states = torch.as_tensor(data.states, dtype=torch.float32)
         members = [
@@ -125,22 +125,22 @@ def train_hint_policy(
         updates = config.ppo.updates
         for update in range(updates + 1):
             if update:
-                course.note([member.step(lookup) for member in members])
+                log.note([member.step(lookup) for member in members])
             if update % config.validate_every == 0 or update == updates:
-                course.validate(update, [copy.deepcopy(member.average) for member in members])
+                log.validate(update, [copy.deepcopy(member.average) for member in members])
             if progress:
                 progress(update, updates)
-    chosen = choose_checkpoint(course.checkpoints)
+    chosen = choose_checkpoint(log.checkpoints)
     policies = [policy.eval() for policy in chosen.policies]
     several = [policy for policy in policies if isinstance(policy, ContentPolicy)]
     return Trained(
         Ensemble(several) if len(several) > 1 else policies[0],
         chosen.update,
         float(chosen.rewards.mean()),
-        tuple(course.curve),
+        tuple(log.curve),
         lookup.cells,
         folds,
-        course.held_out.choices(policies),
+        log.held_out.choices(policies),
     )
 
 
@@ -161,8 +161,8 @@ def without_choice(trained: Trained, hints: HintFeatures) -> Trained:
     return replace(trained, policy=policy, update=0, choices=choices)
 
 
-class _Course:
-    """How a training goes: its checkpoints and its learning curve.
+class _TrainingLog:
+    """The checkpoints of a training, and its learning curve.
 
     Args:
         held_out: Validates the members.

@@ -48,8 +48,9 @@ async def with_canary(
 ) -> Chosen:
     """Return the choice that serves: the active release's, or that of the rollout's release.
 
-    Both choose on every request, whichever serves; a shadow step is a share of 0. `compared` adds
-    what both say together, once it is known how much the model counts for each.
+    Both choose on every request, whichever serves; a shadow step is a share of 0.
+    `with_comparison` adds what both say together, once it is known how much the model counts for
+    each.
 
     Args:
         rollout: The live rollout.
@@ -92,7 +93,7 @@ async def with_canary(
     return replace(serving, assignment=assignment, beside=shadow)
 
 
-def compared(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -> Chosen:
+def with_comparison(serving: Weighed, shadow: Weighed | None, assignment: Assignment) -> Chosen:
     """Return the choice that serves a rollout's request, with what is logged of both releases.
 
     The log then says whether the two releases differ, and the hint's probability is that over both.

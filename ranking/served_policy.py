@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ReleaseMisfitError, ReleaseModeMisfitError
-from ..knowledge.hint_choice import HintChoice
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.log.feedback import HintChosen
 from ..knowledge.prompted_model import PromptedModel
 from ..knowledge.releases import Release
+from ..knowledge.trained_hints import TrainedHints
 from ..llm.embedding.encoder import ENCODER_ID
 from ..policies.actors import HintActor
 from ..policies.hint_features import HintFeatures
@@ -51,7 +51,7 @@ class ServedPolicy:
     number: int
     release: Release
     actor: HintActor
-    choice: HintChoice | None = None
+    choice: TrainedHints | None = None
 
     def pick(
         self,
@@ -159,7 +159,7 @@ def load_release(number: int, release: Release, prompted_model: PromptedModel) -
     if misfit is not None:
         raise misfit
     actor = load_policy(release.weights, release.config["policy"])
-    return ServedPolicy(number, release, actor, HintChoice.read(release.config))
+    return ServedPolicy(number, release, actor, TrainedHints.read(release.config))
 
 
 def misfit_of(

@@ -68,7 +68,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
 
 async def _keep_trial(state: RecommendState, update: Update, options: RunOptions) -> None:
     session = state.get("training_session")
-    if session is None or is_unknown(update["flags"]) or state.get("paid_rank"):
+    if session is None or model_was_down(update["flags"]) or state.get("paid_rank"):
         return
     texts = given_texts(state)
     trial = Trial(
@@ -86,8 +86,8 @@ async def _keep_trial(state: RecommendState, update: Update, options: RunOptions
         await store_trial(connection, state["domain_id"], trial)
 
 
-def is_unknown(flags: Sequence[str]) -> bool:
-    """Return whether a request says nothing about its hints: the model was down.
+def model_was_down(flags: Sequence[str]) -> bool:
+    """Return whether the model was down, so that the answer says nothing about the hints.
 
     A model that declines a prompt will do so again, and the first stage's order is what people get.
     """

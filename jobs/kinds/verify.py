@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import error_from
-from ...operations.hints.verify import hints_to_verify, try_on_panel, verify_hints
+from ...operations.hints.verify import hints_to_verify, try_on_its_panel, verify_hints
 from ...runtime.options import RunOptions
 from .base import Arguments, Finished, Plan, Work
 
@@ -32,7 +32,7 @@ class Verify:
     async def do(self, work: Work, piece: int) -> Mapping[str, int]:
         """Try one hint."""
         context = replace(work.context, command="verify")
-        return {"trials": await try_on_panel(context, piece)}
+        return {"trials": await try_on_its_panel(context, piece)}
 
     async def finish(self, work: Work) -> Finished:
         """Decide on every hint."""

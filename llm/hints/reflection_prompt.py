@@ -19,6 +19,8 @@ from ..prompt_data import item_entry, prompt_json
 
 REFLECTION_PROMPT_VERSION = "reflect-2"
 MOST_HINTS = 5
+MOST_WORDINGS = 2
+"""Of a hint, where a prompt asks for the best wording and at most one alternative."""
 _LONGEST = 1000
 """Characters of a text that a prompt shows."""
 _FEW = 5

@@ -94,7 +94,7 @@ async def verify_hints(
     )
 
 
-async def try_on_panel(context: Context, number: int) -> int:
+async def try_on_its_panel(context: Context, number: int) -> int:
     """Try one hint on its panel, until that shows whether it helps.
 
     Returns:

@@ -9,14 +9,12 @@ from ...knowledge.hint_store.decisions import KeptHint
 from ...knowledge.sessions.training_sessions import fetch_session
 from ...llm.hints.answers import HINTS, read_hints
 from ...llm.hints.improvement_prompt import ShownSession, improvement_messages
+from ...llm.hints.reflection_prompt import MOST_WORDINGS
 from ...records import Item
 from ...runtime.model_call import ask
 from ...runtime.options import RunOptions
 from ...runtime.reflecting_down import reflecting_down
 from ..database import in_domain
-
-_WORDINGS = 2
-"""Most texts of one child to try."""
 
 
 async def write_child(
@@ -38,7 +36,7 @@ async def write_child(
     reply = await ask(messages, options, "reflect", answer_format=HINTS)
     if reply.failed:
         raise reflecting_down(reply, options)
-    return read_hints(reply.text)[:_WORDINGS] or [""]
+    return read_hints(reply.text)[:MOST_WORDINGS] or [""]
 
 
 async def _shown(key: int, gains: Sequence[float], options: RunOptions) -> ShownSession:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ...errors import InputError
 from ...knowledge.fusions import store_fusions
-from ...knowledge.hint_choice import HintChoice
 from ...knowledge.hint_store.hints import Hint
 from ...knowledge.jobs.jobs import hold_running
 from ...knowledge.releases import (
@@ -18,6 +17,7 @@ from ...knowledge.releases import (
     release_of_job,
     store_release,
 )
+from ...knowledge.trained_hints import TrainedHints
 from ...llm.embedding.encoder import ENCODER_ID
 from ...policies.recipes import PolicyRecipe, TrainingConfig
 from ...policies.training import Trained
@@ -43,9 +43,9 @@ def release_of(
     Args:
         metrics: The metrics of the training; its learning curve is added.
         hints: The hints in the order of the actions that it was trained on.
-        left_out: Other hints that were active, if not all hints were tried; see `HintChoice`.
+        left_out: Other hints that were active, if not all hints were tried; see `TrainedHints`.
     """
-    choice = {} if left_out is None else {"hints": HintChoice.of(hints, left_out).as_dict()}
+    choice = {} if left_out is None else {"hints": TrainedHints.of(hints, left_out).as_dict()}
     weights, shape = dump_policy(trained.policy)
     curve = [
         {

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...arrays import Floats
 from ...records import counted
 
 ENOUGH_SESSIONS = 100
 """With fewer sessions, the gain of a hint can rarely be told from chance."""
 FEWEST_TO_TRAIN = 5
 """Each policy of an ensemble is validated on sessions that it was not trained on."""
-_CLEARLY = 2.0
-"""Standard errors that make a difference clear."""
 _MORE = "Load more: re2llm load … --sessions FILE."
 
 
@@ -46,20 +43,6 @@ def session_advice(sessions: int) -> str:
         f"Training sessions are few: {sessions}. A hint is kept only if it measurably helps on "
         f"other sessions, and few pass below about {ENOUGH_SESSIONS} sessions. {_MORE}"
     )
-
-
-def harmful(gains: Floats, static: Floats) -> str:
-    """Say why a policy that is clearly worse than a simpler way should not serve; else empty.
-
-    Args:
-        gains: Over no hint, in each session of the validation.
-        static: Likewise, of always the best single hint.
-    """
-    for simpler, more in (("no hint", gains), ("the best single hint", gains - static)):
-        mean, count = float(more.mean()), len(more)
-        if mean + _CLEARLY * float(more.std()) / count**0.5 < 0:
-            return f"It is worse than {simpler}: {mean:+.3f} on {counted(count, 'session')}."
-    return ""
 
 
 def too_few_calls(metrics: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ Stopped = Literal["noise", "limit", "all"]
 
 BEST_HINTS = 8
 """Hints that a policy chooses from, unless it tries all."""
-FEWEST = 300
+FEWEST_TO_STOP = 300
 """Sessions to visit before it stops by itself: training also validates on them."""
 ROUND = 64
 _AT_ONCE = 8
@@ -135,7 +135,7 @@ async def pay_for_few(
             more = await asyncio.to_thread(
                 gain_of_more, descriptors, rows, gains[:, 1:], settings.seed
             )
-            enough = more.little and len(rows) >= FEWEST
+            enough = more.little and len(rows) >= FEWEST_TO_STOP
         if enough or limit is not None or done == len(queue):
             stopped = "noise" if enough else "all" if limit is None else "limit"
             return _enough_to_train(FewCells(rows, gains, more, stopped), limit)

@@ -14,12 +14,16 @@ from ...policies.sets import Actions
 from ...policies.training import Trained, without_choice
 from ...ranking.hints.panels import unbiased_sessions
 from ...ranking.policy_inputs import hint_features
+from ...records import counted
 from ...runtime.options import RunOptions
 from ..first_stage.fusion import learn_fusions
-from ..sessions.enough import harmful, too_few_calls
+from ..sessions.enough import too_few_calls
 from .few_cells import NOT_FEW
 from .own_cells import rows_to_judge
 from .tried import Tried
+
+_CLEARLY = 2.0
+"""Standard errors that make a difference clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Judged:
 
     def worse(self) -> str:
         """Say why the policy is clearly worse than no hint or the best single one; else empty."""
-        return harmful(self.gains, self.static_gains)
+        return clearly_worse(self.gains, self.static_gains)
 
     def too_little(self) -> str:
         """Say why too little was paid for to trust the policy; else empty."""
@@ -119,3 +123,17 @@ class Judged:
         hints = [hint for hint, _ in self.tried.hints]
         learned = await learn_fusions(self.tried.states, hints, actions, options)
         return {name: one.as_dict() for name, one in learned.items()}
+
+
+def clearly_worse(gains: Floats, static: Floats) -> str:
+    """Say why a policy that is clearly worse than a simpler way should not serve; else empty.
+
+    Args:
+        gains: Over no hint, in each session of the validation.
+        static: Likewise, of always the best single hint.
+    """
+    for simpler, more in (("no hint", gains), ("the best single hint", gains - static)):
+        mean, count = float(more.mean()), len(more)
+        if mean + _CLEARLY * float(more.std()) / count**0.5 < 0:
+            return f"It is worse than {simpler}: {mean:+.3f} on {counted(count, 'session')}."
+    return ""

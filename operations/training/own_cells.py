@@ -13,7 +13,7 @@ from ...ranking.state import RecommendState
 from ...runtime.options import RunOptions
 from ..database import in_domain
 
-_ENOUGH = 200
+_ENOUGH_TO_VALIDATE = 200
 """Sessions that a validation needs to leave the panel out."""
 
 
@@ -65,6 +65,6 @@ def rows_to_judge(
     """
     held = folds >= 0
     honest = held & fair(own, choices)
-    if (honest & later).sum() >= _ENOUGH:
+    if (honest & later).sum() >= _ENOUGH_TO_VALIDATE:
         return np.flatnonzero(honest & later)
     return np.flatnonzero(honest if honest.any() else held)

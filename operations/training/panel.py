@@ -23,7 +23,9 @@ from ...runtime.questions import Questions
 from ..database import in_domain
 
 
-async def try_on_panel(table: RewardTable, sessions: int, hints: int, progress: Progress) -> None:
+async def try_every_hint_on_panel(
+    table: RewardTable, sessions: int, hints: int, progress: Progress
+) -> None:
     """Try every hint on the first sessions of a table, so that training starts from fair means."""
     for row in range(sessions):
         progress("trying every hint", row, sessions)
@@ -61,7 +63,7 @@ async def _try_every_hint(table: RewardTable, row: int, hints: int) -> None:
 async def ask_every_hint(
     state: RecommendState, hints: Sequence[Hint], options: RunOptions, questions: Questions
 ) -> None:
-    """Collect the questions that `try_on_panel` will ask about a session."""
+    """Collect the questions that `try_every_hint_on_panel` will ask about a session."""
     collecting = replace(options, questions=questions)
     for hint in (None, *(hint.text for hint in hints)):
         with suppress(ModelDownError):

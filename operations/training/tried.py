@@ -23,7 +23,7 @@ from ...runtime.options import RunOptions
 from ...runtime.progress import Progress
 from .few_cells import BEST_HINTS, FewCells, panel_size, pay_for_few, tries_all_hints
 from .own_cells import own_cells
-from .panel import ask_every_hint, try_on_panel
+from .panel import ask_every_hint, try_every_hint_on_panel
 from .training_set import TrainingSet, other_hints, promising_hints, too_little_to_train
 
 
@@ -104,7 +104,7 @@ async def try_hints(
         pieces = [partial(ask_every_hint, state, drawn.hints, options) for state in panel]
         await ask_ahead(pieces, options, progress)
     table = await RewardTable.of(drawn.domain_id, states, drawn.hints, options)
-    await try_on_panel(table, len(panel), len(drawn.hints), progress)
+    await try_every_hint_on_panel(table, len(panel), len(drawn.hints), progress)
     _, hints = await promising_hints(options)
     if not hints:  # all were retired meanwhile
         raise too_little_to_train(options.domain, 0, len(states))

@@ -18,7 +18,7 @@ from .folds import FOLDS, folds_of
 from .item_factors import ItemFactors
 from .model import FirstStage, learned_scores
 
-FEWEST = 50
+FEWEST_TO_LEARN = 50
 """Sessions below which the plain sum of the evidence is as good as anything that is learned."""
 
 
@@ -102,7 +102,7 @@ def fit_first_stage(
     plain = mean_ndcg(sums, chosen)
     learned, scores, scorer = 0.0, sums, None
     count = sum(each.stored for each in learning)
-    if count >= FEWEST:
+    if count >= FEWEST_TO_LEARN:
         lists, groups = _lists(sessions, sequences, folds, learning, first_recent, advance)
         held_out = _held_out_scores(lists, groups, learning, advance)
         learned = mean_ndcg(held_out, chosen)

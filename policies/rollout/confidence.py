@@ -27,7 +27,7 @@ from typing import Any
 
 _PRIOR = 0.25
 """Squares added to each sum: a variance estimated from few people is never 0."""
-FEWEST = 30
+FEWEST_PEOPLE = 30
 """People in each arm before a step counts: with as many, means are about normal."""
 
 
@@ -142,7 +142,7 @@ def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Boun
         scale: The size of difference for which the sequence is to be tight, in units of the values.
         alpha: The chance that it ever misses the truth.
     """
-    counted = [(a, b) for a, b in strata if min(a.people, b.people) >= FEWEST]
+    counted = [(a, b) for a, b in strata if min(a.people, b.people) >= FEWEST_PEOPLE]
     information, weighted, control, canary = 0.0, 0.0, 0.0, 0.0
     for without, given in counted:
         weight = 1 / (
@@ -168,7 +168,7 @@ def difference(strata: Sequence[Stratum], *, scale: float, alpha: float) -> Boun
 
 def mean(observed: Moments, *, scale: float, alpha: float) -> Bounds:
     """Bound a mean at all times at once; the arguments are as for `difference`."""
-    if observed.people < FEWEST:
+    if observed.people < FEWEST_PEOPLE:
         return Bounds()
     reach, value = _reach(1 / observed.variance, scale, alpha), observed.mean
     return Bounds(value, value - reach, value + reach, None, value, int(observed.n))

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from ...records import counted
-from .confidence import FEWEST, Bounds, Moments, difference, mean
+from .confidence import FEWEST_PEOPLE, Bounds, Moments, difference, mean
 from .evidence import Evidence
 from .plan import Plan
 from .sample_ratio import mismatch
@@ -160,10 +160,10 @@ def _too_few(evidence: Evidence, reward: Bounds) -> str:
     if not math.isinf(reward.low):
         return ""
     step = evidence.steps[-1]
-    if min(step.people) < FEWEST:
+    if min(step.people) < FEWEST_PEOPLE:
         found = f" Its requests came from {_of_fewest(step.people)}."
         often = any(
-            people < FEWEST <= asked
+            people < FEWEST_PEOPLE <= asked
             for people, asked in zip(step.people, step.exposures, strict=True)
         )
         return f"{found} Name each person in `user`: a name counts once." if often else found
@@ -172,8 +172,9 @@ def _too_few(evidence: Evidence, reward: Bounds) -> str:
 
 
 def _of_fewest(people: tuple[int, int]) -> str:
-    control, canary = (min(count, FEWEST) for count in people)
-    return f"{control} of {FEWEST} people without the release and {canary} of {FEWEST} with it"
+    needed = FEWEST_PEOPLE
+    control, canary = (min(count, needed) for count in people)
+    return f"{control} of {needed} people without the release and {canary} of {needed} with it"
 
 
 def _guards(plan: Plan, evidence: Evidence) -> dict[str, Guard]:

@@ -19,8 +19,8 @@ from .verification import Verification, verification
 
 Way = Literal["join", "mend"]
 
-_ENOUGH = 24
-"""With fewer sessions on which all parents were tried, too little is known about them together."""
+_ENOUGH_TOGETHER = 24
+"""Sessions on which all parents were tried, below which too little is known about them together."""
 _SHOWN = 3
 """Sessions of each kind that the model is shown."""
 _FIXABLE = 0.25
@@ -72,7 +72,7 @@ def next_attempt(
             continue
         both = gains[list(group)]
         columns = np.flatnonzero(~np.isnan(both).any(axis=0))
-        if len(columns) < _ENOUGH:
+        if len(columns) < _ENOUGH_TOGETHER:
             continue
         found.append(_attempt(group, both[:, columns], columns))
     return min(found, key=lambda one: (-one.promise, one.parents), default=None)

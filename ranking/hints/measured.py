@@ -65,8 +65,8 @@ class Measured:
             self._tried[row], planned, self._level, self._loss
         )
 
-    def gains(self, row: int) -> bool:
-        """Return whether a hint gains by the measure with which `learn` takes hints."""
+    def is_verified(self, row: int) -> bool:
+        """Return whether a hint is verified: `learn` would take it for its gain."""
         return verification(self._tried[row].tolist()).low > 0
 
     def is_idle(self, row: int) -> bool:
@@ -78,8 +78,8 @@ class Measured:
         found = self.summaries[row]
         return found.n >= ENOUGH and _loses(found, BEYOND_DOUBT)
 
-    def lately(self, row: int) -> str | None:
-        """Say what the newest sessions show, if that is harm."""
+    def harm_lately(self, row: int) -> str | None:
+        """Say what harm the newest sessions show; `None` if they show none."""
         newest = self._store.gains[row, : self._store.newest]
         gains = newest[~np.isnan(newest)]
         found = summary_of(gains)

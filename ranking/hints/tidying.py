@@ -86,7 +86,7 @@ class Judge:
         for row in list(self._left):
             shown = self._shown
             self.standing[self._id(row)] = "helps" if shown.is_proven(row) else "undecided"
-            lately = shown.lately(row)
+            lately = shown.harm_lately(row)
             if shown.harms(row):
                 self._retire(row, "harms", f"It harms. {shown.sentence(row)}")
             elif lately is not None:
@@ -182,7 +182,7 @@ class Judge:
         return (hint.status != "active", -hint.trials, -self._shown.summaries[row].n, hint.id)
 
     def _serves(self, row: int) -> bool:
-        in_use = self._hint(row).hint.status == "active" and self._shown.gains(row)
+        in_use = self._hint(row).hint.status == "active" and self._shown.is_verified(row)
         return in_use or self._is_proven(row)
 
     def _is_proven(self, row: int) -> bool:

@@ -15,7 +15,7 @@ from ..gather import gather
 from ..given import given, given_texts
 from ..model_ranking import paid_trial, request_new_ranking
 from ..prompt import recipe_of
-from ..settle import is_unknown, settle_ranking
+from ..settle import model_was_down, settle_ranking
 from ..state import RecommendState
 
 
@@ -77,7 +77,7 @@ def _with_hint(state: RecommendState, hint: str | Sequence[Hint] | None) -> Reco
 async def _pay(tried: RecommendState, options: RunOptions) -> Trial:
     tried = cast("RecommendState", {**tried, **await request_new_ranking(tried, options)})
     settled = await settle_ranking(tried, options)
-    if is_unknown(settled["flags"]):
+    if model_was_down(settled["flags"]):
         raise ModelDownError(options.model, failure_among(settled["flags"]), settled["model_error"])
     return Trial(
         session_id=tried.get("training_session") or 0,

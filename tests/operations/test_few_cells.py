@@ -26,10 +26,11 @@ from re2llm.knowledge.releases import fetch_release
 from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.hints.manage import list_hints as listed_hints
 from re2llm.operations.loading.load import load_domain
-from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, harmful, too_few_calls
+from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, too_few_calls
 from re2llm.operations.training import few_cells, judged, tried
 from re2llm.operations.training import train as operation
 from re2llm.operations.training.calls_left import CallsLeft
+from re2llm.operations.training.judged import clearly_worse
 from re2llm.operations.training.own_cells import fair, rows_to_judge
 from re2llm.operations.training.results import what_more_would_bring
 from re2llm.policies import recipes
@@ -314,7 +315,9 @@ async def test_what_an_interrupted_training_has_tried_is_shown(
         async def leave(*_: object) -> None:
             raise asyncio.CancelledError
 
-        monkeypatch.setattr(tried, "try_on_panel", _then(tried.try_on_panel, leave))
+        monkeypatch.setattr(
+            tried, "try_every_hint_on_panel", _then(tried.try_every_hint_on_panel, leave)
+        )
     limit = 3 * (len(HINTS) + 1) if end == "limit" else None
     with pytest.raises((BudgetSpentError, asyncio.CancelledError)):
         await operation.train(Context(domain=school), max_llm_calls=limit)
@@ -355,21 +358,21 @@ async def test_a_hint_is_not_tried_where_it_was_proposed(
     assert trained.visited_sessions == len(set(keys[FIRST:]) - flattered)
 
 
-def test_only_a_clear_loss_is_harmful() -> None:
+def test_only_a_clear_loss_is_clearly_worse() -> None:
     nothing = np.zeros(40)
-    assert not harmful(np.array([0.2, -0.3, 0.1, -0.1]), nothing[:4])  # may be chance
-    assert not harmful(nothing, nothing)
-    found = harmful(np.array([-0.1, 0.0] * 20), nothing)
+    assert not clearly_worse(np.array([0.2, -0.3, 0.1, -0.1]), nothing[:4])  # may be chance
+    assert not clearly_worse(nothing, nothing)
+    found = clearly_worse(np.array([-0.1, 0.0] * 20), nothing)
     assert found == "It is worse than no hint: -0.050 on 40 sessions."
 
 
 def test_a_clear_loss_against_the_best_single_hint_is_harmful_too() -> None:
     """In the same sessions, however much both vary between sessions."""
     static = np.linspace(-0.5, 0.9, 40)
-    assert not harmful(static, static)
-    assert not harmful(static + np.array([0.2, -0.3] * 20), static)  # may be chance
-    assert not harmful(static + 0.1, static)
-    found = harmful(static - np.array([0.1, 0.0] * 20), static)
+    assert not clearly_worse(static, static)
+    assert not clearly_worse(static + np.array([0.2, -0.3] * 20), static)  # may be chance
+    assert not clearly_worse(static + 0.1, static)
+    found = clearly_worse(static - np.array([0.1, 0.0] * 20), static)
     assert found == "It is worse than the best single hint: -0.050 on 40 sessions."
 
 
@@ -383,7 +386,7 @@ async def test_training_activates_no_policy_that_is_clearly_worse(
         seen.append((round(float(gains.mean()), 5), round(float(static.mean()), 5)))
         return "It is worse."
 
-    monkeypatch.setattr(judged, "harmful", noting)
+    monkeypatch.setattr(judged, "clearly_worse", noting)
     trained = await operation.train(Context(domain=school))
     assert seen == [(trained.gain, trained.static_gain)]
     assert (trained.active, trained.why_not) == (False, "It is worse.")
@@ -483,7 +486,7 @@ async def test_training_needs_answers_in_enough_sessions(
 
 @pytest.mark.long
 async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(few_cells, "FEWEST", 1)
+    monkeypatch.setattr(few_cells, "FEWEST_TO_STOP", 1)
     monkeypatch.setattr(ExpectedGain, "little", property(lambda _: True))
     trained = await operation.train(Context(domain=school), force=True)
     assert trained.stopped == "noise"

@@ -13,7 +13,7 @@ from re2llm.policies.ppo import (
     Outputs,
     PPOConfig,
     PPOTrainer,
-    Rollout,
+    Trajectories,
     advantages,
     entropy,
     masked_log_softmax,
@@ -49,13 +49,13 @@ def numpy_log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
 
 
-def example(rows: int = 12, actions: int = 5) -> tuple[np.ndarray, np.ndarray, Rollout]:
+def example(rows: int = 12, actions: int = 5) -> tuple[np.ndarray, np.ndarray, Trajectories]:
     """Logits, values and a rollout of an older policy, far enough that some ratios are clipped."""
     rng = np.random.default_rng(4)
     logits, older = rng.normal(size=(2, rows, actions))
     taken = rng.integers(actions, size=rows)
     before = numpy_log_softmax(logits + 0.3 * older)[np.arange(rows), taken]
-    rollout = Rollout(
+    rollout = Trajectories(
         states=torch.zeros(rows, 1, dtype=torch.float64),
         actions=torch.tensor(taken),
         log_probabilities=torch.tensor(before),
@@ -70,7 +70,7 @@ def test_losses_by_hand() -> None:
     outputs = Outputs(
         torch.tensor([[0.75, 0.25], [0.25, 0.75]]).log(), torch.tensor([0.5, 0.0]), None
     )
-    rollout = Rollout(
+    rollout = Trajectories(
         torch.zeros(2, 1),
         torch.tensor([0, 0]),
         torch.tensor([0.5, 0.5]).log(),
@@ -192,7 +192,7 @@ def test_the_normalisation_flag_is_used() -> None:
     normal = advantages(rollout, normalise=True)
     assert normal.mean().item() == pytest.approx(0, abs=1e-9)
     assert normal.std().item() == pytest.approx(1, abs=1e-6)
-    alone = Rollout(*(part[:1] for part in rollout))
+    alone = Trajectories(*(part[:1] for part in rollout))
     assert torch.isfinite(advantages(alone, normalise=True)).all()
 
     def after(*, normalise: bool) -> torch.Tensor:

@@ -18,7 +18,7 @@ from re2llm.policies.ppo import (
     Outputs,
     PPOConfig,
     PPOTrainer,
-    Rollout,
+    Trajectories,
     advantages,
     masked_log_softmax,
     ppo_losses,
@@ -477,6 +477,6 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], field: str) -> Non
 def test_an_empty_rollout_is_refused() -> None:
     module = Tiny()
     trainer = SetTrainer(module, PPOConfig(), module, RULES)
-    none: Rollout = trainer.collect(torch.zeros(0, D), np.array([], dtype=np.int64), worth)
+    none: Trajectories = trainer.collect(torch.zeros(0, D), np.array([], dtype=np.int64), worth)
     with pytest.raises(ValueError, match="rollout"):
         trainer.learn(none)

@@ -14,7 +14,6 @@ from re2llm.data.sample import sample_items
 from re2llm.errors import InputError, ReleaseMisfitError
 from re2llm.graph.recommend import graph
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.hint_choice import HintChoice
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, best_hints, hint_key, set_status
 from re2llm.knowledge.hint_store.shortlist import shortlist
 from re2llm.knowledge.prompted_model import PromptedModel
@@ -27,6 +26,7 @@ from re2llm.knowledge.releases import (
     rollback_release,
     store_release,
 )
+from re2llm.knowledge.trained_hints import TrainedHints
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.releases.manage import rollback_release as roll_back
 from re2llm.policies.descriptors import DESCRIPTOR_NAMES
@@ -267,7 +267,7 @@ async def of_two(services: Services, hinted: dict[str, int], domain: str) -> tup
         if hint.id in {second, third}
     ]
     made = release_of(policy_of("content"), [second, third])
-    choice = HintChoice.of(tried, [hinted[BEST]]).as_dict()
+    choice = TrainedHints.of(tried, [hinted[BEST]]).as_dict()
     await release(services, domain, replace(made, config={**made.config, "hints": choice}))
     return second, third
 

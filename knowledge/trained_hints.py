@@ -14,7 +14,7 @@ _STATS = ("trials", "mean_gain", "gain_error", "helped", "harmed")
 
 
 @dataclass(frozen=True, slots=True)
-class HintChoice:
+class TrainedHints:
     """The hints that a release was trained on, and those that were left out.
 
     A release may give any other hint, too: it came later, or was approved later.
@@ -29,13 +29,13 @@ class HintChoice:
     left_out: frozenset[int]
 
     @classmethod
-    def of(cls, trained: Sequence[Hint], left_out: Sequence[int]) -> HintChoice:
-        """Return the choice among hints, which have the stats that they are trained with."""
+    def of(cls, trained: Sequence[Hint], left_out: Sequence[int]) -> TrainedHints:
+        """Return the hints of a training, which have the stats that they are trained with."""
         stats = {hint.id: {name: getattr(hint, name) for name in _STATS} for hint in trained}
         return cls(stats, frozenset(left_out))
 
     @classmethod
-    def read(cls, config: Mapping[str, Any]) -> HintChoice | None:
+    def read(cls, config: Mapping[str, Any]) -> TrainedHints | None:
         """Return what a release's `config` says; `None` if it may give any hint."""
         hints = config.get("hints")
         if hints is None:
