@@ -217,7 +217,7 @@ class AdvisoryLocks:
         return task
 
     async def _ask(self, function: str, space: int, key: int) -> bool:
-        # Nothing is claimed on a connection that a pooler has put in the place of ours.
+        # Nothing is claimed if a pooler has exchanged our connection for another one.
         statement = text(
             f"SELECT CASE pg_backend_pid() WHEN :process THEN {function}(:space, :key) END"
         )

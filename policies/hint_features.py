@@ -44,7 +44,7 @@ class HintFeatures:
 
         Args:
             embeddings: `[H, E]`.
-            statistics: `[H, 5]`, from `hint_statistics`.
+            statistics: `[H, 5]`, rows of `statistics_row`.
             active: `[H]`; `None` for all.
 
         Raises:

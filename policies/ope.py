@@ -60,7 +60,8 @@ def ips(
         groups: The group of each decision, `[N]`, from 0.
 
     Raises:
-        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
+        ValueError: There is no decision, the shapes differ, or a number is not
+            finite or no probability.
     """
     weights = _weights(rewards, logged, target)
     return _estimate(weights * rewards, weights, groups)
@@ -109,7 +110,8 @@ def doubly_robust(
         groups: The group of each decision, `[N]`, from 0.
 
     Raises:
-        ValueError: There is no decision, the shapes differ, or a number cannot be what it is for.
+        ValueError: There is no decision, the shapes differ, or a number is not
+            finite or no probability.
     """
     weights = _weights(rewards, logged, target, predicted, expected)
     return _estimate(expected + weights * (rewards - predicted), weights, groups)

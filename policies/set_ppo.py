@@ -166,6 +166,11 @@ class SetTrainer(PPOTrainer):
     ) -> Trajectories:
         """Pick hints in each session and look up what the sets earn.
 
+        Args:
+            states: States of the sessions, `[B, D]`.
+            sessions: The ids by which `rewards` knows them, `[B]`.
+            rewards: Asked for the picks of each session, `[B, most]`.
+
         Returns:
             All steps, each with its return in place of its reward: a decision whose consequences
             are settled, as `learn` expects.

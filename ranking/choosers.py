@@ -32,7 +32,11 @@ Chooser = Callable[[RecommendState, RunOptions], Awaitable[Chosen]]
 
 
 async def chosen_by_caller(state: RecommendState, options: RunOptions) -> Chosen:
-    """Return the hint that the run's options name, whatever its status, or hold as a text."""
+    """Return the hint that the run's options name, whatever its status, or hold as a text.
+
+    Raises:
+        InputError: The domain has no such hint.
+    """
     if options.hint is not None:
         return Chosen(Hint(UNSTORED, options.hint, "pending"), 1.0, policy="given")
     async with options.services.autocommit.connect() as connection:

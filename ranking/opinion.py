@@ -68,8 +68,9 @@ def opinion(answer: RankingAnswer, count: int) -> Floats:
         count: How many it was asked about.
 
     Returns:
-        Shape `[count]`: tenths of log-probabilities where there are any, which spread about as
-        much as the rest: the gain of each one's place, 0 for those that it does not name.
+        Shape `[count]`. If the answer has scores, tenths of these log-probabilities. Otherwise the
+        NDCG gain of each candidate's place, and 0 for those that it does not name. Both spread
+        about as much.
     """
     values = np.zeros(count)
     if answer.scores:

@@ -53,7 +53,7 @@ async def settle_ranking(state: RecommendState, options: RunOptions) -> Update:
     if target is not None:
         # A paid answer need not fit today's order of the candidates, its rank does.
         update["rank"] = state.get("paid_rank") or ranking.index(target) + 1
-        # What the model was not asked about comes after that. It cannot learn of it.
+        # The model was not asked about what comes after `count`, so it can learn nothing there.
         update["missed"] = hit_ranks(len(ranking)) < update["rank"] <= count
         if Flag.MODEL_FAILED in update["flags"]:
             update["answer"] = ""
@@ -141,8 +141,8 @@ def _second_prompt(
         return ranking_prompt(state, options, hinted=False, short=short), Flag.HINT_DROPPED
     hinted = Flag.HINT_DROPPED not in state["flags"]
     messages = ranking_prompt(state, options, hinted=hinted, short=short)
-    plea = repair(messages, state["answer"], prompt_size(state), wanted(state))
-    return plea, Flag.REPAIRED
+    asked_again = repair(messages, state["answer"], prompt_size(state), wanted(state))
+    return asked_again, Flag.REPAIRED
 
 
 def complete(numbers: Sequence[int], state: RecommendState) -> list[int]:

@@ -126,7 +126,7 @@ async def any_key_works(connection: AsyncConnection) -> bool:
 
 
 async def revoke_key(connection: AsyncConnection, key_id: str) -> bool:
-    """Make a key stop working, at once and for good.
+    """Make a key stop working, at once and for ever.
 
     Args:
         connection: A connection in a transaction.

@@ -40,7 +40,16 @@ async def nearest_known(
     *,
     count: int,
 ) -> list[tuple[Hint, float]]:
-    """Return likewise hints of any status, but those that a model and prompt may learn again."""
+    """Return the nearest hints of any status, without those that may be learned again.
+
+    Args:
+        embedding: As for `nearest_hints`, shape `[384]`.
+        prompted_model: The model and its prompt.
+        count: The highest number to return.
+
+    Returns:
+        Each hint with its cosine similarity, nearest first.
+    """
     known = ~retired_elsewhere(prompted_model)
     return await _nearest(connection, domain_id, embedding, count, known)
 

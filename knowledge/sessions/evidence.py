@@ -43,10 +43,15 @@ EVIDENCE: Mapping[str, str] = {
 """The kinds of evidence beside a candidate, and what each means."""
 
 _NEIGHBOURS = 100
+"""Sessions that count as the most similar ones (`similar_sessions`)."""
 _HISTORY_FOR_NEIGHBOURS = 20
+"""Last items of a history that are compared with other sessions."""
 _RECENT = 3
+"""Last items of a history that others are chosen together with (`with_recent`)."""
 _RECENT_FOR_STEPS = 5
+"""Last items of a history that others are chosen right before or after (`near_recent`)."""
 _ROUNDS = 4
+"""Rounds in which the numbers of keys are cut to their share; more would change little."""
 
 _NONE_KEYED: Mapping[int, str] = {}
 

@@ -63,7 +63,14 @@ def incidence(sequences: Sequence[NDArray[np.int64]], size: tuple[int, int]) -> 
 
 
 def near_counts(sequences: Sequence[NDArray[np.int64]], items: int) -> sparse.csr_array:
-    """Count, for each pair of items, how often they were chosen within `STEPS` of each other."""
+    """Count, for each pair of items, how often they were chosen within `STEPS` of each other.
+
+    Args:
+        sequences: The items of each session, as codes below `items`.
+
+    Returns:
+        Shape `[items, items]`, symmetric.
+    """
     codes, owner = joined_up(sequences)
     earlier, later = [codes[:0]], [codes[:0]]
     for step in range(1, min(STEPS, len(codes) - 1) + 1):
@@ -102,7 +109,11 @@ def near_items(
 def joined_up(
     sequences: Sequence[NDArray[np.int64]],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the items of all sessions one after the other, and of which session each is."""
+    """Return the items of all sessions one after the other, and of which session each is.
+
+    Returns:
+        Codes and rows of sessions, shape `[N]` each, where `N` is the length of all together.
+    """
     codes = np.concatenate(sequences) if sequences else np.array([], dtype=np.int64)
     return codes, np.repeat(np.arange(len(sequences)), [len(s) for s in sequences])
 

@@ -28,7 +28,7 @@ _ASK = (
     "next, the likeliest first. Answer with a numbered list of {wanted} titles, one a line, each "
     "exactly as it stands above, and nothing else."
 )
-_PLEA = (
+_REPAIR_REQUEST = (
     "That is not a list of {wanted} different candidates. Answer with a numbered list of {wanted} "
     "candidates' titles, one a line, each exactly as it stands in the list."
 )
@@ -61,8 +61,8 @@ def paper_repair(
     messages: Sequence[BaseMessage], answer: str, candidates: int, wanted: int = WANTED
 ) -> list[BaseMessage]:
     """Write the follow-up to an answer that did not list enough candidates."""
-    plea = HumanMessage(_PLEA.format(wanted=min(wanted, candidates)))
-    return [*messages, AIMessage(inert(answer[:_SHOWN])), plea]
+    request = HumanMessage(_REPAIR_REQUEST.format(wanted=min(wanted, candidates)))
+    return [*messages, AIMessage(inert(answer[:_SHOWN])), request]
 
 
 def paper_answer(numbers: Sequence[int], candidates: Sequence[Item]) -> str:

@@ -39,7 +39,7 @@ Rank the candidates by how likely each is to be chosen next. Answer with JSON on
 _ANSWER_LETTER = (
     "Answer with one letter only: that of the candidate that is likeliest to be chosen next."
 )
-_PLEA = (
+_REPAIR_REQUEST = (
     'That is no ranking. Answer with JSON only, in the form {{"ranking":[...]}}, with the numbers '
     "of the {wanted} likeliest candidates, from 1 to {candidates}, each once, the likeliest first."
 )
@@ -137,8 +137,8 @@ def repair_messages(
     messages: Sequence[BaseMessage], answer: str, candidates: int, wanted: int = WANTED
 ) -> list[BaseMessage]:
     """Write the follow-up to an answer that is no ranking."""
-    plea = _PLEA.format(wanted=min(wanted, candidates), candidates=candidates)
-    return [*messages, AIMessage(inert(answer[:_SHOWN])), HumanMessage(plea)]
+    request = _REPAIR_REQUEST.format(wanted=min(wanted, candidates), candidates=candidates)
+    return [*messages, AIMessage(inert(answer[:_SHOWN])), HumanMessage(request)]
 
 
 def _instructions(meaning: Mapping[str, str], letters: str) -> str:

@@ -97,23 +97,23 @@ def rewrite_messages(
     messages: Sequence[BaseMessage], answer: str, truth: float
 ) -> list[BaseMessage]:
     """Write the follow-up that shows a teacher the true rating (section 3.3 of the paper)."""
-    plea = (
+    request = (
         f"The user in fact rated it <rate>{shown_number(truth)}</rate>. Find what in the document "
         "speaks for this rating, and write all four steps again with it, as if you had known it "
         "from the document alone: do not mention this message."
     )
-    return [*messages, AIMessage(inert(answer[:4000]) or "-"), HumanMessage(plea)]
+    return [*messages, AIMessage(inert(answer[:4000]) or "-"), HumanMessage(request)]
 
 
 def repair_messages(
     messages: Sequence[BaseMessage], answer: str, scale: RatingScale
 ) -> list[BaseMessage]:
     """Write the follow-up to an answer without a rating."""
-    plea = (
+    request = (
         "That holds no rating. Write the four steps again, each between its tags, and in "
         f"<rate></rate> one number from {written(scale.low)} to {written(scale.high)} only."
     )
-    return [*messages, AIMessage(inert(answer[:2000]) or "-"), HumanMessage(plea)]
+    return [*messages, AIMessage(inert(answer[:2000]) or "-"), HumanMessage(request)]
 
 
 def _last(reviews: Sequence[Review], count: int) -> Sequence[Review]:

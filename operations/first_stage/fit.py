@@ -54,7 +54,7 @@ async def fit_first_stage(
 async def refit_first_stage(
     options: RunOptions, *, progress: Progress = silent
 ) -> tuple[Mapping[str, Any] | None, Forgotten]:
-    """Likewise, and return, too, what was forgotten with the old one."""
+    """Fit it likewise, and also return what was forgotten with the old one."""
     # Of those that want the same fit, one does the work.
     async with options.services.one_at_a_time(f"first stage {options.domain}".encode()):
         return await _fit(options, progress)

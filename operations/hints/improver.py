@@ -132,12 +132,12 @@ class Improver:
             if group <= rows.keys()
         }
 
-        def tired(failures: Counter[int]) -> set[int]:
+        def often_failed(failures: Counter[int]) -> set[int]:
             return {row for number, row in rows.items() if failures[number] >= _PATIENCE}
 
         ever = self._failed | Counter(number for group in known.failed for number in group)
-        return next_attempt(known.gains, before, tired(ever)) or next_attempt(
-            known.gains, before, tired(self._failed)
+        return next_attempt(known.gains, before, often_failed(ever)) or next_attempt(
+            known.gains, before, often_failed(self._failed)
         )
 
     async def _try(self, attempt: Attempt, parents: Sequence[KeptHint], known: _Known) -> set[str]:
@@ -146,7 +146,7 @@ class Improver:
             known.sessions[column]: known.gains[list(attempt.parents), column].tolist()
             for column in attempt.shown
         }
-        # What flatters a parent flatters the child that repeats its advice.
+        # Where a parent looks better than it is, so does a child that repeats its advice.
         behind = frozenset(shown).union(*map(known.own_of, parents))
         outcomes: set[str] = set()
         for text in await write_child(parents, shown, self._options):

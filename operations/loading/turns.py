@@ -12,8 +12,8 @@ from ...data.files import at_each_line
 _Value = TypeVar("_Value")
 
 _TURN = 0.002
-"""Least seconds of reading, and then of rest: Python lets one thread compute at a time, and one
-that rests leaves its turn at once."""
+"""Least seconds of reading, and then of rest. Python lets one thread compute at a time; while one
+sleeps, others can."""
 
 
 class StoppedError(Exception):

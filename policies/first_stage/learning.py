@@ -170,7 +170,15 @@ def _by_key(
 
 
 def mean_ndcg(scores: Sequence[Floats], chosen: Sequence[int]) -> float:
-    """Return the mean NDCG@10, of equal scores in any order as likely as any other."""
+    """Return the mean NDCG@10; of equal scores, any order is as likely as any other.
+
+    Args:
+        scores: Of each session's candidates, `[candidates]` each.
+        chosen: The row of the chosen candidate of each session.
+
+    Raises:
+        ValueError: The numbers of sessions differ.
+    """
     gains: list[float] = []
     for row, place in zip(scores, chosen, strict=True):
         better, tied = int((row > row[place]).sum()), int((row == row[place]).sum())

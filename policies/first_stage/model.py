@@ -110,8 +110,14 @@ class FirstStage:
 def learned_scores(scorer: Scorer, task: FirstStageTask, features: Floats) -> Floats:
     """Score candidates with a scorer.
 
-    If nobody chose an item again that they already had, it could not learn the worth of such items.
-    Then they come last.
+    Items of the history come last if no training session chose one again: then the scorer has not
+    learned how likely that is.
+
+    Args:
+        features: Of the candidates, `[candidates, features]`, from `candidate_features`.
+
+    Returns:
+        Shape `[candidates]`, higher is better.
     """
     scores = scorer.score(features)
     return scores if task.repeats else unseen_first(scores, task)

@@ -14,8 +14,8 @@ estimated difference), in which estimates from growing data have independent inc
 the shares of the arms (Jennison and Turnbull, 1997).
 
 Each step of a rollout is a stratum: arms are compared within a step and the differences are pooled
-by their information. Shares change between steps and so may people's mood; a comparison over all
-steps at once would take the one for the other (Simpson's paradox).
+by their information. Between steps, shares change, and what people choose may change, too. A
+comparison over all steps at once would mistake one change for the other (Simpson's paradox).
 """
 
 from __future__ import annotations

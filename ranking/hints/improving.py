@@ -1,7 +1,7 @@
 """Which hints to make better ones of, by the sessions on which each helped or harmed.
 
 Two hints that help in different sessions are worth joining (the parents on the Pareto front of
-GEPA, arXiv 2507.19457, are chosen by the same thought), and one that often harms is worth fixing.
+GEPA, arXiv 2507.19457, are chosen for the same reason), and one that often harms is worth fixing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Attempt:
     """Hints to make a better one of.
 
     Attributes:
-        way: `join` two, or `mend` one.
+        way: `join` two into one, or `mend` (fix) one.
         parents: Rows of the hints in the table of gains, the one with the larger gain first.
         promise: About the mean gain that a child may have. Two hints add up as far as their gains
             are not alike, and one may lose a part of its harm.
@@ -54,7 +54,7 @@ class Attempt:
 
 
 def next_attempt(
-    gains: Floats, before: Collection[frozenset[int]] = (), tired: Collection[int] = ()
+    gains: Floats, before: Collection[frozenset[int]] = (), left_out: Collection[int] = ()
 ) -> Attempt | None:
     """Return the most promising attempt, or `None` if there is none.
 
@@ -62,9 +62,9 @@ def next_attempt(
         gains: The gain by hint and session, NaN where a hint was not tried; shape `[hints,
             sessions]`.
         before: Parents that were tried before.
-        tired: Hints of which nothing better was made, often enough.
+        left_out: Rows of hints that are no parents any more: too many attempts failed.
     """
-    rows = [row for row in range(len(gains)) if row not in tired]
+    rows = [row for row in range(len(gains)) if row not in left_out]
     groups: list[tuple[int, ...]] = [*((row,) for row in rows), *combinations(rows, 2)]
     found: list[Attempt] = []
     for group in groups:

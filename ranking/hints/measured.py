@@ -74,7 +74,7 @@ class Measured:
         return not self._tried[row].any()
 
     def harms(self, row: int) -> bool:
-        """Return whether a hint harms on the whole."""
+        """Return whether a hint harms, over all its trials."""
         found = self.summaries[row]
         return found.n >= ENOUGH and _loses(found, BEYOND_DOUBT)
 

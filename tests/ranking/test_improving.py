@@ -40,7 +40,7 @@ def test_one_that_often_harms_is_fixed() -> None:
     assert min(signs) < 0 < max(signs)
 
 
-def test_what_was_tried_before_and_what_is_tired_is_left_out() -> None:
+def test_what_was_tried_before_and_what_often_failed_is_left_out() -> None:
     gains = np.stack([helps_where(HALF), helps_where(~HALF)])
     before: set[frozenset[int]] = set()
     ways: list[str] = []
@@ -48,7 +48,7 @@ def test_what_was_tried_before_and_what_is_tired_is_left_out() -> None:
         before.add(frozenset(attempt.parents))
         ways.append(attempt.way)
     assert sorted(ways) == ["join", "mend", "mend"]
-    alone = next_attempt(gains, tired={0})
+    alone = next_attempt(gains, left_out={0})
     assert alone is not None
     assert alone.parents == (1,)
 
