@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError, NotThereError
 from .domains import hold_hints
 from .prompted_model import PromptedModel
-from .rollouts.rollouts import latest_rollout, stop_live_rollout
+from .rollouts.rollouts import hold_served, latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
 from .trained_hints import TrainedHints
 
@@ -201,13 +201,12 @@ async def activate_release(
             is active by now.
     """
     release = await fetch_release(connection, domain_id, number)
-    # A rollout compares with what is active, so it ends with it. First its row, then the releases':
-    # a decision on it takes them in the same order.
+    # Two at once would both compare with the one that was active before.
+    await hold_served(connection, domain_id)
+    # A rollout compares with what is active, so it ends with it.
     await stop_live_rollout(
         connection, domain_id, "activated", f"Release {number} was activated meanwhile."
     )
-    # Two at once would both compare with the one that was active before.
-    await hold_hints(connection, domain_id)
     active = await active_release_number(connection, domain_id)
     if instead_of not in {None, active}:
         now = "none" if active is None else f"release {active}"
@@ -260,6 +259,7 @@ async def rollback_release(
     Raises:
         InputError: No other release was ever active, or another one than `active` is by now.
     """
+    await hold_served(connection, domain_id)
     previous = await connection.scalar(
         select(ReleaseRow.number)
         .where(

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, text, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
 from ..schema.rollouts import LIVE, RolloutEventRow, RolloutRow
+from ..schema.tables import ReleaseRow
 from ..sessions.sources import LOCAL
 
 _SALT_BYTES = 16
@@ -85,32 +86,50 @@ class Change:
     figures: Mapping[str, Any]
 
 
+async def hold_served(connection: AsyncConnection, domain_id: int) -> None:
+    """Hold alone, until the transaction ends, which releases a domain serves.
+
+    Whoever changes the active release or a rollout holds this first, then the rollout's row, then
+    the hints. What is read before that may be out of date.
+
+    Args:
+        connection: A connection in a transaction; a second one in the same domain waits for its
+            end.
+    """
+    await connection.execute(select(func.pg_advisory_xact_lock(_lock_of(domain_id))))
+
+
+def _lock_of(domain_id: object) -> Any:
+    return func.hashtextextended("re2llm:rollout", domain_id)
+
+
 async def start_rollout(
     connection: AsyncConnection,
     domain_id: int,
     release: int,
-    control: int | None,
     plan: Mapping[str, Any],
     *,
     source: str = LOCAL,
 ) -> Rollout:
-    """Start a rollout.
+    """Start a rollout, beside the release that is active.
 
     Args:
         connection: A connection in a transaction.
         release: Number of the release.
-        control: Number of the active one, or `None`.
         plan: A plan from `Plan.as_dict`.
         source: The id of the API key that asks for it, or `local`.
 
     Raises:
-        InputError: Another one is live.
+        InputError: The release is active, or another one is live.
     """
-    # Two that start at once would both get the same number.
-    await connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('re2llm:rollout', :domain))"),
-        {"domain": domain_id},
+    await hold_served(connection, domain_id)
+    active = await connection.scalar(
+        select(ReleaseRow.number).where(
+            ReleaseRow.domain_id == domain_id, ReleaseRow.status == "active"
+        )
     )
+    if active == release:
+        raise InputError("release", f"Release {release} is active.", "Name one that is not active.")
     other = await latest_rollout(connection, domain_id)
     if other is not None and other.live:
         raise InputError(
@@ -122,7 +141,7 @@ async def start_rollout(
         domain_id=domain_id,
         number=1 if other is None else other.number + 1,
         release=release,
-        control=control,
+        control=active,
         salt=secrets.token_bytes(_SALT_BYTES),
         plan=dict(plan),
         source=source,
@@ -153,14 +172,21 @@ async def claim_rollout(
 ) -> Rollout | None:
     """Hold a live rollout exclusively until the transaction ends; exposures can still be logged.
 
+    What its domain serves is held with it, by `hold_served`.
+
     Args:
-        connection: A connection in a transaction.
+        connection: A connection in a transaction; of several rollouts, each process takes them in
+            the order of their domains' ids.
         pause: Seconds that must have passed since the last look at it, by any server.
         wait: Whether to wait for another holder; else there is `None` meanwhile.
 
     Returns:
         The rollout, or `None` if there is nothing to decide now.
     """
+    take = func.pg_advisory_xact_lock if wait else func.pg_try_advisory_xact_lock
+    served = select(take(_lock_of(RolloutRow.domain_id))).where(RolloutRow.id == rollout_id)
+    if await connection.scalar(served) is False:
+        return None
     due = or_(
         RolloutRow.looked_at.is_(None),
         RolloutRow.looked_at <= func.clock_timestamp() - dt.timedelta(seconds=pause),
@@ -219,6 +245,8 @@ async def claim_live_rollout(
 ) -> Rollout | None:
     """Hold a domain's live rollout, if there is one, alone until the transaction ends.
 
+    What the domain serves is held even if there is none.
+
     Args:
         connection: A connection in a transaction. It waits for the end of a decision on the
             rollout.
@@ -227,6 +255,7 @@ async def claim_live_rollout(
     Raises:
         InputError: Another release is being rolled out.
     """
+    await hold_served(connection, domain_id)
     found = await connection.scalar(
         select(RolloutRow.id).where(RolloutRow.domain_id == domain_id, IS_LIVE)
     )

@@ -54,13 +54,8 @@ async def start_canary(
         fetched = await stored.fetch_release(connection, found.id, release)
         # Refuses what cannot be served.
         load_release(release, fetched, options.prompted_model)
-        active = await stored.active_release_number(connection, found.id)
-        if active == release:
-            raise InputError(
-                "release", f"Release {release} is active.", "Name one that is not active."
-            )
         rollout = await start_rollout(
-            connection, found.id, release, active, plan.as_dict(), source=options.source
+            connection, found.id, release, plan.as_dict(), source=options.source
         )
         words = f"{plan.steps[0]:g} % of people get release {release}."
         await change_rollout(connection, rollout, Change("started", "asked", words, {}))
