@@ -188,7 +188,7 @@ async def activate_release(
     force: bool = False,
     instead_of: int | None = None,
 ) -> None:
-    """Serve a release from now on.
+    """Serve a release from now on; this ends a rollout, unless the release is active already.
 
     Args:
         connection: A connection in a transaction; a second activation in the same domain waits for
@@ -203,10 +203,6 @@ async def activate_release(
     release = await fetch_release(connection, domain_id, number)
     # Two at once would both compare with the one that was active before.
     await hold_served(connection, domain_id)
-    # A rollout compares with what is active, so it ends with it.
-    await stop_live_rollout(
-        connection, domain_id, "activated", f"Release {number} was activated meanwhile."
-    )
     active = await active_release_number(connection, domain_id)
     if instead_of not in {None, active}:
         now = "none" if active is None else f"release {active}"
@@ -228,6 +224,10 @@ async def activate_release(
                 f"but the active release {active} gained {before:+.4f}.",
                 "With `force`, it is activated anyway.",
             )
+    # A rollout compares with what is active, so it ends with it.
+    await stop_live_rollout(
+        connection, domain_id, "activated", f"Release {number} was activated meanwhile."
+    )
     releases = update(ReleaseRow).where(ReleaseRow.domain_id == domain_id)
     await connection.execute(
         releases.where(ReleaseRow.status == "active").values(status="inactive")

@@ -543,9 +543,13 @@ async def test_a_person_stops_promotes_or_activates_another(
     with pytest.raises(InputError, match="being rolled out"):
         await promote_canary(Context(), **where)
     await start_canary(Context(), 2, plan=PLAN, **where)
-    await activate_release(Context(), 1, **where)  # what is active already is compared with
+    await activate_release(Context(), 1, **where)  # it is active already, so nothing changes
+    shown = await show_canary(Context(), **where)
+    assert (shown.number, shown.state, len(shown.events)) == (2, "running", 1)
+    await activate_release(Context(), 2, **where)
     shown = await show_canary(Context(), **where)
     assert (shown.number, shown.state, shown.reason) == (2, "stopped", "activated")
+    await rollback_release(Context(), **where)
     await start_canary(Context(), 2, plan=PLAN, **where)
     assert (await promote_canary(Context(), **where)).state == "promoted"
     assert (await rollback_release(Context(), **where)).id == 1
