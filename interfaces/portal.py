@@ -6,9 +6,10 @@ import asyncio
 import atexit
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context
-from threading import Lock, Thread
-from typing import TypeVar
+from threading import Event, Lock, Thread, current_thread
+from typing import Any, Generic, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
@@ -16,6 +17,8 @@ from ..forks import Inherited
 
 _Result = TypeVar("_Result")
 _Last = Callable[[], Awaitable[None]]
+_LOOK_EVERY = 0.2
+"""Seconds between two looks at whether a thread still lives that is to end its work."""
 
 
 class Portal(Inherited):
@@ -44,6 +47,9 @@ class Portal(Inherited):
     def run(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run a coroutine to its end and return its result.
 
+        If the caller's thread is interrupted, as by Ctrl-C, the coroutine is cancelled, and has
+        ended before this raises; a second interruption does not wait for that.
+
         Args:
             work: Makes the coroutine.
 
@@ -57,7 +63,12 @@ class Portal(Inherited):
             thread = self._thread = self._thread or _Thread(self._last)
         # An empty context: what a host's run carries in its context, such as its checkpointer,
         # belongs to the host's thread and loop.
-        return Context().run(thread.portal.start_task_soon, work).result()
+        stoppable = _Stoppable(work)
+        try:
+            return Context().run(thread.portal.start_task_soon, stoppable).result()
+        except BaseException:
+            thread.stop(stoppable)
+            raise
 
     def close(self) -> None:
         """Cancel what runs, close what it has opened, and end the thread."""
@@ -71,6 +82,37 @@ class Portal(Inherited):
         self._parents.append(self._thread)
         self._thread = None
         self._lock = Lock()
+
+
+class _Stoppable(Generic[_Result]):
+    """A coroutine that is cancelled as a task is: once, so that it can still clean up.
+
+    Attributes:
+        ended: Whether it has ended, or will not begin.
+    """
+
+    def __init__(self, work: Callable[[], Awaitable[_Result]]) -> None:
+        self._work = work
+        self._task: asyncio.Task[object] | None = None
+        self._stopped = False
+        self.ended = Event()
+
+    async def __call__(self) -> _Result:
+        if self._stopped:
+            raise asyncio.CancelledError
+        self._task = asyncio.current_task()
+        try:
+            return await self._work()
+        finally:
+            self.ended.set()
+
+    def stop(self) -> None:
+        """Cancel it, also if it has not begun; only on its event loop."""
+        self._stopped = True
+        if self._task is None:
+            self.ended.set()
+        elif not self.ended.is_set():
+            self._task.cancel()
 
 
 class _Thread:
@@ -103,6 +145,15 @@ class _Thread:
         self._thread.start()
         self.loop, self.portal = started.result()
         atexit.register(self.end)
+
+    def stop(self, work: _Stoppable[Any]) -> None:
+        """Cancel work that has not ended, and wait for its end; nobody waits on this thread."""
+        if current_thread() is self._thread:
+            return
+        with suppress(RuntimeError):  # the loop has been closed
+            self.loop.call_soon_threadsafe(work.stop)
+        while self._thread.is_alive() and not work.ended.wait(_LOOK_EVERY):
+            pass
 
     def end(self) -> None:
         """Cancel what runs, and wait for the thread to end; do nothing in a forked process."""
