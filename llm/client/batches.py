@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage
 from ...errors import Failure, InputError
 from ...settings import AnswerMethod
 from ..structured import AnswerFormat, bind_format
-from ..text.json_values import is_list, is_object
+from ..text.json_values import is_list, is_object, is_one_of
 from .answer import Answered, read_answer
 from .batch_lines import answer_lines
 from .endpoint import Endpoint
@@ -215,18 +215,23 @@ class BatchClient:
             refuse_oversized(text, within=("response", "body"))
         except RemoteProtocolError:
             return Line(key, None, Failure.UNKNOWN)  # another batch would say the same
+        try:
+            return self._line(key, entry, method, answer_format)
+        except Exception as failed:  # noqa: BLE001  # whatever a malformed line leads to
+            return Line(key, None, self._endpoint.failed(failed).failure)
+
+    def _line(
+        self, key: bytes, entry: Any, method: AnswerMethod, answer_format: AnswerFormat | None
+    ) -> Line:
         response: Any = entry.get("response")
         error: Any = entry.get("error")
-        if is_object(error) and error.get("code") in _NOT_ASKED:
+        if is_object(error) and is_one_of(error.get("code"), _NOT_ASKED):
             return Line(key, None)
         status = response.get("status_code") if is_object(response) else None
         body = as_completion(response.get("body")) if is_object(response) else None
         if not is_object(body) or not is_list(body.get("choices")):
             return Line(key, None, self._endpoint.failed(_LineError(status, body or error)).failure)
-        try:
-            return Line(key, read_answer(self._message(body), method, answer_format))
-        except Exception as failed:  # noqa: BLE001  # whatever a malformed body leads to
-            return Line(key, None, self._endpoint.failed(failed).failure)
+        return Line(key, read_answer(self._message(body), method, answer_format))
 
     def _status(self, batch: Any) -> BatchStatus:
         counts = batch.request_counts

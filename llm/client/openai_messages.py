@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from ..text.json_values import is_list, is_object
+from ..text.json_values import is_list, is_object, is_one_of
 
 _TEXTS = ("id", "name")
 _TEXT_PARTS = frozenset({None, "text", "output_text"})
@@ -94,7 +94,7 @@ def _is_part(value: object) -> bool:
 
 
 def _part(value: Any) -> Any:
-    spelled = is_object(value) and value.get("type") in _TEXT_PARTS
+    spelled = is_object(value) and is_one_of(value.get("type"), _TEXT_PARTS)
     return {**value, "type": "text"} if spelled else value
 
 

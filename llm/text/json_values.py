@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeGuard
 
 
@@ -21,6 +22,16 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
         value: A value from `json.loads`.
     """
     return isinstance(value, list)
+
+
+def is_one_of(value: object, words: Collection[str | None]) -> bool:
+    """Whether a decoded JSON value is one of some texts; to look for a list in a set would raise.
+
+    Args:
+        value: A value from `json.loads`.
+        words: The texts; `None` among them is JSON's null.
+    """
+    return (value is None or isinstance(value, str)) and value in words
 
 
 def plain_name(name: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from .json_values import is_list, is_object
+from .json_values import is_list, is_object, is_one_of
 from .thought_marks import (
     ANSWER,
     ANSWER_LINE,
@@ -119,7 +119,7 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
 
 
 def _is_thought(block: Any) -> bool:
-    return is_object(block) and block.get("type") in THOUGHT_BLOCKS
+    return is_object(block) and is_one_of(block.get("type"), THOUGHT_BLOCKS)
 
 
 def with_text(blocks: Sequence[Any], text: str) -> list[Any]:
