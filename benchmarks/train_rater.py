@@ -24,8 +24,8 @@ from re2llm.operations.rating.evaluate import evaluate_raters
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.baselines import check_rating_baselines
 from re2llm.rating.corpus import ReviewSource
-from re2llm.rating.training.checkpoint import RATER_FILE
 from re2llm.rating.training.config import RaterConfig, rater_config
+from re2llm.rating.training.description import RATER_FILE
 from re2llm.runtime.context import Context
 
 PAPER = "Qwen/Qwen2.5-7B-Instruct-1M"

@@ -17,7 +17,8 @@ from ...rating.groups import case_groups
 from ...rating.model_ratings import model_ratings
 from ...rating.samples import check_samples, mean_of_samples
 from ...rating.splits import RatingCase
-from ...rating.training.checkpoint import checkpoint_description, checkpoint_ratings
+from ...rating.training.checkpoint import checkpoint_ratings
+from ...rating.training.description import checkpoint_description
 from ...rating.training.trained import TrainedOn, read_trained
 from ...records import RatingScale, counted
 from ...runtime.budget import Budget

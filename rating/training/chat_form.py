@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from langchain_core.messages import convert_to_messages, convert_to_openai_messages
 
 from ...errors import InputError
 from ...llm.client.adapting import without_system
+from .model_source import said_of
 
 ChatMessages = Sequence[dict[str, Any]]
 """A prompt as roles and contents."""
 
 _TEXT = "1"
-_REFUSED = (TypeError, ValueError, LookupError, AttributeError)
 
 
 def fitting_prompts(tokenizer: Any, prompts: Sequence[ChatMessages]) -> list[ChatMessages]:
@@ -52,6 +51,6 @@ def _refusal(tokenizer: Any, *roles: str) -> str | None:
     messages = [{"role": role, "content": _TEXT} for role in roles]
     try:
         tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    except (import_module("jinja2").TemplateError, *_REFUSED) as error:
-        return str(error).partition("\n")[0] or type(error).__name__
+    except Exception as error:  # noqa: BLE001  # a template is a program, and may fail as one
+        return said_of(error)
     return None

