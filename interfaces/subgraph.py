@@ -1,21 +1,29 @@
 """Our `recommend` graph as a node in another graph, with its own state and context."""
 
+# LangGraph leaves type arguments of its own open in `add_node` and `compile`.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import partial
 from typing import Any, cast
 
 from langchain_core.runnables import Runnable, RunnableLambda
-from langgraph.runtime import get_runtime
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime, get_runtime
 
+from ..errors import InputError, Re2llmError
 from ..graph.recommend import graph as recommend_graph
-from ..ranking.state import RecommendResult
+from ..ranking.state import RecommendResult, RecommendState
 from ..runtime.context import Context
+from ..runtime.node import unanswered
 from .host import Re2llm, default_host
 
 Request = Mapping[str, Any]
 """Input of the `recommend` graph: `history`, and optionally `candidates`, `domain`, `k`."""
+_OPTIONS = frozenset(field.name for field in fields(Context)) - {"services"}
 
 
 def recommend_node(
@@ -44,21 +52,47 @@ def recommend_node(
     """
 
     async def answer(state: Any) -> Mapping[str, Any]:
-        return write(await work(dict(read(state)), options()))
+        work = partial(recommend, *asked(state))
+        result: Any
+        try:
+            result = await work()
+        except Re2llmError as error:
+            result = unanswered(RecommendResult, error)
+        return write(cast("RecommendResult", result))
 
     def wait(state: Any) -> Mapping[str, Any]:
         # `read` and `write` here, on the run's own thread: in its context, they may interrupt it.
-        return write(owner().run(partial(work, dict(read(state)), options())))
+        # As a graph, the work is found in the checkpoint then, and not done again.
+        work = partial(recommend, *asked(state))
+        result: Any = waiting.invoke({"error": None}, context=work)
+        return write(cast("RecommendResult", result))
 
-    async def work(request: Any, ours: Context) -> RecommendResult:
-        # LangGraph leaves a type argument of `Command` open.
-        result: Any = await recommend_graph.ainvoke(request, context=ours)  # pyright: ignore[reportUnknownMemberType]
+    def on_own_thread(_: Any, runtime: Runtime[Any]) -> Mapping[str, Any]:
+        try:
+            return owner().run(runtime.context)
+        except Re2llmError as error:
+            return unanswered(RecommendResult, error)
+
+    async def recommend(request: Any, given: Mapping[str, Any]) -> RecommendResult:
+        if unknown := sorted(map(str, given.keys() - _OPTIONS)):
+            raise InputError(
+                "context",
+                f"{unknown[0]!r} is not an option of a run.",
+                f"Choose from {', '.join(sorted(_OPTIONS))}.",
+            )
+        result: Any = await recommend_graph.ainvoke(request, context=owner().context(**given))
         return cast("RecommendResult", result)
 
-    def options() -> Context:
-        return owner().context(**context(get_runtime().context))
+    def asked(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return dict(read(state)), dict(context(get_runtime().context))
 
     def owner() -> Re2llm:
         return host or default_host()
 
+    # The same state, so that a run that began without an event loop may end on one.
+    builder: Any = StateGraph(RecommendState, output_schema=RecommendResult)
+    builder.add_node("recommend", on_own_thread)
+    builder.add_edge(START, "recommend")
+    builder.add_edge("recommend", END)
+    waiting = builder.compile(name="recommend")
     return RunnableLambda(wait, afunc=answer, name="recommend")

@@ -42,9 +42,21 @@ def first_node(
     Args:
         answer: The graph's output, a `TypedDict`. Its `domain` stays: a request may have it, too.
     """
+    return lambda work: node(work, _no_answer(answer))
+
+
+def unanswered(answer: type, error: Re2llmError) -> Update:
+    """Return what a graph answers to a request that cannot be answered.
+
+    Args:
+        answer: The graph's output, a `TypedDict`.
+    """
+    return {"domain": None, **_no_answer(answer), **_failed(error, None)}
+
+
+def _no_answer(answer: type) -> Update:
     kinds = get_type_hints(answer)
-    no_answer = {key: _nothing(kinds[key]) for key in kinds.keys() - {"error", "domain"}}
-    return lambda work: node(work, no_answer)
+    return {key: _nothing(kinds[key]) for key in kinds.keys() - {"error", "domain"}}
 
 
 def _nothing(kind: object) -> Any:
