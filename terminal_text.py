@@ -14,6 +14,10 @@ _HIDDEN = re.compile(
 """Control and format characters (Cc, Cf, Cs), but for line ends, tabs, and joiners of scripts."""
 
 
+_LINE_ENDS = re.compile("[\n\u2028\u2029]")
+"""Those that `printable` leaves."""
+
+
 def printable(text: str) -> str:
     """Return a text that gives a terminal no orders, and that reads in the order it is written.
 
@@ -21,6 +25,15 @@ def printable(text: str) -> str:
         text: Of anyone, such as a title with an escape sequence.
     """
     return _HIDDEN.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return a `printable` text without line ends, so that no part of it passes for another line.
+
+    Args:
+        text: Of anyone, such as an id with a line end in it.
+    """
+    return _LINE_ENDS.sub(" ", printable(text))
 
 
 def printable_json(document: str) -> str:

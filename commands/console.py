@@ -30,7 +30,7 @@ from rich.segment import Segment
 from ..errors import Re2llmError
 from ..records import ONLY_DOMAIN_LOG
 from ..runtime.progress import Progress as ProgressCallback
-from ..terminal_text import printable, printable_json
+from ..terminal_text import one_line, printable, printable_json
 from .interrupts import Presses, WorkThreads, exit_code
 from .option_names import in_options, stated, stated_as_json
 
@@ -40,6 +40,8 @@ _WIDE = 10_000
 
 class SafeConsole(Console):
     """A console that prints what anyone wrote as it is: no escape sequence, markup or emoji in it.
+
+    Each text is one line, whatever ids and names it holds.
 
     Args:
         stderr: Whether to write to standard error.
@@ -67,6 +69,12 @@ class SafeConsole(Console):
         for part in super().render(renderable, options):
             yield part if part.control else Segment(printable(part.text), part.style)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print objects as rich does, but each text as one line, which a terminal may fold."""
+        super().print(
+            *(one_line(one) if isinstance(one, str) else one for one in objects), **options
+        )
+
     def print_line(self, text: str) -> None:
         """Print a text as one line, however long it is."""
         self.print(text, soft_wrap=True)
@@ -80,10 +88,13 @@ class _Lines(logging.Formatter):
         if record.exc_info and (error := record.exc_info[1]) is not None:
             reason = "".join(traceback.format_exception_only(error)).strip()
             line = f"{line} ({reason.splitlines()[0]})"
-        return printable(line)
+        return one_line(line)
 
 
 class _Traces(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # as logging has it
+        return one_line(super().formatMessage(record))
+
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
 

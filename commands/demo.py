@@ -62,17 +62,17 @@ async def _demo() -> None:
     print_evaluation(evaluation.document, title)
     for line in ("", *what_it_shows(evaluation.document, hints)):
         out.print(line, soft_wrap=True)
-    out.print(
-        "\nIn the rows `policy` the offline model alone orders all candidates, to show what hints "
-        "do for it.\nThe row `first-stage` needs no model: it has learned from all past sessions. "
-        "By default, answers\ncome from it, and a model is asked only if it adds something:",
-        soft_wrap=True,
-    )
-    out.print(f"  {says}", soft_wrap=True)
-    out.print(
-        '\nNext: re2llm recommend --domain films "Vertigo" "Psycho"\n'
-        "      re2llm load --help    to bring your own catalogue"
-    )
+    for line in (
+        "",
+        "In the rows `policy` the offline model alone orders all, to show what hints do for it.",
+        "The row `first-stage` needs no model: it has learned from all past sessions. Answers",
+        "come from it by default, and a model is asked only if it adds something:",
+        f"  {says}",
+        "",
+        'Next: re2llm recommend --domain films "Vertigo" "Psycho"',
+        "      re2llm load --help    to bring your own catalogue",
+    ):
+        out.print(line, soft_wrap=True)
 
 
 async def _load() -> None:
@@ -92,8 +92,9 @@ async def _load() -> None:
     out.print(
         f"Domain {_DOMAIN!r}: {counted(loaded.items, 'film')}, "
         f"{counted(loaded.sessions, 'training session')} of "
-        "simulated viewers.\n"
+        "simulated viewers."
     )
+    out.print()
 
 
 async def _measure() -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..records import counted
-from ..terminal_text import printable
+from ..terminal_text import one_line, printable
 from .console import out
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def print_table(
         names: Those of them that may fold, as they are names of any length.
         title: A line above the table.
     """
-    named = None if title is None else Text(printable(title), style="table.title")
+    named = None if title is None else Text(one_line(title), style="table.title")
     table = Table(title=named, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
-    cells = [[Text(printable(cell)) for cell in row] for row in rows]
+    cells = [[Text(one_line(cell)) for cell in row] for row in rows]
     narrowest: list[int] = []
     natural = 0
     for at, heading in enumerate(headings):

@@ -17,6 +17,9 @@ from rich.text import Text
 HOSTILE = "a\x1b[2Jb\x1b]52;c;cm0gLXJm\x07c\x9b31md\u202ee\u2066f\x7fg\x00h[link=http://x]i[/link]:cat:[/]"
 SEEN = "a[2Jb]52;c;cm0gLXJmc31mdefgh[link=http://x]i[/link]:cat:[/]"
 
+LINE_ENDS = ("\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+"""All that `str.splitlines` knows."""
+
 
 def is_obeyed(sign: str) -> bool:
     return sign not in "\n\t\u200c\u200d" and unicodedata.category(sign) in {"Cc", "Cf", "Cs"}
@@ -56,6 +59,24 @@ def test_a_console_obeys_nothing_in_what_it_prints(
     shown = re.sub(r"\x1b\[[\d;]*m", "", file.getvalue())  # rich's own bold headings
     assert not any(map(is_obeyed, shown))
     assert shown.replace("\ufffd", "").count(SEEN) == 6
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_text_is_one_line_whatever_it_holds(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(file, "isatty", lambda: terminal)
+    safe = console.SafeConsole(file=file, width=300)
+    monkeypatch.setattr(tables, "out", safe)
+    monkeypatch.setattr(tables.typer, "echo", lambda text: print(text, file=file))
+    forged = "a".join(["one", *LINE_ENDS, "two"])
+    safe.print(f"1. {forged}", f"[{forged}]")
+    safe.print_line(f"2. {forged}")
+    tables.print_table(("id",), [(forged,)], title=forged)
+    lines = [line for line in file.getvalue().splitlines() if "one" in line]
+    assert len(lines) == 4
+    assert all("one" in line and "two" in line for line in lines)
 
 
 def test_the_commands_print_by_it(capsys: pytest.CaptureFixture[str]) -> None:
