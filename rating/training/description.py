@@ -50,14 +50,14 @@ class _Said(BaseModel):
     @classmethod
     def _low_and_high(cls, scale: list[float]) -> list[float]:
         if len(scale) != 2 or not scale[0] < scale[1]:  # noqa: PLR2004  # low and high
-            raise ValueError("the lowest and the highest rating are needed")
+            raise ValueError("The lowest and the highest rating are needed")
         return scale
 
     @field_validator("reviews")
     @classmethod
     def _with_a_split(cls, reviews: str, info: ValidationInfo) -> str:
         if reviews and not (info.data.get("split") and info.data.get("split_seed") is not None):
-            raise ValueError("their split and its seed are missing")
+            raise ValueError("Their split and its seed are missing")
         return reviews
 
 
