@@ -161,11 +161,14 @@ class Session:
         history: Item ids, oldest first, at least one.
         target: The item that came next, or `None` where it is unknown.
         candidates: The items to rank, or `None` where they are to be retrieved or sampled.
+        repeat: In an evaluation, how many of the same history and target come before it. Random
+            draws differ by it; nothing else does.
     """
 
     history: tuple[str, ...]
     target: str | None = None
     candidates: tuple[str, ...] | None = None
+    repeat: int = field(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ def _difference(
     for pair in paired:
         better, worse = _row(pair["a"]), _row(pair["b"])
         low, high = pair["ci95"]
+        if low is None:  # of one session
+            continue
         if (better, worse) == (one, other):
             return pair["diff"], low, high
         if (better, worse) == (other, one):

@@ -108,9 +108,8 @@ def _print_rows(document: Mapping[str, Any], title: str) -> None:
     numbers = ("HR@5", "NDCG@5", "HR@10", "NDCG@10", "95 % interval", "MRR", "calls")
     rows: list[list[str]] = []
     for row in sorted(document["rows"], key=lambda row: -row["ndcg@10"]):
-        low, high = row["ci95"]["ndcg@10"]
         metrics = [f"{row[name]:.3f}" for name in names]
-        interval = f"{low:.3f}, {high:.3f}"
+        interval = _interval(row["ci95"]["ndcg@10"], ".3f")
         last = (interval, f"{row['mrr']:.3f}", f"{row['llm_calls']:,}")
         rows.append([row["name"], row["kind"], *metrics, *last])
     print_table(("", "kind", *numbers), rows, right=numbers, title=title)
@@ -132,6 +131,11 @@ def _print_rows(document: Mapping[str, Any], title: str) -> None:
         if row["faults"]:
             listed = ", ".join(f"{fault} {count:,}" for fault, count in row["faults"].items())
             out.print(f"faults in answers of {row['name']}, before repair: {listed}")
+
+
+def _interval(ends: Sequence[float | None], form: str) -> str:
+    """Write an interval; one session has none."""
+    return ", ".join("?" if end is None else format(end, form) for end in ends)
 
 
 def _print_orders(spreads: list[dict[str, Any]]) -> None:
@@ -161,8 +165,7 @@ def _print_hints(hints: list[dict[str, Any]]) -> None:
     numbers = ("hint", "gain", "95 % interval", "helped", "harmed")
     rows: list[list[str]] = []
     for hint in hints:
-        low, high = hint["ci95"]
-        gain = (f"{hint['gain']:+.3f}", f"{low:+.3f}, {high:+.3f}")
+        gain = (f"{hint['gain']:+.3f}", _interval(hint["ci95"], "+.3f"))
         rows.append(
             [f"{hint['id']}", *gain, f"{hint['helped']}", f"{hint['harmed']}", hint["text"]]
         )

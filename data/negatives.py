@@ -24,8 +24,9 @@ _FEWEST = 2
 class NegativeSampler:
     """Draws candidates for any number of sessions from one catalogue.
 
-    A session's draw depends only on the seed, the catalogue's set of ids, and the session's history
-    and target: not on the order of the catalogue, nor on the sessions drawn before.
+    A session's draw depends only on the seed, the catalogue's set of ids, and the session's
+    history, target and `repeat`: not on the order of the catalogue, nor on the sessions drawn
+    before.
     """
 
     def __init__(self, catalogue_ids: Iterable[str], *, n: int = CANDIDATES, seed: int) -> None:
@@ -88,5 +89,6 @@ def with_candidates(
 
 
 def _session_seed(seed: int, session: Session) -> int:
-    content = json.dumps([seed, session.history, session.target])
+    own = [session.repeat] if session.repeat else []
+    content = json.dumps([seed, session.history, session.target, *own])
     return int.from_bytes(hashlib.sha256(content.encode()).digest())

@@ -2,17 +2,19 @@
 
 Sessions are resampled (Efron & Tibshirani 1993, chapter 13; Sakai 2006 for ranking metrics).
 A resample of n sessions is the same as multinomial(n, 1/n) counts, so the means of all resamples of
-all metrics of all systems are one matrix product.
+all metrics of all systems are one matrix product. Sessions of one group are drawn together, because
+one says what the others say (Davison & Hinkley 1997, section 3.8).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Floats
+from ..arrays import Floats, Ints
 from ..errors import InputError
 
 _BLOCK = 1 << 22
@@ -39,6 +41,16 @@ class Interval:
         return [round(self.low, 4), round(self.high, 4)]
 
 
+def are_one(sessions: Sized, groups: Ints | None = None) -> bool:
+    """Return whether all sessions are one, which has an interval without a width: it is none.
+
+    Args:
+        sessions: Anything that holds as many.
+        groups: As in `Bootstrap`.
+    """
+    return len(sessions) == 1 or (groups is not None and len(np.unique(groups)) == 1)
+
+
 class Bootstrap:
     """Intervals for any number of metrics over the *same* sessions.
 
@@ -48,9 +60,18 @@ class Bootstrap:
         resamples: How many resamples are drawn.
         level: The interval's coverage, such as 0.95.
         seed: What the resamples are drawn from.
+        groups: Which sessions belong together, `[sessions]`, such as from `session_groups`; `None`
+            if each is of its own.
     """
 
-    def __init__(self, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        resamples: int = 2000,
+        level: float = 0.95,
+        seed: int = 0,
+        groups: Ints | None = None,
+    ) -> None:
         if resamples < 1:
             raise InputError("resamples", f"is {resamples}.", "Use 1 or more; 2000 is customary.")
         if not 0 < level < 1:
@@ -58,6 +79,7 @@ class Bootstrap:
         self.resamples = resamples
         self.level = level
         self.seed = seed
+        self.groups = groups
 
     def means(self, values: npt.ArrayLike) -> list[Interval]:
         """Return an interval of each row's mean.
@@ -69,7 +91,8 @@ class Bootstrap:
             One interval a row, in order.
 
         Raises:
-            InputError: The values are not a matrix with at least one session, or not finite.
+            InputError: The values are not a matrix with at least one session, or not finite, or
+                there is not one group for each session.
         """
         matrix = _matrix(values, "values")
         resampled = self._resample(matrix)
@@ -113,16 +136,33 @@ class Bootstrap:
     def _resample(self, matrix: Floats) -> Floats:
         """Return the means of all resamples, shape `(rows, resamples)`."""
         rng = np.random.default_rng(self.seed)
-        sessions = matrix.shape[1]
-        block = max(1, _BLOCK // sessions)
+        sums, sizes = self._by_group(matrix)
+        count = sums.shape[1]
+        block = max(1, _BLOCK // count)
         parts: list[Floats] = []
         for start in range(0, self.resamples, block):
             drawn = min(block, self.resamples - start)
-            picks = rng.integers(sessions, size=(drawn, sessions))
-            picks += np.arange(drawn)[:, np.newaxis] * sessions
-            counts = np.bincount(picks.ravel(), minlength=drawn * sessions)
-            parts.append(matrix @ counts.reshape(drawn, sessions).T / sessions)
+            picks = rng.integers(count, size=(drawn, count))
+            picks += np.arange(drawn)[:, np.newaxis] * count
+            counts = np.bincount(picks.ravel(), minlength=drawn * count).reshape(drawn, count).T
+            parts.append(sums @ counts / (count if sizes is None else sizes @ counts))
         return np.concatenate(parts, axis=1)
+
+    def _by_group(self, matrix: Floats) -> tuple[Floats, Ints | None]:
+        """Return the sum of each group, and its size; `None` if each session is of its own."""
+        if self.groups is None:
+            return matrix, None
+        if self.groups.shape != matrix.shape[1:]:
+            raise InputError(
+                "groups",
+                f"have shape {self.groups.shape}, but the values have {matrix.shape}.",
+                "Give one group for each session.",
+            )
+        _, numbers, sizes = np.unique(self.groups, return_inverse=True, return_counts=True)
+        if len(sizes) == len(numbers):
+            return matrix, None
+        sums = np.array([np.bincount(numbers, row) for row in matrix], dtype=np.float64)
+        return sums, sizes
 
 
 def _matrix(values: npt.ArrayLike, field: str) -> Floats:

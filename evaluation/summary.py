@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
-from .bootstrap import Bootstrap
+from ..arrays import Floats, Ints
+from .bootstrap import Bootstrap, Interval, are_one
 from .experiment import Row
 from .metrics import DEFAULT_METRICS, MISSING, score_ranks
 
@@ -19,17 +19,19 @@ _COMPARED = "ndcg@10"
 _LAST = np.iinfo(np.int64).max
 
 
-def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
+def summarise(rows: Sequence[Row], *, groups: Ints | None = None, seed: int = 0) -> dict[str, Any]:
     """Compute means, 95 % intervals and paired differences.
 
     Args:
         rows: The rows of one experiment: all over the same sessions.
+        groups: Which sessions belong together, from `session_groups`; `None` if each is of its own.
 
     Returns:
         The document that `evaluate --json` writes: `n`, `k`, `rows` and `paired`. The difference
-        of each two rows in NDCG@10 is better minus worse.
+        of each two rows in NDCG@10 is better minus worse. The ends of intervals are `None` if all
+        sessions are one.
     """
-    bootstrap = Bootstrap(seed=seed)
+    bootstrap = Bootstrap(seed=seed, groups=groups)
     values = [score_ranks(row.ranks, DEFAULT_METRICS) for row in rows]
     described: list[dict[str, Any]] = []
     for row, scores in zip(rows, values, strict=True):
@@ -40,7 +42,9 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
                 "name": row.name,
                 "kind": row.kind,
                 **{name: round(interval.mean, 4) for name, interval in intervals.items()},
-                "ci95": {name: interval.ends for name, interval in intervals.items()},
+                "ci95": {
+                    name: _ends(interval, row.ranks, groups) for name, interval in intervals.items()
+                },
                 **_given(row),
                 "llm_calls": row.llm_calls,
                 "flags": dict(row.flags),
@@ -53,6 +57,11 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
         "rows": described,
         "paired": _paired(rows, values, bootstrap),
     }
+
+
+def _ends(interval: Interval, sessions: Sized, groups: Ints | None) -> list[float] | list[None]:
+    """Return both ends, rounded, or `None` for each where all sessions are one."""
+    return [None, None] if are_one(sessions, groups) else interval.ends
 
 
 def _given(row: Row) -> dict[str, Any]:
@@ -83,7 +92,7 @@ def _paired(
             "b": b,
             "metric": _COMPARED,
             "diff": round(interval.mean, 4),
-            "ci95": interval.ends,
+            "ci95": _ends(interval, rows[0].ranks, bootstrap.groups),
         }
         for ((a, _), (b, _)), interval in zip(pairs, intervals, strict=True)
     ]
@@ -111,12 +120,18 @@ def oracle_row(rows: Sequence[Row]) -> Row:
 
 
 def hint_table(
-    without: Row, rows: Mapping[int, Row], texts: Mapping[int, str], *, seed: int = 0
+    without: Row,
+    rows: Mapping[int, Row],
+    texts: Mapping[int, str],
+    *,
+    groups: Ints | None = None,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Compare giving one hint to every session with giving none.
 
     Args:
         without: The row without a hint.
+        groups: As in `summarise`.
 
     Returns:
         Best first: id, text, NDCG@10, the paired gain with its 95 % interval, and how many
@@ -126,14 +141,15 @@ def hint_table(
         return []
     plain = score_ranks(without.ranks, [_COMPARED])[_COMPARED]
     scores = {key: score_ranks(row.ranks, [_COMPARED])[_COMPARED] for key, row in rows.items()}
-    intervals = Bootstrap(seed=seed).means(np.stack([score - plain for score in scores.values()]))
+    gains = np.stack([score - plain for score in scores.values()])
+    intervals = Bootstrap(seed=seed, groups=groups).means(gains)
     table = [
         {
             "id": key,
             "text": texts[key],
             _COMPARED: round(float(score.mean()), 4),
             "gain": round(interval.mean, 4),
-            "ci95": interval.ends,
+            "ci95": _ends(interval, plain, groups),
             "helped": int((score > plain).sum()),
             "harmed": int((score < plain).sum()),
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from ...records import counted
@@ -21,7 +20,8 @@ def write_sessions(path: Path) -> int:
         How many sessions it holds.
     """
     sessions = simulate_sessions(VIEWERS, seed=SEED)
-    lines = [json.dumps(asdict(session)) for session in sessions]
+    keys = ("history", "target", "candidates")
+    lines = [json.dumps({key: getattr(one, key) for key in keys}) for one in sessions]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(lines)
 

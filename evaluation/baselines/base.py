@@ -64,11 +64,13 @@ def items_of(session: Session) -> tuple[str, ...]:
 
 
 def uniform_keys(session: Session, items: Sequence[str], seed: int) -> Floats:
-    """Draw a number in [0, 1) for each item, fixed by seed, history and item id; shape `[items]`.
+    """Draw a number in [0, 1) for each item, fixed by seed, session and item id; shape `[items]`.
 
-    Neither the target nor an item's place in the list has any influence.
+    Of the session, the history and `repeat` count. Neither the target nor an item's place in the
+    list has any influence.
     """
-    stem = blake2b(json.dumps([seed, *session.history]).encode(), digest_size=8)
+    seeds = [seed, session.repeat] if session.repeat else [seed]
+    stem = blake2b(json.dumps([*seeds, *session.history]).encode(), digest_size=8)
     digests = bytearray()
     for item in items:
         leaf = stem.copy()

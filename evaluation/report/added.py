@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...records import counted
-from ..bootstrap import Bootstrap
+from ..bootstrap import Bootstrap, are_one
 from ..experiment import Row
 from .comparison import gains_over
 
@@ -35,20 +35,27 @@ class Gain:
 
 
 def policy_gains(
-    row: Row, without: Row, metrics: Mapping[str, float] | None, *, seed: int
+    row: Row,
+    without: Row,
+    metrics: Mapping[str, float] | None,
+    *,
+    groups: Ints | None = None,
+    seed: int,
 ) -> list[Gain]:
     """Name each gain of a policy over no hint by the sessions that it averages over.
 
     Args:
         metrics: The metrics of the active release, if it is the policy's.
+        groups: Which sessions belong together, from `session_groups`.
     """
     gains = gains_over(row, without)
     hinted = np.array([hint is not None for hint in row.hints], dtype=bool)
     name = f"{row.name} over no hint"
-    found = [_gain(name, f"all {counted(len(gains), 'evaluated session')}", gains, seed)]
+    found = [_gain(name, f"all {counted(len(gains), 'evaluated session')}", gains, groups, seed)]
     if hinted.any() and not hinted.all():
         over = f"the {int(hinted.sum()):,} of them in which it chose a hint"
-        found.append(_gain(name, over, gains[hinted], seed))
+        own = None if groups is None else groups[hinted]
+        found.append(_gain(name, over, gains[hinted], own, seed))
     if metrics is not None and "gain" in metrics:
         validated = counted(int(metrics.get("validation_sessions", 0)), "validation session")
         sessions = f"{validated}, in training"
@@ -56,19 +63,24 @@ def policy_gains(
     return found
 
 
-def over_first_stage(rows: Sequence[Row], *, seed: int) -> list[Gain]:
-    """Return what each policy adds to the first stage; empty unless its row was asked for."""
+def over_first_stage(rows: Sequence[Row], *, groups: Ints | None = None, seed: int) -> list[Gain]:
+    """Return what each policy adds to the first stage; empty unless its row was asked for.
+
+    Args:
+        groups: Which sessions belong together, from `session_groups`.
+    """
     first = next((row for row in rows if row.name == FIRST_STAGE), None)
     if first is None:
         return []
     over = f"all {counted(len(first.ranks), 'evaluated session')}"
     return [
-        _gain(f"{row.name} over {FIRST_STAGE}", over, gains_over(row, first), seed)
+        _gain(f"{row.name} over {FIRST_STAGE}", over, gains_over(row, first), groups, seed)
         for row in rows
         if row.kind == "policy"
     ]
 
 
-def _gain(name: str, over: str, gains: Floats, seed: int) -> Gain:
-    interval = Bootstrap(seed=seed).mean(gains)
-    return Gain(name, over, interval.mean, f"{interval.low:+.3f} to {interval.high:+.3f}")
+def _gain(name: str, over: str, gains: Floats, groups: Ints | None, seed: int) -> Gain:
+    interval = Bootstrap(seed=seed, groups=groups).mean(gains)
+    words = f"{interval.low:+.3f} to {interval.high:+.3f}"
+    return Gain(name, over, interval.mean, "unknown" if are_one(gains, groups) else words)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...records import Session
-from ..bootstrap import Bootstrap
+from ..bootstrap import Bootstrap, are_one
 from ..experiment import Row
 from ..metrics import score_ranks
 
@@ -30,6 +30,7 @@ class HintUse:
         gain: Mean gain in NDCG@10 over no hint in those sessions.
         low: Lower end of its 95 % interval.
         high: Upper end.
+        known: Whether they are ends of an interval: of one session there is none.
     """
 
     name: str
@@ -39,6 +40,12 @@ class HintUse:
     gain: float
     low: float
     high: float
+    known: bool = True
+
+    @property
+    def interval(self) -> str:
+        """The interval in words."""
+        return f"{self.low:+.3f} to {self.high:+.3f}" if self.known else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +84,20 @@ def gains_over(row: Row, without: Row) -> Floats:
     )
 
 
-def hint_uses(row: Row, without: Row, texts: Mapping[int, str], *, seed: int) -> list[HintUse]:
+def hint_uses(
+    row: Row,
+    without: Row,
+    texts: Mapping[int, str],
+    *,
+    groups: Ints | None = None,
+    seed: int,
+) -> list[HintUse]:
     """Return how often a policy chose each hint, and what it gained there; most chosen first.
 
     Of several hints together, each set counts as one.
+
+    Args:
+        groups: Which sessions belong together, from `session_groups`.
     """
     gains = gains_over(row, without)
     places: dict[tuple[int, ...], list[int]] = {}
@@ -88,11 +105,13 @@ def hint_uses(row: Row, without: Row, texts: Mapping[int, str], *, seed: int) ->
         places.setdefault(tuple(sorted(hints)), []).append(place)
     uses: list[HintUse] = []
     for hints, there in sorted(places.items()):
-        interval = Bootstrap(seed=seed).mean(gains[there])
+        own = None if groups is None else groups[there]
+        interval = Bootstrap(seed=seed, groups=own).mean(gains[there])
         name = " + ".join(f"hint {hint}" for hint in hints) or "no hint"
         share = len(there) / len(gains)
         gain = (interval.mean, interval.low, interval.high)
-        uses.append(HintUse(name, _words(hints, texts), share, len(there), *gain))
+        known = not are_one(there, own)
+        uses.append(HintUse(name, _words(hints, texts), share, len(there), *gain, known))
     return sorted(uses, key=lambda use: (-use.sessions, use.name))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import AnyFloats
+from ...arrays import AnyFloats, Ints
 from ...policies.hint_features import HintFeatures, hint_statistics
 from ...policies.hint_policy import greedy_actions
 from ...policies.recipes import default_config
@@ -33,14 +33,17 @@ class Cells:
     Attributes:
         states: What a policy sees of them, `[S, D]`.
         gains: NDCG@10 with each hint minus without, `[S, H]`.
+        groups: Which sessions belong together, `[S]`, from `session_groups`.
     """
 
     states: AnyFloats
     gains: AnyFloats
+    groups: Ints | None = None
 
     def some(self, sessions: Sequence[int] | slice, hints: int) -> Cells:
         """Return these sessions, and the first `hints` hints."""
-        return Cells(self.states[sessions], self.gains[sessions, :hints])
+        groups = None if self.groups is None else self.groups[sessions]
+        return Cells(self.states[sessions], self.gains[sessions, :hints], groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _point(size: int, train: Cells, test: Cells, embeddings: AnyFloats, seed: in
     ppo = np.where(actions > 0, test.gains[rows, np.maximum(actions, 1) - 1], 0.0)
     means = train.gains.mean(axis=0)
     static = test.gains[:, means.argmax()] if means.max() > 0 else np.zeros(len(rows))
-    chosen, always = Bootstrap(seed=seed).means(np.stack([ppo, static]))
+    chosen, always = Bootstrap(seed=seed, groups=test.groups).means(np.stack([ppo, static]))
     return SizePoint(
         size, (chosen.mean, chosen.low, chosen.high), (always.mean, always.low, always.high)
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ...arrays import Ints
 from ...errors import InputError, ReleaseMisfitError
 from ...evaluation.baselines import check_baselines
 from ...knowledge.domains import Domain
@@ -19,6 +21,8 @@ from ...runtime.context import Context
 from ...runtime.options import RunOptions
 from ..database import in_domain
 
+_FEW = 30
+"""Below so many different sessions, 95 % intervals hold the truth less often."""
 _NO_RELEASE = (
     "{domain} has no active release that fits {model} and RE2LLM_FUSE, so the learned policy is "
     "not compared; `re2llm train` makes one."
@@ -111,6 +115,30 @@ def require_training(baselines: Sequence[str], train: Sequence[Session], domain:
             f"They learn from training sessions, and {domain!r} has none.",
             "Load some: re2llm load … --sessions FILE. Or leave `baselines` empty.",
         )
+
+
+def what_intervals_count(groups: Ints) -> list[str]:
+    """Remark on sessions that belong together, and on too few that do not.
+
+    Args:
+        groups: Of the sessions, from `session_groups`.
+    """
+    different = len(np.unique(groups))
+    same = len(groups) - different
+    notes: list[str] = []
+    if same:
+        are = "is a copy or a beginning" if same == 1 else "are copies or beginnings"
+        notes.append(
+            f"{same:,} of the {counted(len(groups), 'session')} {are} of others. For intervals, "
+            f"these are one: they count {counted(different, 'different session')}."
+        )
+    if different < _FEW:
+        found = counted(different, "different session is", "different sessions are")
+        notes.append(
+            f"{found} too few for 95 % intervals: the true ones are wider, and differences may be "
+            f"chance. Take at least {_FEW}, or better some hundreds."
+        )
+    return notes
 
 
 def seen_in_training(sessions: Sequence[Session], train: Sequence[Session]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from ...evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ...evaluation.experiment import Row
 from ...evaluation.recorded import Recorded, read_answers
+from ...evaluation.session_groups import session_groups
 from ...evaluation.summary import summarise
 from ...knowledge.catalogue import item_ids
 from ...knowledge.sessions.training_sessions import training_sessions
@@ -27,6 +28,7 @@ from .compared import (
     in_orders,
     require_training,
     seen_in_training,
+    what_intervals_count,
     why_not_ppo,
 )
 from .experiment import Experiment
@@ -129,15 +131,21 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     await comparison.add_policies(policies, permutations, oracle=oracle)
     comparison.rows += await experiment.baselines(baselines, train)
     cost = {"cost": spent(budget)["cost"]} if budget.cost else {}
+    groups = session_groups(ranked)
     return Evaluation(
         domain=options.domain,
         sessions=ranked,
         seed=options.seed,
         rows=comparison.rows,
-        document={**summarise(comparison.rows, seed=options.seed), **comparison.more, **cost},
+        document={
+            **summarise(comparison.rows, groups=groups, seed=options.seed),
+            **comparison.more,
+            **cost,
+        },
         cells=comparison.cells,
         notes=[
             *found,
+            *what_intervals_count(groups),
             *await asyncio.to_thread(seen_in_training, ranked, train),
             *remarks,
             *comparison.notes,

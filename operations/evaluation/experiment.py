@@ -12,6 +12,7 @@ from ...errors import Failure, ModelDownError, failure_among
 from ...evaluation.baselines import FROM_EVIDENCE
 from ...evaluation.experiment import Ranked, Row, policy_row, run_baseline
 from ...evaluation.permutations import fused_row, order_spread
+from ...evaluation.session_groups import session_groups
 from ...evaluation.summary import hint_table, oracle_row
 from ...knowledge.hint_store.hints import UNSTORED, Hint, list_hints
 from ...ranking.choosers import hint_choice
@@ -146,7 +147,8 @@ class Experiment:
             without, *ranked = ranked
         rows = dict(zip((hint.id for hint, _ in given), ranked, strict=True))
         texts = {hint.id: hint.text for hint, _ in given}
-        table = hint_table(without, rows, texts, seed=options.seed)
+        groups = session_groups(self.sessions)
+        table = hint_table(without, rows, texts, groups=groups, seed=options.seed)
         return oracle_row([without, *rows.values()]), table, {0: without, **rows}
 
     async def baselines(self, names: Sequence[str], train: Sequence[Session]) -> list[Row]:

@@ -10,6 +10,7 @@ from ...data.malformed import ReadReport
 from ...data.negatives import NegativeSampler
 from ...data.session_file import read_sessions
 from ...errors import InputError
+from ...evaluation.session_groups import numbered
 from ...records import Session, counted
 
 _FEW_CANDIDATES = 20
@@ -72,12 +73,15 @@ def with_candidates(
 ) -> Sequence[Session]:
     """Give sessions that have no candidates their target and sampled negatives.
 
+    Copies of a session get different ones.
+
     Args:
         known: The catalogue's item ids.
 
     Raises:
         InputError: A session has no target.
     """
+    sessions = numbered(sessions)
     for number, session in enumerate(sessions, 1):
         if session.target is None:
             problem = f"Session {number} has no target."

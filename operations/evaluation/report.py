@@ -10,6 +10,7 @@ from ...evaluation.report.added import over_first_stage, policy_gains
 from ...evaluation.report.comparison import HintUse, examples, hint_uses
 from ...evaluation.report.page import Picture, Report
 from ...evaluation.report.pictures import hint_bars, learning_curve
+from ...evaluation.session_groups import session_groups
 from ...knowledge.catalogue import all_items
 from ...knowledge.hint_store.hints import Hint, list_hints
 from ...knowledge.releases import Release, active_release_number, fetch_release
@@ -55,12 +56,13 @@ async def make_report(
     by_name = {row.name: row for row in evaluation.rows if row.kind == "policy"}
     without = by_name.get("none") or evaluation.cells.get(0)
     hinted = next((by_name[name] for name in _PREFERRED if name in by_name), None)
+    groups = session_groups(evaluation.sessions)
     uses: list[HintUse] = []
     shown, gains = [], []
     if hinted and without:
         metrics = release.metrics if release and hinted.name == "ppo" else None
-        gains = policy_gains(hinted, without, metrics, seed=evaluation.seed)
-        uses = hint_uses(hinted, without, texts, seed=evaluation.seed)
+        gains = policy_gains(hinted, without, metrics, groups=groups, seed=evaluation.seed)
+        uses = hint_uses(hinted, without, texts, groups=groups, seed=evaluation.seed)
         shown = examples(hinted, without, evaluation.sessions, texts, titles)
     return Report(
         title=f"re2llm: {evaluation.domain}, {counted(len(evaluation.sessions), 'session')}",
@@ -76,7 +78,7 @@ async def make_report(
         policy=hinted.name if hinted else "",
         gains=gains,
         added=_what_it_adds(release, evaluation),
-        over_first=over_first_stage(evaluation.rows, seed=evaluation.seed),
+        over_first=over_first_stage(evaluation.rows, groups=groups, seed=evaluation.seed),
     )
 
 

@@ -19,6 +19,7 @@ from ...evaluation.report.sizes import (
     by_sessions,
     sizes_up_to,
 )
+from ...evaluation.session_groups import session_groups
 from ...knowledge.hint_store.hints import HintAndEmbedding, hint_key
 from ...knowledge.hint_store.shortlist import active_among
 from ...knowledge.hint_store.trials import gains
@@ -147,4 +148,5 @@ async def _test_cells(
             resolved = await gather(finder.domain, cast("RecommendState", asked), options)
             states.append(session_state(cast("RecommendState", resolved), "content"))
     table = [gains_over(evaluation.cells[hint.id], evaluation.cells[0]) for hint, _ in hints]
-    return Cells(np.stack(states), np.stack(table, axis=1))
+    groups = session_groups(evaluation.sessions)
+    return Cells(np.stack(states), np.stack(table, axis=1), groups)

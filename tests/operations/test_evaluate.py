@@ -221,7 +221,8 @@ async def test_sessions_of_the_training_are_noted(
         baselines=["random"],
         progress=lambda stage, done, total=None, note="": stages.append(f"{stage} {done}/{total}"),
     )
-    [note] = evaluation.notes
+    few, note = evaluation.notes
+    assert few.startswith("4 different sessions are too few for 95 % intervals")
     assert note.startswith("3 of the 4 sessions are training sessions")
     assert [len(session.candidates or ()) for session in evaluation.sessions] == [50] * 4
     for name in ("none", "random"):
@@ -231,7 +232,8 @@ async def test_sessions_of_the_training_are_noted(
     again = await evaluate_sessions(
         context, evaluation.sessions[3:], policies=[], baselines=["random"]
     )
-    assert again.notes == []
+    [few] = again.notes
+    assert few.startswith("1 different session is too few for 95 % intervals")
     with pytest.raises(InputError, match="Session 1 has no target"):
         await evaluate_sessions(context, [Session((IDS[0],), None)], policies=[])
 

@@ -163,6 +163,26 @@ def test_sessions_that_hold_the_whole_catalogue_are_left_out(tmp_path: Path, dom
     assert "there is none to rank its target against. Load more items" in refused
 
 
+def test_few_different_sessions_are_remarked_on(tmp_path: Path, domain: str) -> None:
+    test = books(tmp_path, 75)
+    command("load", "jsonl", tmp_path, "--domain", domain)
+    rows = [json.loads(line) for line in test.read_text().splitlines()]
+    evaluate = ("evaluate", "--domain", domain, "--policies", "", "--baselines", "random")
+
+    def evaluated(name: str, given: Sequence[object]) -> str:
+        return command(*evaluate, "--sessions", write(tmp_path / name, given))
+
+    assert "intervals" not in evaluated("all.jsonl", rows)
+    shown = evaluated("few.jsonl", rows[:29])
+    assert "29 different sessions are too few for 95 % intervals" in shown
+    shown = evaluated("one.jsonl", rows[:1])
+    assert "1 different session is too few" in shown
+    assert "?, ?" in shown
+    shown = evaluated("copies.jsonl", [*rows, *rows[:5]])
+    assert "5 of the 40 sessions are copies or beginnings of others" in shown
+    assert "they count 35 different sessions" in shown
+
+
 @pytest.mark.parametrize(("negatives", "most"), [(1, 2), (5, 6), (49, 28)])
 def test_negatives_are_as_many_as_asked_for_or_as_there_are(
     tmp_path: Path, domain: str, negatives: int, most: int
