@@ -19,6 +19,8 @@ CANDIDATES = 50
 """How many candidates a session gets, the target included, if the catalogue has as many."""
 
 _FEWEST = 2
+MORE_ITEMS = "Load more items, or give the session candidates."
+"""What helps a session that cannot be completed."""
 
 
 class NegativeSampler:
@@ -60,10 +62,8 @@ class NegativeSampler:
         if not wanted:
             raise InputError(
                 "sessions",
-                f"One with the target {session.target!r} holds all "
-                f"{counted(len(self._ids), 'item')} of the catalogue, so there is none to rank "
-                "its target against.",
-                "Load more items, or give the session candidates.",
+                f"One with the target {session.target!r} {self.lacks(session)}.",
+                MORE_ITEMS,
             )
         draw = random.Random(_session_seed(self._seed, session))
         # A uniform sample without the excluded ids is a uniform sample of the others.
@@ -76,6 +76,13 @@ class NegativeSampler:
     def can_complete(self, session: Session) -> bool:
         """Return whether a session has candidates, or the catalogue has negatives for it."""
         return session.candidates is not None or len(self._excluded(session)) < len(self._ids)
+
+    def lacks(self, session: Session) -> str:
+        """Say why a session cannot be completed; empty if it can."""
+        if self.can_complete(session):
+            return ""
+        items = counted(len(self._ids), "item")
+        return f"holds all {items} of the catalogue, so there is none to rank its target against"
 
     def _excluded(self, session: Session) -> frozenset[str | None]:
         return self._known & {*session.history, session.target}

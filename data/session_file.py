@@ -6,7 +6,7 @@ or a bare list of ids whose last one is the target. Ids are strings or integers.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +25,7 @@ def read_sessions(
     *,
     known: Container[str] | None = None,
     targets: bool = False,
+    check: Callable[[Session], None] = lambda _: None,
 ) -> Iterator[Session]:
     """Stream the sessions of a file.
 
@@ -38,6 +39,7 @@ def read_sessions(
         report: Gets the malformed rows, the warnings and the bytes read.
         known: The catalogue's item ids, or `None` to accept any; a row with another is malformed.
         targets: Whether a row without a target is malformed, too.
+        check: Raises `RowError` about a session that is malformed for another reason.
 
     Yields:
         The sessions in the order of the file.
@@ -53,6 +55,7 @@ def read_sessions(
         target = () if session.target is None else (session.target,)
         for item in (*session.history, *target, *(session.candidates or ())):
             check_known(item, known)
+        check(session)
         return session, repeats, unknown
 
     rows = parse_rows(path, report, read_json_lines(path, report), parse)

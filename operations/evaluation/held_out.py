@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...data.malformed import ReadReport
-from ...data.negatives import NegativeSampler
+from ...data.malformed import ReadReport, RowError
+from ...data.negatives import MORE_ITEMS, NegativeSampler
 from ...data.session_file import read_sessions
 from ...errors import InputError
 from ...evaluation.session_groups import numbered
@@ -58,7 +58,14 @@ def read_test_sessions(
         InputError: It holds malformed rows, or no usable session.
     """
     report = ReadReport()
-    read = list(read_sessions(file, report, known=frozenset(known), targets=True))
+    sampler = NegativeSampler(known, seed=0)
+
+    def check(session: Session) -> None:
+        lacking = sampler.lacks(session)
+        if lacking:
+            raise RowError(f"{lacking}. {MORE_ITEMS.removesuffix('.')}")
+
+    read = list(read_sessions(file, report, known=frozenset(known), targets=True, check=check))
     if not skip_malformed:
         report.raise_if_malformed()
     if not read:
@@ -79,16 +86,19 @@ def with_candidates(
         known: The catalogue's item ids.
 
     Raises:
-        InputError: A session has no target.
+        InputError: A session has no target, or holds the whole catalogue.
     """
     sessions = numbered(sessions)
+    sampler = NegativeSampler(known, n=negatives + 1, seed=seed)
     for number, session in enumerate(sessions, 1):
         if session.target is None:
             problem = f"Session {number} has no target."
             raise InputError("sessions", problem, "Give the item that came next.")
+        lacking = sampler.lacks(session)
+        if lacking:
+            raise InputError("sessions", f"Session {number} {lacking}.", MORE_ITEMS)
     if all(session.candidates for session in sessions):
         return sessions
-    sampler = NegativeSampler(known, n=negatives + 1, seed=seed)
     return [sampler.with_candidates(session) for session in sessions]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from re2llm.cli import app
+from re2llm.errors import InputError
+from re2llm.operations.evaluation.held_out import with_candidates
 from re2llm.rank_metrics import hit_ranks
 from re2llm.ranking.hints.panels import sessions_to_learn
 from re2llm.records import Item, Session
@@ -161,6 +163,23 @@ def test_sessions_that_hold_the_whole_catalogue_are_left_out(tmp_path: Path, dom
     assert "1 session was left out: with every item" in loaded
     refused = command("evaluate", "--domain", domain, "--sessions", sessions, fails=True)
     assert "there is none to rank its target against. Load more items" in refused
+    assert refused.startswith(f"error: {sessions}:2: holds all 3 items of the catalogue")
+    figures = tmp_path / "figures.json"
+    command(
+        *("evaluate", "--domain", domain, "--sessions", sessions, "--skip-malformed"),
+        *("--policies", "", "--baselines", "random", "--json", figures),
+    )
+    assert json.loads(figures.read_text())["n"] == 1
+    told = {**whole, "candidates": [0, 2]}
+    write(sessions, [{"history": [0], "target": 1}, told])
+    assert "random" in command("evaluate", "--domain", domain, "--sessions", sessions)
+
+
+def test_a_session_with_the_whole_catalogue_is_named_by_its_number() -> None:
+    sessions = [Session(("a",), "b"), Session(("a", "c"), "b")]
+    with pytest.raises(InputError, match="Session 2 holds all 3 items") as error:
+        with_candidates(sessions, "abc", 49, 0)
+    assert error.value.field == "sessions"
 
 
 def test_few_different_sessions_are_remarked_on(tmp_path: Path, domain: str) -> None:
