@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..arrays import AnyFloats
 from ..errors import InputError
 from ..knowledge.log.feedback import Decision, HintChosen
-from ..policies.ope import Estimate, doubly_robust, ips, snips
+from ..policies.ope import Estimate, doubly_robust, effective, ips, mean_weight, snips
 from ..records import counted
 
 _FOLDS = 5
@@ -28,6 +28,9 @@ _SHRINKAGE = 10
 """Decisions with the overall mean reward that each hint's mean is mixed with."""
 _FEW = 30
 """Below so many effective decisions an interval is little more than a guess."""
+_FEW_OTHER = 20
+"""With so many of another reward than the usual one, 95 % intervals hold the truth in about 93 %,
+with 10 in 91 %, and with 2 or 3 in 75 to 81 %."""
 
 Shares = Mapping[HintChosen, float]
 """Probability of each choice that a release may make."""
@@ -49,6 +52,8 @@ class OffPolicyReport:
         logged: Mean reward of those used.
         estimates: `ips`, `snips` and `dr`.
         weight: Mean importance weight; far from 1 where the log never tried what the release does.
+        usual: The most frequent reward among decisions of the release: 0 where rewards are rare.
+        other_n: Number of decisions with another reward that the log is worth.
     """
 
     release: int
@@ -62,6 +67,8 @@ class OffPolicyReport:
     logged: Estimate
     estimates: dict[str, Estimate]
     weight: Estimate
+    usual: float
+    other_n: float
 
     @property
     def warnings(self) -> list[str]:
@@ -73,6 +80,8 @@ class OffPolicyReport:
                 f"The log is worth {counted(round(effective), 'decision')} of this release, "
                 "repeats counted once: far too few."
             )
+        if self.other_n < _FEW_OTHER:
+            found.append(self._alike())
         if not self.weight.low <= 1 <= self.weight.high:
             found.append(
                 f"The mean weight is {self.weight.value:.2f}, not 1: the log rarely or never "
@@ -84,6 +93,16 @@ class OffPolicyReport:
                 "was trained on them, the estimates lean towards it."
             )
         return found
+
+    def _alike(self) -> str:
+        """Warn of rewards that hardly differ."""
+        others = "a reward" if self.usual == 0 else f"another reward than {self.usual:.2f}"
+        if not self.other_n:
+            return f"No decision of this release has {others}, so the intervals are unknown."
+        return (
+            f"The log is worth {counted(round(self.other_n), 'decision')} of this release with "
+            f"{others}. With fewer than {_FEW_OTHER}, 95 % intervals are too narrow."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report, ready for JSON."""
@@ -101,6 +120,8 @@ class OffPolicyReport:
             "logged": _rounded(self.logged),
             **{name: _rounded(estimate) for name, estimate in self.estimates.items()},
             "effective_n": round(self.estimates["snips"].effective_n, 1),
+            "usual_reward": round(self.usual, 4),
+            "effective_other": round(self.other_n, 1),
             "mean_weight": _rounded(self.weight),
             "warnings": self.warnings,
         }
@@ -194,20 +215,37 @@ def report(
     predicted, expected = reward_model(used, shares)
     groups = _draws(used)
     ones = np.ones(len(used))
+    usual, other_n = _other_rewards(rewards, target / logged, groups)
+    estimates = {
+        "ips": ips(rewards, logged, target, groups=groups),
+        "snips": snips(rewards, logged, target, groups=groups),
+        "dr": doubly_robust(rewards, logged, target, predicted, expected, groups=groups),
+    }
+    if not other_n:  # what else varies says nothing of rewards
+        estimates = {
+            name: one._replace(low=-math.inf, high=math.inf) for name, one in estimates.items()
+        }
     return OffPolicyReport(
         release=number,
         sampled=sampled,
         used=len(used),
         logged=ips(rewards, ones, ones, groups=groups),
-        estimates={
-            "ips": ips(rewards, logged, target, groups=groups),
-            "snips": snips(rewards, logged, target, groups=groups),
-            "dr": doubly_robust(rewards, logged, target, predicted, expected, groups=groups),
-        },
+        estimates=estimates,
         # Whatever the reason, what was not tried is to be warned of.
-        weight=ips(ones, logged, target),
+        weight=mean_weight(logged, target),
+        usual=usual,
+        other_n=other_n,
         **counts,
     )
+
+
+def _other_rewards(
+    rewards: AnyFloats, weights: AnyFloats, groups: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Return the most frequent reward, by weight, and what decisions with another are worth."""
+    values, numbers = np.unique(rewards.round(6), return_inverse=True)
+    usual = int(np.bincount(numbers, weights).argmax())
+    return float(values[usual]), effective(weights * (numbers != usual), groups)
 
 
 def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[AnyFloats, AnyFloats]:
@@ -269,7 +307,7 @@ def _hint_means(decisions: Sequence[Decision]) -> Callable[[HintChosen], float]:
 def _rounded(estimate: Estimate) -> dict[str, Any]:
     return {
         "value": round(estimate.value, 4),
-        # A single decision leaves the ends open, and JSON has no infinity.
+        # A single decision, or one reward for all, leaves the ends open; JSON has no infinity.
         "ci95": [
             round(end, 4) if math.isfinite(end) else None for end in (estimate.low, estimate.high)
         ],

@@ -5,7 +5,8 @@ that action, and the probability `target` with which the new one would; all have
 The estimators are unbiased (IPS, DR) or consistent (SNIPS) if the logged probabilities are true and
 never 0 for what the new policy does: a log of greedy decisions says nothing about other actions.
 Each raises `ValueError` for an empty log, unequal shapes, invalid probabilities or infinite values.
-Intervals are 95 % ones. Decisions of one group, such as one session that came again and was given
+Intervals are 95 % ones, and open where nothing varies: the log then does not tell how far the truth
+may lie. Decisions of one group, such as one session that came again and was given
 the same each time, say little more than one of them; without `groups`, each was drawn for itself.
 
 Sources: Horvitz and Thompson, 1952; Swaminathan and Joachims, 2015; Dudík et al., 2011,
@@ -25,6 +26,8 @@ from ..arrays import AnyFloats
 Groups: TypeAlias = NDArray[np.int64]
 _LEVEL = 0.95
 """Of the intervals."""
+_ROUNDING = 1e-12
+"""Largest error of a mean of equal terms, as a part of them."""
 
 
 class Estimate(NamedTuple):
@@ -117,6 +120,22 @@ def doubly_robust(
     return _estimate(expected + weights * (rewards - predicted), weights, groups)
 
 
+def mean_weight(logged: AnyFloats, target: AnyFloats) -> Estimate:
+    """Return the mean weight, which is 1 where the log has tried all that the new policy does.
+
+    Arguments and errors are those of `ips`. Equal weights are no chance: the interval is not open.
+    """
+    weights = _weights(np.ones(len(logged)), logged, target)
+    return _estimate(weights, weights, None, open_ended=False)
+
+
+def effective(weights: AnyFloats, groups: Groups | None = None) -> float:
+    """Return the number of unweighted decisions, each of its own group, that are worth as much."""
+    sums = weights if groups is None else np.bincount(groups, weights)
+    squares = float(np.square(sums).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
 def _weights(
     rewards: AnyFloats, logged: AnyFloats, target: AnyFloats, *more: AnyFloats
 ) -> AnyFloats:
@@ -133,8 +152,14 @@ def _weights(
     return target / logged
 
 
-def _estimate(terms: AnyFloats, weights: AnyFloats, groups: Groups | None) -> Estimate:
-    """Return the mean of terms; terms of different groups are independent."""
+def _estimate(
+    terms: AnyFloats, weights: AnyFloats, groups: Groups | None, *, open_ended: bool = True
+) -> Estimate:
+    """Return the mean of terms; terms of different groups are independent.
+
+    Args:
+        open_ended: Whether the interval is open where its width would be 0.
+    """
     count = len(terms)
     if groups is None:
         groups = np.arange(count)
@@ -144,7 +169,6 @@ def _estimate(terms: AnyFloats, weights: AnyFloats, groups: Groups | None) -> Es
     reach = float("inf")
     if worth > 1:
         error = float(np.square(sums).sum() * worth / (worth - 1)) ** 0.5 / count
-        reach = float(stdtrit(worth - 1, (1 + _LEVEL) / 2)) * error
-    squares = float(np.square(np.bincount(groups, weights)).sum())
-    effective = float(weights.sum()) ** 2 / squares if squares else 0.0
-    return Estimate(value, value - reach, value + reach, effective)
+        if not open_ended or error > _ROUNDING * float(np.abs(terms).max()):
+            reach = float(stdtrit(worth - 1, (1 + _LEVEL) / 2)) * error
+    return Estimate(value, value - reach, value + reach, effective(weights, groups))

@@ -374,6 +374,81 @@ def test_the_intervals_hold_where_a_session_comes_again(fixed: bool) -> None:
     assert all(np.mean(held) >= 0.88 for held in covered.values()), covered
 
 
+COUNTS = dict.fromkeys(("feedback", "certain", "other_model", "other_weight", "trained_on"), 0)
+
+
+def drawn_log(rewards: np.ndarray, hints: int, seed: int) -> OffPolicyReport:
+    """Report on a release that gives hint 1, where each decision drew one of some hints."""
+    given = np.random.default_rng(seed).integers(1, hints + 1, size=len(rewards))
+    used = [
+        replace(decision(int(hint), float(reward)), history=[str(place)], probability=1 / hints)
+        for place, (hint, reward) in enumerate(zip(given, rewards, strict=True))
+    ]
+    target, shares = (given == 1).astype(float), [{1: 1.0}] * len(used)
+    return report(1, used, target, shares, sampled=True, **COUNTS)
+
+
+@pytest.mark.parametrize(("usual", "words"), [(0.0, "a reward"), (1.0, "than 1.00")])
+def test_a_log_of_one_reward_is_not_certain(usual: float, words: str) -> None:
+    found = drawn_log(np.full(200, usual), 2, seed=1)
+    document = found.as_dict()
+    for name in ("logged", "snips", "dr", "ips"):
+        assert document[name]["ci95"] == [None, None], name
+    assert (document["usual_reward"], document["effective_other"]) == (usual, 0)
+    (warning,) = found.warnings
+    assert words in warning
+    assert "unknown" in warning
+
+
+def test_rewards_of_other_choices_say_nothing_of_this_one() -> None:
+    """Where only other hints were rewarded, even the reward model's spread is none of it."""
+    rewards = np.where(np.random.default_rng(2).integers(1, 3, size=200) == 2, 1.0, 0.0)
+    found = drawn_log(rewards, 2, seed=2)  # the same draw, so that hint 1 never had any
+    assert found.logged.high < 1
+    assert [one.high for one in found.estimates.values()] == [np.inf] * 3
+    assert any("unknown" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize("rare", [1.0, 0.0])
+def test_rare_rewards_and_rare_misses_are_warned_of(rare: float) -> None:
+    def warned(count: int) -> list[str]:
+        rewards = np.full(400, 1 - rare)
+        rewards[:count] = rare
+        return drawn_log(rewards, 1, seed=0).warnings
+
+    assert warned(20) == []
+    (warning,) = warned(19)
+    assert "worth 19 decisions" in warning
+    assert ("with a reward." if rare else "another reward than 1.00.") in warning
+
+
+def test_rewards_of_many_sizes_are_not_rare() -> None:
+    rewards = np.random.default_rng(3).random(60)
+    found = drawn_log(rewards, 1, seed=0)
+    assert found.other_n == pytest.approx(59)
+    assert found.warnings == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("share", "most"), [(0.02, 0.88), (0.25, 1.0)])
+def test_where_nothing_is_warned_of_the_intervals_hold(share: float, most: float) -> None:
+    """With rare rewards they do not, and are warned of."""
+    covered: dict[bool, list[bool]] = {True: [], False: []}
+    for seed in range(150):
+        draw = np.random.default_rng([seed, 7])
+        sizes = draw.choice([1.0, 0.5, 0.3], size=300)
+        found = drawn_log(np.where(draw.random(300) < share, sizes, 0.0), 3, seed)
+        estimate = found.estimates["snips"]
+        inside = estimate.low <= share * 0.6 <= estimate.high and np.isfinite(estimate.high)
+        covered[bool(found.warnings)].append(bool(inside))
+    if share < 0.1:
+        assert not covered[False]
+        assert np.mean(covered[True]) < most
+    else:
+        assert len(covered[False]) > 75
+        assert np.mean(covered[False]) >= 0.9
+
+
 def test_the_reward_model_averages_over_the_new_policy() -> None:
     used = [decision(hint, float(hint)) for hint in (0, 1) for _ in range(200)]
     predicted, expected = reward_model(used, [{0: 0.25, 1: 0.75}] * 400)

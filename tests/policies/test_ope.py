@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from re2llm.policies.ope import Estimate, doubly_robust, ips, snips
+from re2llm.policies.ope import Estimate, doubly_robust, ips, mean_weight, snips
 
 # Two kinds of session, three actions: true mean reward, old policy, new policy.
 MEANS = np.array([[0.1, 0.5, 0.3], [0.6, 0.2, 0.0]])
@@ -135,6 +135,32 @@ def test_snips_is_invariant_to_a_constant_but_for_that_constant() -> None:
     log = Log(300, 5)
     shifted = snips(log.rewards + 10, log.logged, log.target)
     assert shifted.value - 10 == pytest.approx(snips(log.rewards, log.logged, log.target).value)
+
+
+@pytest.mark.parametrize("reward", [0.0, 0.63, 1.0])
+def test_rewards_that_never_vary_leave_the_ends_open(reward: float) -> None:
+    """Else a log without a single reward would prove that there can be none."""
+    rewards, half = np.full(40, reward), np.full(40, 0.5)
+    pairs = np.repeat(np.arange(20), 2)
+    for groups in (None, pairs):
+        for found in (
+            ips(rewards, half, half, groups=groups),
+            snips(rewards, half, np.linspace(0, 1, 40), groups=groups),
+            doubly_robust(rewards, half, half, np.full(40, 0.1), np.full(40, 0.1), groups=groups),
+        ):
+            assert found.value == pytest.approx(reward)
+            assert (found.low, found.high) == (-np.inf, np.inf)
+    # In each pair one has a reward and one has none, so that the pairs never vary.
+    found = ips(np.tile([0.0, 1.0], 20), half, half, groups=pairs)
+    assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+def test_equal_weights_are_no_chance() -> None:
+    half = np.full(9, 0.5)
+    assert mean_weight(half, half)[:3] == (1, 1, 1)
+    assert mean_weight(half, np.ones(9))[:3] == (2, 2, 2)
+    target = np.linspace(0.1, 1, 9)
+    assert mean_weight(half, target) == ips(np.ones(9), half, target)
 
 
 def test_no_overlap_says_that_nothing_is_known() -> None:
