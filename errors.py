@@ -166,6 +166,11 @@ class BudgetSpentError(Re2llmError):
 
     kind = "budget"
 
+    @property
+    def by_a_person(self) -> bool:
+        """Whether somebody stopped the work, as by pausing its job, before a limit was reached."""
+        return self.field in {"job", "autopilot", "key"}
+
 
 class LimitReachedError(BudgetSpentError):
     """An API key has used what it was given."""

@@ -48,6 +48,8 @@ class ProposalView(TypedDict):
     hint_id: int | None
     repeats: NotRequired[str]
     """Text of the hint that it repeats, which may come before it in the same answer."""
+    compared: NotRequired[list[int]]
+    """Ids of the known hints that it does not repeat."""
     verification: dict[str, Any]
     """Mean gain with its interval, sessions helped and harmed; empty if it was never tried."""
 

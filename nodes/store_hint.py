@@ -38,7 +38,8 @@ async def store_hint(state: LearnState, options: RunOptions) -> Update:
         BudgetSpentError: There is no room for any of them; the session stays to be learned from.
     """
     proposals = [_copy(proposal) for proposal in state["proposals"]]
-    compared: set[tuple[str, int]] = set()
+    # To ask again could cost a call that the budget does not have any more.
+    compared = {(one["text"], hint) for one in proposals for hint in one.get("compared", ())}
     # Before the transaction, which others wait for.
     passed = [one["text"] for one in proposals if one["outcome"] is None]
     vectors = {text: await embed(text, options) for text in passed}

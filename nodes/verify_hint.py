@@ -49,7 +49,7 @@ async def verify_hint(state: LearnState, options: RunOptions) -> Update:
         try:
             judged = await _judge(proposal, passed, state, options)
         except BudgetSpentError as error:
-            if not passed or error.field == "job":
+            if not passed or error.by_a_person:
                 raise
             # What was proven with the last calls is worth more than another try at all of them.
             judged = _refused(proposal, "surplus", f"Too few trials: {error.problem}")
@@ -86,7 +86,8 @@ async def _judge(
         reason = f"It says the same as: {repeated.text}"
         refused = _refused(proposal, "duplicate", reason)
         return {**refused, "hint_id": repeated.id or None, "repeats": repeated.text}
-    return await _tried({**proposal, "text": text}, state, options)
+    compared = [hint.id for hint in known]
+    return await _tried({**proposal, "text": text, "compared": compared}, state, options)
 
 
 async def _tried(proposal: ProposalView, state: LearnState, options: RunOptions) -> ProposalView:

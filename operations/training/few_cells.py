@@ -175,7 +175,7 @@ async def _pay(
         try:
             await table.rewards(np.repeat(afforded, hints), actions)
         except BudgetSpentError as error:
-            if error.field == "job":  # it was paused or cancelled
+            if error.by_a_person:
                 raise
             whole = np.isfinite(_known(table, afforded, hints)).all(axis=1)
             return paid + int(np.argmin(np.append(whole, False))), error

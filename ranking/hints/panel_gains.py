@@ -36,8 +36,9 @@ async def panel_gains(
         until_settled: Whether to stop where enough is known; else all sessions are tried.
         frugal: Whether to make the most of a limit of the run: a hint that would hardly be accepted
             is given up early, and one in doubt after the first sessions where the limit cannot pay
-            for all others, since other hints need the calls. Where the limit ends the trials, what
-            they show by then counts.
+            for all others, since other hints need the calls. Where the limit ends trials that
+            began in this run, what they show by then counts. (Were it looked at after each of many
+            runs, more hints would be accepted by chance.)
         harm_after: Sessions after which clear harm is enough to know.
         on_trial: Called after each session.
 
@@ -47,11 +48,12 @@ async def panel_gains(
     Raises:
         ModelDownError: The model gave no answer.
         BudgetSpentError: The budget allows no further call; where `frugal`, only if the trials so
-            far show no gain.
+            far do not count or show no gain.
     """
     limited = frugal and options.budget is not None and options.budget.is_limited
     sessions = [*panel.first, *panel.more]
     known, without = await _paid(text, domain, sessions, options)
+    one_look = frugal and not known
     trials = PairedTrials(options, without)
     gains: list[float] = []
     for session in sessions:
@@ -60,14 +62,15 @@ async def panel_gains(
             try:
                 known[session] = await trials.gain(session, state, text)
             except BudgetSpentError as error:
-                if frugal and error.field != "job" and shown_to_gain(gains):
+                if one_look and not error.by_a_person and shown_to_gain(gains):
                     break
                 raise
         gains.append(known[session])
         on_trial()
         if until_settled and settled(gains, len(panel.first), harm_after):
             break
-        if limited and unlikely(gains, len(panel.first)):
+        unpaid = len(gains) < len(sessions) and sessions[len(gains)] not in known
+        if limited and unpaid and unlikely(gains, len(panel.first)):
             break
         if limited and len(gains) == len(panel.first):
             rest = [key for key in panel.more if key not in known]

@@ -7,20 +7,24 @@ import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items, simulate_sessions
-from re2llm.errors import BudgetSpentError
 from re2llm.graph.learn import graph
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.sessions.training_sessions import training_sessions
-from re2llm.operations.hints.manage import list_hints
+from re2llm.operations.hints.manage import add_hint, list_hints
+from re2llm.ranking.hints.panels import random_panel
 from re2llm.ranking.hints.proof import FIRST_LOOK
 from re2llm.ranking.hints.verification import unlikely
+from re2llm.runtime.allowance import _job_over
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
+from sqlalchemy import text
 from teacher import FAR, Teacher, titles
 
 SESSIONS = simulate_sessions(14, seed=3)
 HINT, OTHER = "Prefer what everyone has seen.", "Prefer what hardly anyone has seen."
+CLOSE = "Prefer what everyone has seen already."
 BEFORE = 1 + 3 + 1
 """Calls before a hint is tried elsewhere: a ranking, a reflection, a ranking with the hint."""
 
@@ -30,7 +34,8 @@ PANEL = len(SESSIONS) - 1
 Change = Callable[..., None]
 Learn = Callable[..., Awaitable[tuple[dict[str, Any], int]]]
 Load = Callable[..., Awaitable[Any]]
-Place = Callable[[str | None, tuple[str, ...]], int]
+Helps = Callable[[int], bool]
+"""Whether a hint helps a session, by its place among those that hints are tried on."""
 Script = Callable[[Callable[[Sequence[BaseMessage]], str]], tuple[str, Any]]
 
 
@@ -46,16 +51,29 @@ async def keys(services: Services, load: Load, domain: str) -> list[int]:
 async def learned(adjust: Change, script: Script, domain: str, keys: list[int]) -> Learn:
     """Learn from the first session alone, and return the result and the calls.
 
+    Without a hint, the others' targets are at rank 3.
+
     With `again`, the model is the one of the run before.
     """
     adjust(verify_random=len(SESSIONS), verify_near=0, verify_doubtful=1)
+    options = await resolve_context(Context(domain=domain))
+    panel = await random_panel(domain, options, leave_out={keys[0]})
+    shown = dict(zip(keys, map(titles, SESSIONS), strict=True))
+    places = {shown[key]: place for place, key in enumerate(panel.first)}
     made: list[tuple[str, Any]] = []
 
     async def run(
-        place: Place, hints: Sequence[str], budget: Budget, *, again: bool = False
+        helps: Helps, hints: Sequence[str], budget: Budget, *, again: bool = False
     ) -> tuple[dict[str, Any], int]:
+        def rank(hint: str | None, history: tuple[str, ...]) -> int:
+            if history == shown[keys[0]]:
+                return FAR if hint is None else 1
+            if hint is None:
+                return 3
+            return 1 if helps(places[history]) else FAR
+
         if not again:
-            made.append(script(Teacher(hints, place, sessions=SESSIONS)))
+            made.append(script(Teacher(hints, rank, sessions=SESSIONS)))
         name, model = made[-1]
         before = len(model.asked)
         request: Any = {"domain": domain, "session": keys[0]}
@@ -65,22 +83,18 @@ async def learned(adjust: Change, script: Script, domain: str, keys: list[int]) 
     return run
 
 
-def always(hint: str | None, history: tuple[str, ...]) -> int:
-    return FAR if hint is None else 1
+def always(place: int) -> bool:
+    return True
 
 
-def rarely(hint: str | None, history: tuple[str, ...]) -> int:
-    """A hint that helps fewer sessions than it harms."""
-    if hint is None:
-        return FAR if history == titles(SESSIONS[0]) else 3
-    return 1 if history == titles(SESSIONS[0]) or sum(map(len, history)) % 5 < 2 else FAR
+def mostly(place: int) -> bool:
+    """Helps a little more than it harms: in doubt for long, and not given up early."""
+    return place % 5 < 3
 
 
-def even(hint: str | None, history: tuple[str, ...]) -> int:
-    """A hint that helps and harms about as much, though not on its own session."""
-    if hint is None:
-        return FAR if history == titles(SESSIONS[0]) else 3
-    return 1 if history == titles(SESSIONS[0]) or sum(map(len, history)) % 2 else FAR
+def rarely(place: int) -> bool:
+    """Harms more than it helps, though not so clearly that any run would stop after 12 sessions."""
+    return place % 5 < 2
 
 
 async def test_a_hint_that_helps_is_kept_by_the_trials_that_a_limit_could_pay_for(
@@ -95,32 +109,67 @@ async def test_a_hint_that_helps_is_kept_by_the_trials_that_a_limit_could_pay_fo
 
 
 @pytest.mark.parametrize(
-    ("place", "sessions"),
-    [(always, FIRST_LOOK - 1), (even, FIRST_LOOK + 2)],
+    ("helps", "sessions"),
+    [(always, FIRST_LOOK - 1), (mostly, FIRST_LOOK + 2)],
     ids=["too few trials", "in doubt"],
 )
 async def test_what_a_limit_leaves_open_is_left_for_the_next_run(
-    learned: Learn, domain: str, place: Place, sessions: int
+    learned: Learn, domain: str, helps: Helps, sessions: int
 ) -> None:
-    result, _ = await learned(place, [HINT], Budget(max_calls=BEFORE + 2 * sessions))
+    result, _ = await learned(helps, [HINT], Budget(max_calls=BEFORE + 2 * sessions))
     assert result["error"]["field"] == "max_llm_calls"
     assert not (await list_hints(Context(domain=domain))).hints
-    result, made = await learned(place, [HINT], Budget(), again=True)
+    result, made = await learned(helps, [HINT], Budget(), again=True)
     [proposal] = result["proposals"]
     assert proposal["verification"]["sessions"] == PANEL
     assert made <= 2 * (PANEL - sessions) + BEFORE  # what was paid for is not asked again
 
 
-async def test_a_job_that_was_stopped_decides_on_no_hint(learned: Learn, domain: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "field"), [("state", "job"), ("off", "autopilot"), ("held", "autopilot")]
+)
+async def test_what_somebody_has_stopped_decides_on_no_hint(
+    learned: Learn, domain: str, limit: Any, field: str
+) -> None:
     class Stopped(Budget):
         def claim_call(self, estimate: float = 0.0) -> None:
             if self.calls == BEFORE + 2 * (FIRST_LOOK + 2):
-                raise BudgetSpentError("job", "It was paused.", "Resume it.")
+                raise _job_over("learn-1", limit)
             super().claim_call(estimate)
 
     result, _ = await learned(always, [HINT], Stopped())
-    assert result["error"]["field"] == "job"
+    assert result["error"]["field"] == field
     assert not (await list_hints(Context(domain=domain))).hints
+
+
+async def test_trials_of_several_runs_are_not_looked_at_after_each(learned: Learn) -> None:
+    """A hint that gains nothing would pass one of many looks too often."""
+    sessions = FIRST_LOOK - 1
+    await learned(always, [HINT], Budget(max_calls=BEFORE + 2 * sessions))
+    result, _ = await learned(always, [HINT], Budget(max_calls=BEFORE + 2 * 5), again=True)
+    assert result["error"]["field"] == "max_llm_calls"
+
+
+async def test_what_is_paid_for_already_is_looked_at_before_a_hint_is_given_up(
+    learned: Learn, services: Services
+) -> None:
+    await learned(rarely, [HINT], Budget())
+    async with services.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM re2llm.reflection"))
+    result, made = await learned(rarely, [HINT], Budget(max_calls=100), again=True)
+    [proposal] = result["proposals"]
+    assert proposal["verification"]["sessions"] == 40
+    assert made <= BEFORE
+
+
+async def test_a_proven_hint_is_stored_though_the_limit_leaves_no_call_to_compare_it_again(
+    learned: Learn, domain: str
+) -> None:
+    await add_hint(Context(domain=domain), CLOSE)
+    calls = BEFORE + 1 + 2 * (FIRST_LOOK + 2)  # one to compare the two
+    result, made = await learned(always, [HINT], Budget(max_calls=calls))
+    [proposal] = result["proposals"]
+    assert (result["error"], proposal["outcome"], made) == (None, "stored", calls)
 
 
 async def test_a_proven_hint_is_kept_where_the_limit_ends_with_the_next_one(

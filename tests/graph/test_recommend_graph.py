@@ -347,7 +347,7 @@ async def test_an_item_may_stand_in_history_and_candidates(films: str) -> None:
 
 
 BAD_REQUESTS = {
-    "no list": ({"history": [["alien-1979"]]}, "history.0", "string"),
+    "no list": ({"history": [["alien-1979"]]}, "history.0", "text"),
     "k of nought": ({"k": 0}, "k", "greater"),
     "unknown item in history": ({"history": ["no-such-film"]}, "history", "no-such-film"),
     "unknown candidate": ({"candidates": [*CANDIDATES, "nope"]}, "candidates", "nope"),
