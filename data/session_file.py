@@ -47,6 +47,20 @@ def read_sessions(
     Raises:
         InputError: The file is missing, unreadable, empty or binary.
     """
+    numbered = numbered_sessions(path, report, known=known, targets=targets, check=check)
+    for _, session in numbered:
+        yield session
+
+
+def numbered_sessions(
+    path: Path,
+    report: ReadReport,
+    *,
+    known: Container[str] | None = None,
+    targets: bool = False,
+    check: Callable[[Session], None] = lambda _: None,
+) -> Iterator[tuple[int, Session]]:
+    """Stream the sessions of a file, each with the number of its line; see `read_sessions`."""
 
     def parse(value: object) -> tuple[Session, bool, list[str]]:
         session, repeats, unknown = _session(value)
@@ -63,7 +77,7 @@ def read_sessions(
         if repeats:
             report.warn(path, line, "dropped candidates that repeat an earlier one")
         report.ignore(path, line, unknown)
-        yield session
+        yield line, session
 
 
 def _session(value: object) -> tuple[Session, bool, list[str]]:

@@ -93,7 +93,7 @@ def score_answers(
         A row for each parser, and every session in which they differ, with the reason.
 
     Raises:
-        InputError: The answers do not belong to these sessions.
+        InputError: The answers do not belong to these sessions, or one has no candidates.
     """
     if len(answers) != len(sessions):
         raise InputError(
@@ -107,6 +107,12 @@ def score_answers(
     faults: Counter[str] = Counter()
     differences: list[dict[str, Any]] = []
     for place, (answer, session) in enumerate(zip(answers, sessions, strict=True)):
+        if not session.candidates:
+            raise InputError(
+                "sessions",
+                f"Session {place + 1} has no candidates.",
+                "Give the candidates that the model was asked about.",
+            )
         target = items[target_of(session)]
         if answer.label is not None and plain_title(answer.label) != plain_title(target.title):
             raise InputError(
@@ -115,7 +121,7 @@ def score_answers(
                 f"but its session is about {target.title!r}.",
                 "Give the sessions that were answered, in the same order.",
             )
-        listed = [items[key] for key in session.candidates or ()]
+        listed = [items[key] for key in session.candidates]
         read = read_titles(answer.text, listed)
         faults.update(read.faults)
         ranked = [listed[number - 1].id for number in read.numbers]

@@ -90,7 +90,8 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         oracle: Also try every active hint on every session.
         permutations: In how many orders to rank the candidates; the answers are fused. With
             several, the model alone ranks: `fuse` can then be nothing but `llm`.
-        answers: Also score the recorded answers in this file, one for each session.
+        answers: Also score the recorded answers in this file, one for each session. The sessions
+            must then name the candidates that the model was given.
         negatives: How many to sample; a small catalogue gives as many as it has.
         max_cost: Stop when this much is spent, at the prices in `RE2LLM_PRICES`.
         batch: First ask all questions in provider batches, at a lower price, and wait.
@@ -121,6 +122,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         negatives=negatives,
         seed=options.seed,
         skip_malformed=skip_malformed,
+        answered=answers is not None,
     )
     experiment = Experiment(replace(context, seed=options.seed), ranked, progress)
     comparison = _Comparison(experiment)

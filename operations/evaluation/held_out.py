@@ -8,13 +8,15 @@ from pathlib import Path
 
 from ...data.malformed import ReadReport, RowError
 from ...data.negatives import MORE_ITEMS, NegativeSampler
-from ...data.session_file import read_sessions
+from ...data.session_file import numbered_sessions
 from ...errors import InputError
 from ...evaluation.session_groups import numbered
 from ...records import Session, counted
 
 _FEW_CANDIDATES = 20
 """With no more candidates, half of all targets rank among the best 10 by chance."""
+_NAMED = 3
+"""How many sessions an error names."""
 
 
 async def held_out_sessions(
@@ -24,6 +26,7 @@ async def held_out_sessions(
     negatives: int,
     seed: int,
     skip_malformed: bool,
+    answered: bool = False,
 ) -> tuple[Sequence[Session], list[str]]:
     """Return sessions with candidates, and notes on them.
 
@@ -32,15 +35,22 @@ async def held_out_sessions(
         known: The catalogue's item ids.
         negatives: Negative items to draw for each target where a session has no candidates.
         skip_malformed: Skip malformed rows instead of refusing the file.
+        answered: Whether a model has answered already. Its answers belong to the candidates that
+            it was given, so that none may be drawn.
 
     Raises:
-        InputError: The file cannot be used, or a session has no target.
+        InputError: The file cannot be used, a session has no target, or an answered one has no
+            candidates.
     """
     notes: list[str] = []
     if isinstance(sessions, Path):
-        sessions, notes = await asyncio.to_thread(
-            read_test_sessions, sessions, known, skip_malformed
-        )
+        file = sessions
+        lines, sessions, notes = await asyncio.to_thread(_read, file, known, skip_malformed)
+        places = [f"{file}:{line}" for line in lines]
+    else:
+        places = [f"Session {number}" for number in range(1, len(sessions) + 1)]
+    if answered:
+        _require_candidates(sessions, places)
     ranked = with_candidates(sessions, known, negatives, seed)
     return ranked, notes + _few_candidates(sessions, ranked) + _chosen_again(sessions)
 
@@ -57,6 +67,14 @@ def read_test_sessions(
     Raises:
         InputError: It holds malformed rows, or no usable session.
     """
+    _, read, notes = _read(file, known, skip_malformed)
+    return read, notes
+
+
+def _read(
+    file: Path, known: Sequence[str], skip_malformed: bool
+) -> tuple[Sequence[int], Sequence[Session], list[str]]:
+    """Return the lines of a file's sessions, the sessions and notes."""
     report = ReadReport()
     sampler = NegativeSampler(known, seed=0)
 
@@ -65,14 +83,27 @@ def read_test_sessions(
         if lacking:
             raise RowError(f"{lacking}. {MORE_ITEMS.removesuffix('.')}")
 
-    read = list(read_sessions(file, report, known=frozenset(known), targets=True, check=check))
+    read = list(numbered_sessions(file, report, known=frozenset(known), targets=True, check=check))
     if not skip_malformed:
         report.raise_if_malformed()
     if not read:
         raise InputError(
             "sessions", f"{file} holds no usable session.", "Check that it is the right file."
         )
-    return read, report.notes
+    return [line for line, _ in read], [session for _, session in read], report.notes
+
+
+def _require_candidates(sessions: Sequence[Session], places: Sequence[str]) -> None:
+    bare = [place for place, one in zip(places, sessions, strict=True) if not one.candidates]
+    if not bare:
+        return
+    more = f" and {len(bare) - _NAMED:,} more" if len(bare) > _NAMED else ""
+    raise InputError(
+        "sessions",
+        f"{', '.join(bare[:_NAMED])}{more} {'has' if len(bare) == 1 else 'have'} no candidates. "
+        "Recorded answers are about the candidates that the model was given.",
+        "Give each session those, as `candidates`.",
+    )
 
 
 def with_candidates(

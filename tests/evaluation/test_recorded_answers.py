@@ -8,7 +8,7 @@ from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
 from re2llm.data.session_file import read_sessions
 from re2llm.errors import InputError
-from re2llm.evaluation.recorded import read_answers, score_answers
+from re2llm.evaluation.recorded import Recorded, read_answers, score_answers
 from re2llm.evaluation.summary import summarise
 from re2llm.records import Item, Session
 
@@ -69,6 +69,14 @@ def test_answers_to_other_sessions_are_refused(tmp_path: Path) -> None:
         score_answers(answers, SESSIONS[::-1], ITEMS)
     with pytest.raises(InputError, match="cannot be read"):
         read_answers(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("candidates", [None, ()])
+def test_answers_to_unknown_candidates_are_refused(candidates: tuple[str, ...] | None) -> None:
+    sessions = [SESSIONS[0], Session(("3",), "1", candidates)]
+    with pytest.raises(InputError, match="Session 2 has no candidates") as caught:
+        score_answers([Recorded("1. Alien"), Recorded("1. Heat")], sessions, ITEMS)
+    assert caught.value.field == "sessions"
 
 
 @pytest.mark.long

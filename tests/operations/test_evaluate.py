@@ -267,6 +267,46 @@ async def test_a_session_without_a_target_is_named_by_its_line_and_can_be_skippe
     assert len(done.sessions) == 2
 
 
+@pytest.mark.parametrize("bare", [[1], [0, 1, 2, 3, 4]])
+@pytest.mark.parametrize("from_file", [True, False])
+@pytest.mark.parametrize("skip_malformed", [True, False])
+async def test_recorded_answers_need_the_candidates_that_were_given(
+    films: str, tmp_path: Path, bare: list[int], from_file: bool, skip_malformed: bool
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"history": IDS[at : at + 1], "target": IDS[40], "candidates": IDS[40:46]}
+        for at in range(6)
+    ]
+    for at in bare:
+        del rows[at]["candidates"]
+    file, answers = tmp_path / "sessions.jsonl", tmp_path / "answers.jsonl"
+    file.write_text("".join(f"\n{json.dumps(row)}\n" for row in rows))
+    answers.write_text('{"answer": "1. Alien"}\n' * len(rows))
+    sessions: Path | list[Session] = file
+    if not from_file:
+        sessions = [
+            Session(tuple(row["history"]), row["target"], tuple(row.get("candidates", ())) or None)
+            for row in rows
+        ]
+    with pytest.raises(InputError, match="no candidates") as caught:
+        await evaluate_sessions(
+            Context(domain=films),
+            sessions,
+            answers=answers,
+            policies=[],
+            baselines=["random"],
+            skip_malformed=skip_malformed,
+        )
+    assert caught.value.field == "sessions"
+    named = [f"{file}:{2 * at + 2}" if from_file else f"Session {at + 1}" for at in bare]
+    assert caught.value.problem.startswith(", ".join(named[:3]))
+    assert ("and 2 more have no candidates" in caught.value.problem) == (len(bare) == 5)
+    # Without recorded answers, candidates are drawn.
+    assert await evaluate_sessions(
+        Context(domain=films), sessions, policies=[], baselines=["random"]
+    )
+
+
 async def test_without_a_release_the_default_says_what_is_missing(
     services: Services, domain: str
 ) -> None:
