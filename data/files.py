@@ -80,7 +80,12 @@ def total_bytes(paths: Iterable[Path]) -> int:
 
 
 def read_lines(
-    path: Path, report: ReadReport, *, fallback: str | None = None, by_rows: bool = False
+    path: Path,
+    report: ReadReport,
+    *,
+    fallback: str | None = None,
+    errors: str = "strict",
+    by_rows: bool = False,
 ) -> Iterator[tuple[int, str]]:
     """Stream a text file's lines that are not blank, one line in memory at a time.
 
@@ -90,6 +95,7 @@ def read_lines(
     Args:
         report: Gets the malformed lines and the bytes read.
         fallback: The encoding of lines that are not UTF-8; if `None`, those are malformed.
+        errors: What becomes of bytes that are not UTF-8, as `bytes.decode` takes it.
         by_rows: Whether to warn if the last line has no line end. In a table of fixed columns, a
             value that was cut short can still look whole.
 
@@ -102,7 +108,9 @@ def read_lines(
     with _as_input_error(path), path.open("rb") as raw:
         compressed = raw.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
         stream = gzip.GzipFile(fileobj=raw) if compressed else raw
-        _refuse_binary(path, stream.peek(_HEAD)[:_HEAD], latin=fallback is not None)
+        _refuse_binary(
+            path, stream.peek(_HEAD)[:_HEAD], latin=fallback is not None or errors != "strict"
+        )
         before = 0
         number = 0
         called = _at_each_line.get()
@@ -118,7 +126,7 @@ def read_lines(
                 before = now
             else:
                 report.bytes_read += len(line)
-            text = _decode(line, fallback)
+            text = _decode(line, fallback, errors)
             if text is None:
                 report.add(path, number, _NOT_UTF8)
             elif "\0" in text:
@@ -130,9 +138,9 @@ def read_lines(
                     yield number, content
 
 
-def _decode(line: bytes, fallback: str | None) -> str | None:
+def _decode(line: bytes, fallback: str | None, errors: str) -> str | None:
     try:
-        return line.decode("utf-8")
+        return line.decode("utf-8", errors)
     except UnicodeDecodeError:
         return None if fallback is None else line.decode(fallback)
 

@@ -1,4 +1,4 @@
-"""Scores recorded answers from a file instead of calling a model.
+"""Scores recorded answers instead of calling a model.
 
 Two parsers: `strict` does what the Re2LLM authors' code does, defects included, to reproduce their
 numbers; `repaired` is the one in production.
@@ -7,12 +7,8 @@ numbers; `repaired` is the one in production.
 from __future__ import annotations
 
 import html
-import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,65 +16,10 @@ import numpy as np
 from ..errors import InputError
 from ..llm.ranking_answers.title_answers import read_titles, title_readings
 from ..llm.ranking_answers.title_match import plain_title
-from ..records import Item, Session, counted, without_surrogates
+from ..records import Item, Session, counted
+from .answer_file import Recorded
 from .experiment import Row, target_of
 from .metrics import MISSING
-
-_LABEL = re.compile(r"(?m)^Label:")
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One recorded answer; `label` is the title of the right answer, if the file has it."""
-
-    text: str
-    label: str | None = None
-
-
-def read_answers(file: Path) -> list[Recorded]:
-    """Read recorded answers, in the order of their sessions.
-
-    Args:
-        file: JSON Lines, each a string or an object with `answer`; or blocks of `Label:TITLE` and
-            `Output: ANSWER`, as the authors of Re2LLM recorded them.
-
-    Raises:
-        InputError: It is neither.
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        problem = f"{file} cannot be read ({error.strerror})."
-        raise InputError("answers", problem, "Name another file.") from error
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    text = text.replace("\r\n", "\n")
-    blocks = [block.partition("\nOutput:") for block in _LABEL.split(text)[1:]]
-    labelled = [Recorded(answer.strip(), label.strip()) for label, mark, answer in blocks if mark]
-    if labelled:
-        return labelled
-    return [
-        _from_json(line, f"{file}:{number}")
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip()
-    ]
-
-
-def _from_json(line: str, place: str) -> Recorded:
-    try:
-        value: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        value = None
-    answer: Any = value.get("answer") if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if not isinstance(answer, str):
-        raise InputError(
-            "answers",
-            f"{place} holds no answer.",
-            'Write {"answer": "1. …"}, one per line, or blocks of Label: and Output:.',
-        )
-    return Recorded(without_surrogates(answer))
 
 
 def score_answers(

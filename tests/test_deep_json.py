@@ -11,7 +11,7 @@ import pytest
 import re2llm
 from re2llm.commands.files import read_json
 from re2llm.errors import InputError
-from re2llm.evaluation.recorded import read_answers
+from re2llm.evaluation.answer_file import read_answers
 from re2llm.rating.trace_file import read_traces
 
 ROOT = Path(re2llm.__file__).parent

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ...data.malformed import ReadReport
+from ...evaluation.answer_file import Recorded, read_answers
 from ...evaluation.defaults import DEFAULT_BASELINES, NEGATIVES
 from ...evaluation.experiment import Row
-from ...evaluation.recorded import Recorded, read_answers
 from ...evaluation.session_groups import session_groups
 from ...evaluation.summary import summarise
 from ...knowledge.catalogue import item_ids
@@ -104,14 +105,15 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
     """
     check_names(policies, baselines, nothing_else=answers is None)
     context = in_orders(context, permutations)
-    recorded = await asyncio.to_thread(read_answers, answers) if answers else []
+    report = ReadReport()
+    recorded = await asyncio.to_thread(read_answers, answers, report) if answers else []
     context, options, budget = await budgeted(
         context, "evaluate", max_llm_calls=max_llm_calls, max_cost=max_cost
     )
     async with in_domain(options) as (connection, domain):
         known = await item_ids(connection, domain)
         train = [session for _, session in await training_sessions(connection, domain)]
-    remarks = [ORDERS_REMARK] if permutations > 1 else []
+    remarks = [*report.notes, *([ORDERS_REMARK] if permutations > 1 else [])]
     if policies is None:
         policies = await default_policies(options)
         remarks += why_not_ppo(policies, options)

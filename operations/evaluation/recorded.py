@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...evaluation.answer_file import Recorded
 from ...evaluation.experiment import Row, target_of
-from ...evaluation.recorded import Recorded, score_answers
+from ...evaluation.recorded import score_answers
 from ...knowledge.catalogue import fetch_items
 from ...llm.ranking_answers.title_answers import read_titles
 from ...policies.fusion import Fusion, Opinions, held_out_ranks, learn_fusion

@@ -8,7 +8,8 @@ from re2llm.data.malformed import ReadReport
 from re2llm.data.readers import open_reader
 from re2llm.data.session_file import read_sessions
 from re2llm.errors import InputError
-from re2llm.evaluation.recorded import Recorded, read_answers, score_answers
+from re2llm.evaluation.answer_file import Recorded, read_answers
+from re2llm.evaluation.recorded import score_answers
 from re2llm.evaluation.summary import summarise
 from re2llm.records import Item, Session
 
