@@ -48,7 +48,7 @@ async def held_out_sessions(
         lines, sessions, notes = await asyncio.to_thread(_read, file, known, skip_malformed)
         places = [f"{file}:{line}" for line in lines]
     else:
-        places = [f"Session {number}" for number in range(1, len(sessions) + 1)]
+        places = [f"session {number}" for number in range(1, len(sessions) + 1)]
     if answered:
         _require_candidates(sessions, places)
     ranked = with_candidates(sessions, known, negatives, seed)
@@ -100,7 +100,7 @@ def _require_candidates(sessions: Sequence[Session], places: Sequence[str]) -> N
     more = f" and {len(bare) - _NAMED:,} more" if len(bare) > _NAMED else ""
     raise InputError(
         "sessions",
-        f"{', '.join(bare[:_NAMED])}{more} {'has' if len(bare) == 1 else 'have'} no candidates. "
+        f"No candidates are given in {', '.join(bare[:_NAMED])}{more}. "
         "Recorded answers are about the candidates that the model was given.",
         "Give each session those, as `candidates`.",
     )
