@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import fields
 from functools import partial
 from typing import Any, cast
@@ -55,7 +57,7 @@ def recommend_node(
         work = partial(recommend, *asked(state))
         result: Any
         try:
-            result = await work()
+            result = await _whole(work)
         except Re2llmError as error:
             result = unanswered(RecommendResult, error)
         return write(cast("RecommendResult", result))
@@ -65,34 +67,66 @@ def recommend_node(
         # As a graph, the work is found in the checkpoint then, and not done again.
         work = partial(recommend, *asked(state))
         result: Any = waiting.invoke({"error": None}, context=work)
+        if not _is_whole(result):
+            result = outright(work)
         return write(cast("RecommendResult", result))
 
     def on_own_thread(_: Any, runtime: Runtime[Any]) -> Mapping[str, Any]:
+        return outright(runtime.context)
+
+    def outright(work: Callable[[], Coroutine[Any, Any, RecommendResult]]) -> Mapping[str, Any]:
         try:
-            return owner().run(runtime.context)
+            return _owner(host).run(work)
         except Re2llmError as error:
             return unanswered(RecommendResult, error)
 
     async def recommend(request: Any, given: Mapping[str, Any]) -> RecommendResult:
-        if unknown := sorted(map(str, given.keys() - _OPTIONS)):
-            raise InputError(
-                "context",
-                f"{unknown[0]!r} is not an option of a run.",
-                f"Choose from {', '.join(sorted(_OPTIONS))}.",
-            )
-        result: Any = await recommend_graph.ainvoke(request, context=owner().context(**given))
+        _check_options(given)
+        result: Any = await recommend_graph.ainvoke(request, context=_owner(host).context(**given))
         return cast("RecommendResult", result)
 
     def asked(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return dict(read(state)), dict(context(get_runtime().context))
 
-    def owner() -> Re2llm:
-        return host or default_host()
-
-    # The same state, so that a run that began without an event loop may end on one.
-    builder: Any = StateGraph(RecommendState, output_schema=RecommendResult)
-    builder.add_node("recommend", on_own_thread)
-    builder.add_edge(START, "recommend")
-    builder.add_edge("recommend", END)
-    waiting = builder.compile(name="recommend")
+    waiting = _of_one_node(on_own_thread)
     return RunnableLambda(wait, afunc=answer, name="recommend")
+
+
+def _owner(host: Re2llm | None) -> Re2llm:
+    return host or default_host()
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    if unknown := sorted(map(str, given.keys() - _OPTIONS)):
+        raise InputError(
+            "context",
+            f"{unknown[0]!r} is not an option of a run.",
+            f"Choose from {', '.join(sorted(_OPTIONS))}.",
+        )
+
+
+def _of_one_node(work: Callable[..., Mapping[str, Any]]) -> Any:
+    # The same state, so that a run that began without an event loop may end on one, but no node of
+    # the same name, where that would go on in the middle.
+    builder: Any = StateGraph(RecommendState, output_schema=RecommendResult)
+    builder.add_node("wait", work)
+    builder.add_edge(START, "wait")
+    builder.add_edge("wait", END)
+    return builder.compile(name="recommend")
+
+
+async def _whole(work: Callable[[], Coroutine[Any, Any, RecommendResult]]) -> RecommendResult:
+    result = await work()
+    if _is_whole(result):
+        return result
+    # In a context of its own, the graph has no checkpoint to go on from.
+    return await asyncio.create_task(work(), context=contextvars.Context())
+
+
+def _is_whole(result: Mapping[str, Any]) -> bool:
+    """Return whether a graph has come to its end.
+
+    It does nothing if it finds a checkpoint that only the other one can go on from: a run was cut
+    off on an event loop, and goes on without one, or the other way round.
+    """
+    return bool(result.get("error") or result.get("ranking"))

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import InputError
 from ..records import ONLY_DOMAIN_LOG
 from .prepared import PREPARED
+from .rollouts.rollouts import hold_served
 from .schema.fusions import FirstStageRow
 from .schema.log import RecommendationRow
 from .schema.tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
@@ -199,6 +200,7 @@ async def delete_domain(connection: AsyncConnection, domain: Domain) -> None:
             domain.
     """
     await hold_domain(connection, domain.name)
+    await hold_served(connection, domain.id)
     await hold_hints(connection, domain.id)
     await connection.execute(delete(DomainRow).where(DomainRow.id == domain.id))
 

@@ -29,8 +29,8 @@ _KIND: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("dict", "mapping", "model", "model_attributes"), "an object"),
     }
 )
-_OF_KIND = re.compile(r"(\w+?)(?:_type|_parsing|_from_float)")
-"""Types of errors that say only of what kind a value must be."""
+_OF_KIND = ("_type", "_parsing", "_from_float")
+"""How types of errors end that say only of what kind a value must be."""
 _SUBJECT = re.compile(r"^[A-Z]\w+ should (be|have|match)\b")
 _AFTER = re.compile(r"(?: after validation)?, not \d+$")
 
@@ -46,11 +46,11 @@ def sentence(error: ErrorDetails, known: Iterable[str] = ()) -> str:
     names = ", ".join(f"`{name}`" for name in known)
     if kind == _UNKNOWN and names:
         return f"{_SAYINGS[kind]}. There are {names}."
-    of_kind = _OF_KIND.fullmatch(kind)
+    of_kind = next((kind.removesuffix(end) for end in _OF_KIND if kind.endswith(end)), "")
     if kind in _SAYINGS:
         said = _SAYINGS[kind]
-    elif of_kind and of_kind[1] in _KIND:
-        said = f"It must be {_KIND[of_kind[1]]}"
+    elif of_kind in _KIND:
+        said = f"It must be {_KIND[of_kind]}"
     elif kind in {"value_error", "assertion_error"}:  # the words of our own checks
         said = said.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     else:

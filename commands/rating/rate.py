@@ -73,7 +73,8 @@ def rate(
     out.print(f"rating: {result.rating:g}   ({result.model})")
     for name, heading in (("analyze_user", "user"), ("analyze_item", "item"), ("match", "match")):
         if thought := getattr(result.reasoning, name):
-            out.print(f"{heading + ':':<8}{thought}")
+            for place, line in enumerate(thought.splitlines()):
+                out.print(f"{'' if place else heading + ':':<8}{line}")
     print_flags(result.model_dump())
 
 

@@ -120,6 +120,9 @@ def with_candidates(
         InputError: A session has no target, or holds the whole catalogue.
     """
     sessions = numbered(sessions)
+    complete = all(session.candidates for session in sessions)
+    if complete and all(session.target is not None for session in sessions):
+        return sessions
     sampler = NegativeSampler(known, n=negatives + 1, seed=seed)
     for number, session in enumerate(sessions, 1):
         if session.target is None:
@@ -128,8 +131,6 @@ def with_candidates(
         lacking = sampler.lacks(session)
         if lacking:
             raise InputError("sessions", f"Session {number} {lacking}.", MORE_ITEMS)
-    if all(session.candidates for session in sessions):
-        return sessions
     return [sampler.with_candidates(session) for session in sessions]
 
 

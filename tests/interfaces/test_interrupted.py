@@ -13,6 +13,7 @@ import re2llm
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from re2llm.data.sample import load_films
 from re2llm.interfaces.portal import Portal
@@ -177,3 +178,65 @@ def test_nothing_is_spent_after_any_call_was_interrupted(
         assert model.spent.count("stopped") == asked
         host.run(partial(asyncio.sleep, 0.3))
         assert model.spent.count("asked") == asked
+
+
+class Stuck(BaseChatModel):
+    """Waits for ever in its second answer, until it is let go; the first one is not usable."""
+
+    asked: Any
+    freed: list[bool]
+
+    @property
+    def _llm_type(self) -> str:
+        return "stuck"
+
+    def _generate(self, *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError
+
+    async def _agenerate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        text = '{"ranking": [6, 5, 4, 3, 2, 1]}'
+        if not self.freed:
+            if len(messages) > 2:
+                self.asked.set()
+                await asyncio.sleep(WITHIN)
+            text = "no idea"
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+
+
+@pytest.mark.parametrize("before", ["sync", "async"])
+@pytest.mark.parametrize("after", ["sync", "async"])
+def test_a_run_that_was_cut_off_goes_on_with_or_without_an_event_loop(
+    films: str, before: str, after: str
+) -> None:
+    model = Stuck(asked=threading.Event(), freed=[])
+    with re2llm.Re2llm(model=model, domain=films, policy="none") as host:
+        node = re2llm.recommend_node(
+            lambda _: {"history": IDS[:2], "candidates": IDS[40:46]},
+            lambda result: {"shelf": result["ranking"]},
+            host=host,
+            context=lambda _: {"fuse": "llm"},
+        )
+        builder: Any = StateGraph(Shop)
+        builder.add_node("recommend", node)
+        builder.add_edge(START, "recommend")
+        builder.add_edge("recommend", END)
+        graph = builder.compile(checkpointer=InMemorySaver())
+        thread = {"configurable": {"thread_id": "1"}}
+        if before == "sync":
+            interrupted(partial(graph.invoke, {"watched": IDS[:2]}, thread), when=model.asked)
+        else:
+            asyncio.run(_cancelled(graph.ainvoke({"watched": IDS[:2]}, thread), model.asked))
+        model.freed.append(True)
+        if after == "sync":
+            result = graph.invoke(None, thread)
+        else:
+            result = asyncio.run(graph.ainvoke(None, thread))
+    assert sorted(result["shelf"]) == sorted(IDS[40:46])
+
+
+async def _cancelled(work: Any, when: threading.Event) -> None:
+    task = asyncio.ensure_future(work)
+    await asyncio.to_thread(when.wait, WITHIN)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -534,7 +534,7 @@ async def test_releases_are_activated_and_rolled_back(
     async with services.engine.begin() as connection:
         found = await find_domain(connection, domain)
         assert await active_release_number(connection, found.id) is None
-        with pytest.raises(InputError, match="No other release"):
+        with pytest.raises(InputError, match="no other release"):
             await rollback_release(connection, found.id)
         good, worse, equal = [
             await store_release(connection, found.id, release_of(policy, [1, 2], gain))
