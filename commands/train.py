@@ -142,8 +142,10 @@ def _print(trained: TrainedRelease) -> None:
 
 
 def _say_what_serves_it(trained: TrainedRelease) -> None:
+    from ..operations.releases.store import NOT_ASKED_FOR
+
     named = f"{trained.release} --domain {shlex.quote(trained.domain)}"
-    note(
-        f"`re2llm policy canary {named}` serves it to a few people first, "
-        f"`re2llm policy activate {named}` to all."
-    )
+    words = f"`re2llm policy canary {named}` serves it to a few people first"
+    if trained.why_not == NOT_ASKED_FOR:  # nothing speaks against it
+        words += f", `re2llm policy activate {named}` to all"
+    note(f"{words}.")

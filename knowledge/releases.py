@@ -213,17 +213,8 @@ async def activate_release(
         )
     if active == number:
         return
-    if active is not None and not force:
-        serving = await fetch_release(connection, domain_id, active)
-        before = serving.metrics["gain"]
-        # Gains with another model or prompt are on another scale.
-        if _asks(release) == _asks(serving) and release.metrics["gain"] < before:
-            raise InputError(
-                "release",
-                f"Release {number} gained {release.metrics['gain']:+.4f} on validation sessions, "
-                f"but the active release {active} gained {before:+.4f}.",
-                "With `force`, it is activated anyway.",
-            )
+    if not force:
+        await refuse_loss(connection, domain_id, number, release)
     # A rollout compares with what is active, so it ends with it.
     await stop_live_rollout(
         connection, domain_id, "activated", f"Release {number} was activated meanwhile."
@@ -237,6 +228,29 @@ async def activate_release(
             status="active", activated_at=func.clock_timestamp()
         )
     )
+
+
+async def refuse_loss(
+    connection: AsyncConnection, domain_id: int, number: int, release: Release
+) -> None:
+    """Refuse a release that gains less on validation sessions than the active one.
+
+    Raises:
+        InputError: It does.
+    """
+    active = await active_release_number(connection, domain_id)
+    if active is None or active == number:
+        return
+    serving = await fetch_release(connection, domain_id, active)
+    gained, before = release.metrics["gain"], serving.metrics["gain"]
+    # Gains with another model or prompt are on another scale.
+    if _asks(release) == _asks(serving) and gained < before:
+        raise InputError(
+            "release",
+            f"Release {number} gained {gained:+.4f} on validation sessions, "
+            f"but the active release {active} gained {before:+.4f}.",
+            "With `force`, it is activated anyway.",
+        )
 
 
 def _asks(release: Release) -> tuple[PromptedModel, str]:

@@ -14,6 +14,7 @@ from ...knowledge.releases import (
     RELEASE,
     Release,
     activate_release,
+    refuse_loss,
     release_of_job,
     store_release,
 )
@@ -26,6 +27,9 @@ from ...ranking.hints.stats import update_stats
 from ...ranking.policy_inputs import hint_set_version
 from ...runtime.options import RunOptions
 from ..database import in_domain
+
+NOT_ASKED_FOR = "It was asked for without activating it."
+"""Why a release is not active against which nothing is known."""
 
 
 def release_of(
@@ -73,17 +77,23 @@ def _made_by(options: RunOptions) -> dict[str, str]:
 
 
 async def store_and_activate(
-    release: Release, options: RunOptions, *, force: bool, refusal: str = ""
+    release: Release,
+    options: RunOptions,
+    *,
+    force: bool,
+    activate: bool = True,
+    against: str = "",
 ) -> tuple[int, str]:
     """Store a release and activate it; a job that was killed here finds what it had stored.
 
     Args:
         release: A release from `release_of`.
         force: Activate it even if it is worse than the active one.
-        refusal: Why not to activate it at all; empty to do so.
+        activate: Whether to activate it, if nothing speaks against it.
+        against: What speaks against it, beyond the active one; empty if nothing does.
 
     Returns:
-        Its number, and why it is not active; empty if it is.
+        Its number, and why it is not active; empty if it is. What speaks against it comes first.
 
     Raises:
         BudgetSpentError: The run is a job that was stopped meanwhile.
@@ -98,8 +108,11 @@ async def store_and_activate(
         if weight is not None:
             weights = {f"{RELEASE}{number}": weight}
             await store_fusions(connection, domain.id, release.prompted_model, weights)
-    if refusal:
-        return number, refusal
+    if not activate:
+        against = against or await _loss(number, release, options)
+        return number, f"{against} {NOT_ASKED_FOR}".lstrip()
+    if against:
+        return number, against
     try:
         async with in_domain(options, write=True) as (connection, domain):
             await hold_running(connection, options.job)
@@ -107,3 +120,13 @@ async def store_and_activate(
     except InputError as error:
         return number, f"{error.problem} {error.remedy}"
     return number, ""
+
+
+async def _loss(number: int, release: Release, options: RunOptions) -> str:
+    """Say how much less a release gains than the active one; else empty."""
+    async with in_domain(options) as (connection, domain):
+        try:
+            await refuse_loss(connection, domain.id, number, release)
+        except InputError as error:
+            return f"{error.problem} {error.remedy}"
+    return ""

@@ -21,7 +21,8 @@ class TrainedRelease:
         release: Its number.
         recipe: The kind of policy.
         active: Whether it serves now.
-        why_not: Why it does not serve; empty if it does.
+        why_not: Why it does not serve; empty if it does. What speaks against it comes first, also
+            where it was asked for without activating it.
         gain: Mean gain in NDCG@10 over no hint on validation sessions.
         static_gain: Likewise, of the best single hint.
         mean_hints: Mean number of hints that it gives there.

@@ -112,10 +112,10 @@ async def train(  # noqa: PLR0913  # what a training can be
         options,
         left_out=tried.left_out,
     )
-    refusal = "" if activate else "It was asked for without activating it."
-    if not force:
-        refusal = refusal or worse or judged.too_little()
-    number, why_not = await store_and_activate(release, options, force=force, refusal=refusal)
+    against = "" if force else worse or judged.too_little()
+    number, why_not = await store_and_activate(
+        release, options, force=force, activate=activate, against=against
+    )
     return TrainedRelease(
         domain=options.domain,
         release=number,

@@ -17,6 +17,7 @@ from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import add_hint
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.loading.load import load_domain
+from re2llm.operations.releases.store import NOT_ASKED_FOR
 from re2llm.operations.training import train as operation
 from re2llm.operations.training.results import TrainedRelease
 from re2llm.policies.fusion import Fusion
@@ -294,38 +295,58 @@ async def test_a_model_that_was_measured_to_add_nothing_is_told_not_to_be_asked(
     assert "re2llm measure" not in line
 
 
+def outcome(**other: Any) -> TrainedRelease:
+    values: dict[str, Any] = {
+        "domain": "films",
+        "release": 1,
+        "recipe": "content",
+        "active": True,
+        "why_not": "",
+        "gain": 0.06,
+        "static_gain": 0.06,
+        "mean_hints": 1.0,
+        "validation_sessions": 100,
+        "update": 5,
+        "by_session": True,
+        "cells": 1,
+        "all_cells": 1,
+        "visited_sessions": None,
+        "more_gain": None,
+        "more_noise": None,
+        "stopped": None,
+        "llm_calls": 0,
+        "cost": 0.0,
+        "unanswered": 0,
+        "fusion": {},
+        "seconds": 1.0,
+        "retired_hints": [],
+    }
+    return TrainedRelease(**{**values, **other})
+
+
 @pytest.mark.parametrize("by_session", [True, False])
 def test_a_choice_that_gains_less_than_the_best_hint_is_told(
     monkeypatch: pytest.MonkeyPatch, by_session: bool
 ) -> None:
     async def trained(*_: object, **__: object) -> TrainedRelease:
-        return TrainedRelease(
-            domain="films",
-            release=1,
-            recipe="content",
-            active=True,
-            why_not="",
-            gain=0.06,
-            static_gain=0.06,
-            mean_hints=1.0,
-            validation_sessions=100,
-            update=5,
-            by_session=by_session,
-            cells=1,
-            all_cells=1,
-            visited_sessions=None,
-            more_gain=None,
-            more_noise=None,
-            stopped=None,
-            llm_calls=0,
-            cost=0.0,
-            unanswered=0,
-            fusion={},
-            seconds=1.0,
-            retired_hints=[],
-        )
+        return outcome(by_session=by_session)
 
     monkeypatch.setattr(operation, "train", trained)
     done = command("train", "--domain", "films")
     assert done.exit_code == 0, done.stderr
     assert ("gives that to all" in done.output) is not by_session
+
+
+@pytest.mark.parametrize("against", ["", "It is worse than no hint: -0.100 on 40 sessions. "])
+def test_only_a_release_that_nothing_speaks_against_is_offered_to_all(
+    monkeypatch: pytest.MonkeyPatch, against: str
+) -> None:
+    async def trained(*_: object, **__: object) -> TrainedRelease:
+        return outcome(active=False, why_not=f"{against}{NOT_ASKED_FOR}")
+
+    monkeypatch.setattr(operation, "train", trained)
+    done = command("train", "--domain", "films", "--no-activate")
+    assert done.exit_code == 0, done.stderr
+    assert f"Not activated: {against}{NOT_ASKED_FOR}" in done.stdout
+    assert "`re2llm policy canary 1 --domain films`" in done.stderr
+    assert ("policy activate" in done.stderr) is not bool(against)

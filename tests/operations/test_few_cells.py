@@ -40,6 +40,7 @@ from re2llm.ranking.hints.panels import random_sessions
 from re2llm.ranking.hints.rewards import RewardTable
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
+from sqlalchemy import text
 
 HINTS = [
     "Give more weight to how often it was chosen right before or after the most recent items.",
@@ -394,7 +395,31 @@ async def test_training_activates_no_policy_that_is_clearly_worse(
         found = await find_domain(connection, school)
         release = await fetch_release(connection, found.id, trained.release)
     assert release.metrics["worse"] == "It is worse."
+    # Also where nobody asked to activate it, so that nobody takes it for a good one.
+    waiting = await operation.train(Context(domain=school), activate=False)
+    assert waiting.why_not == "It is worse. It was asked for without activating it."
     assert (await operation.train(Context(domain=school), force=True)).active
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("quick_training")
+async def test_a_release_that_waits_is_told_to_gain_less_than_the_active_one(
+    school: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judged, "clearly_worse", lambda *_: "")
+    first = await operation.train(Context(domain=school), force=True)
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE re2llm.policy_release SET metrics = metrics || '{\"gain\": 0.9}' WHERE "
+                "domain_id = (SELECT id FROM re2llm.domain WHERE name = :domain)"
+            ),
+            {"domain": school},
+        )
+    second = await operation.train(Context(domain=school), activate=False)
+    assert (first.active, second.active) == (True, False)
+    assert f"the active release {first.release} gained +0.9000" in second.why_not
+    assert second.why_not.endswith(" It was asked for without activating it.")
 
 
 def test_a_session_that_flatters_the_choice_or_the_best_hint_is_not_judged_by() -> None:
