@@ -151,10 +151,8 @@ class _Command(TyperCommand):
 def _told_in_one_line(ctx: Any, *, as_json: bool) -> Generator[None]:
     try:
         yield
-    except Misuse:
-        raise
     except UsageError as error:
-        misuse = misuse_of(error, ctx)
+        misuse = error if isinstance(error, Misuse) else misuse_of(error, ctx)
         with result_as_json(as_json):
             print_error_as_json(misuse.error.as_dict())
         raise misuse from None
