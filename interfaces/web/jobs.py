@@ -149,7 +149,9 @@ async def submit_route(request: Request) -> Response:
     form = form_of(request, SubmitForm)
     seen = await visit(request, form.domain)
     limits = {"max_llm_calls": form.max_llm_calls, "max_cost": form.max_cost}
-    arguments = {"activate": False} if form.inactive else {}
+    # The box is there whichever kind is chosen.
+    inactive = form.inactive and (await jobs_module("kinds.registry")).makes_release(form.kind)
+    arguments = {"activate": False} if inactive else {}
     if form.cron.strip():
         schedules = await jobs_module("schedules.schedules")
         await schedules.add_schedule(

@@ -16,13 +16,18 @@ def models_of(name: str, model: str, reflect_model: str) -> list[str]:
     return [model, reflect_model] if job_kind(name).reflects else [model]
 
 
+def makes_release(name: str) -> bool:
+    """Return whether a job of this kind makes a release, and may activate it."""
+    return name == "train"
+
+
 def check_activates(name: str, arguments: Arguments) -> None:
     """Refuse to leave a release inactive in a job of a kind that makes none.
 
     Raises:
         InputError: It is asked for.
     """
-    if name != "train" and not arguments.get("activate", True):
+    if not makes_release(name) and not arguments.get("activate", True):
         raise InputError("activate", f"A job {name!r} activates no release.", "Leave it out.")
 
 

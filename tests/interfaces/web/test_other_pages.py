@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib import resources
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from console import Browser, form_to, forms, parsed
@@ -17,6 +17,7 @@ from re2llm.jobs.schedules.schedules import list_schedules
 from re2llm.knowledge.access.allowances import KeyClaim, claim_call
 from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.jobs.jobs import FilelessKind
 from re2llm.knowledge.releases import Release, active_release_number, store_release
 from re2llm.operations.accounts.costs import costs
 from re2llm.operations.catalogue.withdraw import withdraw_items
@@ -240,6 +241,17 @@ async def test_a_schedule_is_stored_and_removed(browser: Browser, things: str) -
     answer = await browser.send(form_to(page, "/console/jobs:unschedule"))
     assert answer.status_code == 303
     assert things not in {one.domain for one in await list_schedules(Context())}
+
+
+@pytest.mark.parametrize("kind", get_args(FilelessKind))
+async def test_a_job_that_makes_no_release_may_be_left_ticked_as_inactive(
+    browser: Browser, things: str, kind: str
+) -> None:
+    form = form_to(await browser.get("/console/jobs", domain=things), "/console/jobs:submit")
+    answer = await browser.send(form, kind=kind, inactive="true", cron="0 3 1 1 *")
+    assert answer.status_code == 303, answer.text
+    [made] = [one for one in await list_schedules(Context()) if one.domain == things]
+    assert (made.kind, made.arguments.get("activate")) == (kind, False if kind == "train" else None)
 
 
 async def test_jobs_are_paged_in_the_database(
