@@ -108,15 +108,19 @@ class _Command(TyperCommand):
             return super().parse_args(ctx, args)
 
     def _check_values(self, ctx: Any, args: list[str]) -> None:
-        """Refuse another option where an option's value belongs: Typer would take it for that."""
-        options = [one for one in self.params if one.param_type_name == "option"]
+        """Refuse an option, or what looks like one, where an option's value belongs.
+
+        Typer would take it for the value, and write a file of that name.
+        """
+        options = [one for one in self.get_params(ctx) if one.param_type_name == "option"]
         every = {name for one in options for name in (*one.opts, *one.secondary_opts)}
         valued = {
             name for one in options if not getattr(one, "is_flag", False) for name in one.opts
         }
         for name, value in itertools.pairwise(itertools.takewhile("--".__ne__, args)):
-            if name in valued and value in every:
-                raise Misuse(without_value(name, ctx))
+            if name in valued and (value in every or value.startswith("--")):
+                meant = "" if value in every else value
+                raise Misuse(without_value(name, ctx, instead=meant))
 
     def _asks_for_json(self, args: list[str]) -> bool:
         """Whether arguments that may not fit ask for JSON on standard output."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import IO, Any, get_args
 
 import typer
@@ -75,16 +76,20 @@ def misuse_of(error: Any, ctx: Any) -> Misuse:
     return Misuse(InputError("arguments", problem, helps))
 
 
-def without_value(option: str, ctx: Any) -> InputError:
+def without_value(option: str, ctx: Any, *, instead: str = "") -> InputError:
     """Return what to say of an option that was given without its value.
 
     Args:
         option: As it was written.
         ctx: The context of the command that was called.
+        instead: What stands in the value's place and is no option, but looks like one.
     """
     remedy = f"`{ctx.command_path} --help` shows what there is."
     if option == "--json":  # a flag of most commands
         remedy = "Name a file, or `-` to print."
+    if instead and option.startswith("--"):
+        whole = shlex.quote(f"{option}={instead}")
+        remedy += f" If {instead} is the value, write `{whole}`."
     return InputError(option, "It needs a value.", remedy)
 
 

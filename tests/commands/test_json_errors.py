@@ -14,6 +14,7 @@ from all_commands import COMMANDS
 from re2llm.cli import app
 from re2llm.commands.console import print_json, run
 from re2llm.commands.groups import CommandGroup
+from re2llm.commands.misuse import Misuse
 from re2llm.commands.option_names import spelling
 from re2llm.commands.options import JsonOption
 from re2llm.errors import InputError
@@ -97,6 +98,54 @@ def test_a_misused_command_ends_with_one_line(words: list[str], line: str) -> No
     if not {"serve", "evaluate"} & {*words}:  # those that have `--json` without a value
         error = json.loads(done.stdout)["error"]
         assert told == f"error: {error['field']}: {error['problem']} {error['remedy']}"
+
+
+VALUED = [
+    (words, option)
+    for words, command in COMMANDS.items()
+    for one in command.params
+    if one.param_type_name == "option" and not one.is_flag
+    for option in one.opts
+]
+
+
+@pytest.mark.parametrize("instead", ["--seed=3", "--help", "--polices", "--json"])
+def test_what_looks_like_an_option_is_no_value(
+    instead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would name a file, which would be written."""
+    for words, option in VALUED:
+        with pytest.raises(Misuse) as refused:
+            COMMANDS[words].make_context(words[-1], [option, instead])
+        assert (refused.value.error.field, refused.value.error.problem) == (
+            option,
+            "It needs a value.",
+        )
+        printed = capsys.readouterr().out
+        if instead == "--json" and words in AS_JSON and as_json(words) == ["--json"]:
+            assert json.loads(printed)["error"]["field"] == option
+    assert len(VALUED) > 100
+
+
+def test_an_option_in_the_place_of_a_file_writes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sessions = tmp_path / "sessions.jsonl"
+    sessions.write_text('{"history": ["a"], "target": "b"}\n')
+    asked = ["evaluate", "--sessions", str(sessions), "--json", "--seed=3"]
+    done = CliRunner().invoke(app, asked)
+    assert (done.exit_code, list(tmp_path.iterdir())) == (2, [sessions])
+
+
+def test_a_value_that_looks_like_an_option_is_written_with_an_equals_sign() -> None:
+    told = CliRunner().invoke(app, ["recommend", "x", "--user", "--me too"]).stderr
+    assert told.rstrip().endswith("If --me too is the value, write `'--user=--me too'`.")
+    command = COMMANDS["recommend",]
+    context = command.make_context("recommend", ["x", "--user=--me too", "--policy", "-"])
+    assert (context.params["user"], context.params["policy"]) == ("--me too", "-")
+    context = command.make_context("recommend", ["--user", "-1", "--", "--user", "--domain"])
+    assert (context.params["user"], context.params["history"]) == ("-1", ["--user", "--domain"])
 
 
 _NEW = {"TEXT", "FILE", "KIND", "OWNER"}
