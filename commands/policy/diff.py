@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def diff(
-    first: ReleaseArgument,
+    release: ReleaseArgument,
     second: Annotated[
         int,
         typer.Argument(
@@ -47,7 +47,7 @@ def diff(
 
     Example: re2llm policy diff 1 2 --domain films
     """
-    run(lambda: _diff(first, second, domain, sessions, as_json))
+    run(lambda: _diff(release, second, domain, sessions, as_json))
 
 
 async def _diff(first: int, second: int, domain: str | None, sessions: int, as_json: bool) -> None:

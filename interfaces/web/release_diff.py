@@ -8,12 +8,13 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from ...errors import InputError
 from ...operations.releases.diff import compare_releases
-from ...operations.releases.manage import list_releases
+from ...operations.releases.manage import list_releases, show_release
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX
-from .releases import SECTION
+from .releases import SECTION, release_beside
 from .routing import form_of, page_router
 from .visits import DomainChoice, Visit, visit
 
@@ -32,11 +33,17 @@ class CompareForm(BaseModel):
 async def compare_page(
     request: Request,
     release: Annotated[RowKey, Path()],
-    other: Annotated[RowKey, Query()] = 1,
+    other: Annotated[RowKey | None, Query()] = None,
     domain: DomainChoice = None,
 ) -> Response:
     """Show what is stored of two releases side by side."""
-    return await _shown(await visit(request, domain), other, release, sessions=0)
+    seen = await visit(request, domain)
+    if other is None:
+        await show_release(seen.context, release)  # it is there
+        other = release_beside((await list_releases(seen.context)).releases, release)
+    if other is None:
+        raise InputError("other", "There is no other release.", "`re2llm train` makes one.")
+    return await _shown(seen, other, release, sessions=0)
 
 
 @router.post(PREFIX + SECTION + "/{release}/compare")

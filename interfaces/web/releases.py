@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Request
@@ -117,15 +118,28 @@ async def rollback_route(request: Request) -> Response:
 
 async def _shown(seen: Visit, number: int, report: dict[str, Any] | None) -> Response:
     release = await show_release(seen.context, number)
+    known = (await list_releases(seen.context)).releases
     rollout = await show_canary(seen.context, release=number) if release.rollout else None
     return seen.page(
         "release.html",
         release=release,
+        other=release_beside(known, number),
         curve=_curve(release),
         report=report,
         rollout=rollout,
         reward=_reward(rollout),
     )
+
+
+def release_beside(known: Sequence[ListedRelease], number: int) -> int | None:
+    """Return the release to compare one with: the one before it, or else the one behind it.
+
+    Args:
+        known: All of the domain, oldest first.
+    """
+    before = [one.id for one in known if one.id < number]
+    behind = [one.id for one in known if one.id > number]
+    return next(iter([*before[-1:], *behind]), None)
 
 
 def _reward(rollout: RolloutShown | None) -> GainPicture | None:

@@ -25,6 +25,7 @@ from re2llm.policies.weights import dump_policy
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 TEXTS = ("Prefer films of the same genres.", "Prefer old classics.", "Prefer the same decade.")
@@ -34,7 +35,7 @@ TEXTS = ("Prefer films of the same genres.", "Prefer old classics.", "Prefer the
 async def known(load: Any, domain: str, services: Services) -> tuple[str, list[int]]:
     """Releases 1 and 2, which give no hint and always one, and 3, which is 2 with other hints."""
     await load(domain, list(sample_items()), simulate_sessions(3, seed=1))
-    hints = [(await add_hint(Context(domain=domain), text)).hint_id or 0 for text in TEXTS]
+    hints = [(await add_hint(Context(domain=domain), one)).hint_id or 0 for one in TEXTS]
     options = await resolve_context(Context(domain=domain))
     policy = ContentPolicy(ContentConfig(len(DESCRIPTOR_NAMES), 384))
     bias = policy.nothing_bias.item()
@@ -127,6 +128,19 @@ async def test_the_command_prints_what_the_operation_finds(known: tuple[str, lis
     assert f"{hints[2]} (active) {TEXTS[2]}" in shown.output
 
 
+@pytest.mark.parametrize(
+    ("numbers", "field"),
+    [(("98", "99"), "RELEASE"), (("1", "99"), "RELEASE"), (("2", "2"), "OTHER")],
+)
+async def test_the_command_names_its_own_argument_at_fault(
+    known: tuple[str, list[int]], numbers: tuple[str, str], field: str
+) -> None:
+    words = ["policy", "diff", *numbers, "--domain", known[0], "--json"]
+    done = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert json.loads(done.stdout)["error"]["field"] == field
+    assert done.stderr.startswith(f"error: {field}: ")
+
+
 async def test_the_page_shows_both_and_lets_them_choose(
     browser: Browser, known: tuple[str, list[int]]
 ) -> None:
@@ -142,3 +156,34 @@ async def test_the_page_shows_both_and_lets_them_choose(
     assert "They choose differently for 4 of 4 training sessions." in answer.text
     assert (await browser.send(post, sessions=201)).status_code == 422
     await browser.get("/console/releases/3/compare", expect=404, domain=domain, other=99)
+
+
+@pytest.mark.parametrize(("release", "other"), [(1, 2), (2, 1), (3, 2)])
+async def test_a_release_is_compared_with_one_that_there_is(
+    browser: Browser, known: tuple[str, list[int]], release: int, other: int
+) -> None:
+    domain, _ = known
+    path = f"/console/releases/{release}"
+    form = form_to(await browser.get(path, domain=domain), f"{path}/compare")
+    assert dict(form.fields)["other"] == str(other)
+    page = await browser.get(f"{path}/compare", domain=domain)
+    assert f"Releases {other} and {release}" in page.all("h1")[0].text
+
+
+async def test_the_only_release_is_compared_with_none(
+    browser: Browser, known: tuple[str, list[int]], services: Services
+) -> None:
+    domain, _ = known
+    async with services.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "DELETE FROM re2llm.policy_release WHERE number > 1 AND "
+                "domain_id = (SELECT id FROM re2llm.domain WHERE name = :domain)"
+            ),
+            {"domain": domain},
+        )
+    page = await browser.get("/console/releases/1", domain=domain)
+    assert not [form for form in forms(page) if form.action.endswith("/compare")]
+    page = await browser.get("/console/releases/1/compare", expect=422, domain=domain)
+    assert "There is no other release." in page.text
+    await browser.get("/console/releases/2/compare", expect=404, domain=domain)
