@@ -18,8 +18,7 @@ _NO_COMMAND = "No such command "
 _LISTED = {
     "DOMAIN": "domains list",
     "HINT": "hints list",
-    "ID": "recommend --json",
-    "ITEM": "items search",
+    "ITEM": "items search TEXT",
     "JOB": "jobs list",
     "KEY": "keys list",
     "NAME": "jobs schedules",
@@ -28,6 +27,7 @@ _LISTED = {
     "--source": "sessions list",
 }
 """What shows the things that an argument may name."""
+_MAKES_ID = " `re2llm recommend ITEM --json` answers with one."
 _TOO_MANY = "Got unexpected extra argument(s) ("
 
 
@@ -96,6 +96,8 @@ def without_value(option: str, ctx: Any, *, instead: str = "") -> InputError:
 def _unfit(parameter: Any, error: Any, helps: str) -> InputError:
     field = spelling(parameter)
     shown = f" `re2llm {_LISTED[field]}` shows what there is." if field in _LISTED else ""
+    if field == "ID":  # of an answer; they are not listed
+        shown = _MAKES_ID
     if hasattr(error, "param_type"):  # nothing was given
         kind = parameter.param_type_name
         what = f"{field} {parameter.metavar or ''}".strip() if kind == "option" else field

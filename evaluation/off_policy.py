@@ -178,7 +178,7 @@ def differs_in_weight(number: int, weight: float, tried: int) -> InputError:
         "log",
         f"None of {counted(tried, 'ranking')} with hints that were drawn has the weight that "
         f"release {number} gives to the model's opinion ({why}), so they say nothing about it.",
-        "Measure it with `re2llm evaluate`, or by `re2llm canary start`.",
+        f"Measure it with `re2llm evaluate`, or by `re2llm policy canary {number}`.",
     )
 
 

@@ -180,7 +180,7 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
         return BudgetSpentError(
             "autopilot",
             "It was turned off." if limit == "off" else "It is held.",
-            "`re2llm autopilot on` turns it on again."
+            "`re2llm autopilot on --budget-calls 2000/day` turns it on again."
             if limit == "off"
             else "`re2llm autopilot show` tells why, and what to do.",
         )

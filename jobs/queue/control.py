@@ -281,14 +281,16 @@ async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[
 
 
 _REMEDIES = {
-    "running": "`re2llm jobs pause` or `cancel` would stop it.",
-    "paused": "`re2llm jobs resume` goes on with it.",
-    "stopped": "`re2llm jobs retry` goes on with it.",
-    "failed": "`re2llm jobs retry` goes on with it.",
+    "running": "`re2llm jobs pause {job}` or `re2llm jobs cancel {job}` would stop it.",
+    "paused": "`re2llm jobs resume {job}` goes on with it.",
+    "stopped": "`re2llm jobs retry {job}` goes on with it.",
+    "failed": "`re2llm jobs retry {job}` goes on with it.",
     "done": "Submit a new one.",
     "cancelled": "Submit a new one.",
 }
 
 
 def _unfit(found: ListedJob) -> InputError:
-    return InputError("job", f"{found.id} is {found.state}.", _REMEDIES[found.state])
+    return InputError(
+        "job", f"{found.id} is {found.state}.", _REMEDIES[found.state].format(job=found.id)
+    )

@@ -26,7 +26,7 @@ from .view import live_reward_drift
 
 _DAYS = 6
 """Days before today to show."""
-_OFF = "`re2llm autopilot on` turns it on."
+_OFF = "`re2llm autopilot on --budget-calls 2000/day` turns it on."
 _REMEDIES = {
     "drift": "Look at what people do now (`re2llm feedback`, new items, the model); the release "
     "keeps serving. `re2llm autopilot resume` goes on, and takes present reward as the measure.",
@@ -150,7 +150,7 @@ async def _says(
     ):
         return (
             f"Its schedule {autopilot.schedule!r} is missing, so no cycle runs.",
-            "`re2llm autopilot on` with its plan makes the schedule again.",
+            "`re2llm autopilot on --budget-calls 2000/day`, or with another plan, makes it again.",
         )
     if last is None:
         return "", ""

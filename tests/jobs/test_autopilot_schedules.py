@@ -107,7 +107,7 @@ async def test_a_schedule_that_is_missing_is_said_and_made_again(
     shown = await show_autopilot(context)
     assert shown.state == "on"
     assert f"{name!r} is missing" in shown.says
-    assert "`re2llm autopilot on`" in shown.remedy
+    assert "`re2llm autopilot on --budget-calls 2000/day`" in shown.remedy
     again = await turn_on(context, PLAN)
     assert again.remedy == ""
     assert await assert_whole(context) == "on"

@@ -29,7 +29,10 @@ async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, films: str)
     resumed = (await http.post(f"{PILOT}:resume", json=where)).raise_for_status().json()
     assert resumed["says"].startswith("It was on before; nothing has changed. ")
     assert resumed["decisions"] == looked["decisions"]
-    for said in ("`re2llm autopilot on` turns it on.", "It was off before; nothing has changed."):
+    for said in (
+        "`re2llm autopilot on --budget-calls 2000/day` turns it on.",
+        "It was off before; nothing has changed.",
+    ):
         off = (await http.post(f"{PILOT}:off", json=where)).raise_for_status().json()
         assert (off["state"], off["schedule"]) == ("off", None)
         assert off["says"].startswith(said)
@@ -63,7 +66,8 @@ def test_the_command_and_the_object_do_the_same(films: str) -> None:
         assert command("off")["state"] == host.show_autopilot().state == "off"
         assert command("off")["state"] == "off"
     text = CliRunner().invoke(app, ["autopilot", "show", "--domain", films])
-    assert f"The autopilot of {films} is off. `re2llm autopilot on` turns it on." in text.output
+    on = "`re2llm autopilot on --budget-calls 2000/day`"
+    assert f"The autopilot of {films} is off. {on} turns it on." in text.output
     for words in (["on"], ["on", "--budget-usd", "five"], ["run-once"], ["resume"]):
         refused = CliRunner().invoke(app, ["autopilot", *words, "--domain", films])
         assert refused.exit_code != 0
