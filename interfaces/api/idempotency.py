@@ -9,12 +9,14 @@ from typing import Annotated, TypeVar
 
 from fastapi import Header
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from ...knowledge.idempotent_answers import Claim, claim_answer, keep_answer, release_claim
 from ...operations.database import connected
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from .problems import ProblemError
+from .requests import KeyedBody
 
 IdempotencyKey = Annotated[
     str | None,
@@ -41,7 +43,7 @@ class NotDoneYetError(ProblemError):
 async def once(
     context: Context,
     key: str,
-    body: BaseModel,
+    body: KeyedBody,
     kind: type[_Answer],
     work: Callable[[], Awaitable[_Answer]],
 ) -> _Answer:
@@ -60,7 +62,7 @@ async def once(
         ProblemError: The key came with another body, or the work is not done yet.
         Re2llmError: As from the work, or the database failed.
     """
-    digest = hashlib.sha256(body.__pydantic_serializer__.to_json(body)).digest()
+    digest = hashlib.sha256(to_json(body.told_apart_by())).digest()
     return await once_for(context, key, digest, kind, work)
 
 

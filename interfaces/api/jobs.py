@@ -17,7 +17,7 @@ from ..loading import load_module
 from .callers import caller_of, context_of, require_right
 from .documents import problems
 from .idempotency import IdempotencyKey, once
-from .requests import DomainField, DomainQuery, StrictBody
+from .requests import DomainField, DomainQuery, KeyedBody, StrictBody
 from .strict_routes import json_response, strict_router
 
 router = strict_router()
@@ -38,8 +38,10 @@ class _Limits(StrictBody):
         return self.model_dump(include=set(_Limits.model_fields))
 
 
-class JobBody(_Limits):
+class JobBody(KeyedBody, _Limits):
     """A job to submit, which workers then do."""
+
+    always_told = frozenset({*_Limits.model_fields, "kind", "domain", "max_hints"})
 
     kind: FilelessKind
     domain: DomainField = None
@@ -163,7 +165,7 @@ async def submit_route(
 def _job_id(request: Request, key: str, body: JobBody) -> str:
     caller = caller_of(request)
     whose = None if caller is None else caller.key_id
-    named = json.dumps([whose, key, body.model_dump(mode="json")])
+    named = json.dumps([whose, key, body.told_apart_by()])
     return f"{body.kind}-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
 
 

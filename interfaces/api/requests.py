@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -45,6 +45,26 @@ class StrictBody(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
+class KeyedBody(StrictBody):
+    """A body that may come with an idempotency key, which stands for it.
+
+    Fields in `always_told` are what it was told apart by from the start. A later one with its
+    default counts as absent, so that a key goes on standing for the body that it came with.
+    """
+
+    always_told: ClassVar[frozenset[str]] = frozenset()
+
+    def told_apart_by(self) -> dict[str, Any]:
+        """Return as JSON primitives what tells the body from another one with the same key."""
+        left_out = {
+            name
+            for name, field in type(self).model_fields.items()
+            if name not in self.always_told
+            and getattr(self, name) == field.get_default(call_default_factory=True)
+        }
+        return self.model_dump(mode="json", exclude=left_out)
+
+
 class RecommendBody(StrictBody):
     """What to recommend for."""
 
@@ -77,8 +97,10 @@ class BatchBody(StrictBody):
     ]
 
 
-class FeedbackBody(StrictBody):
+class FeedbackBody(KeyedBody):
     """What a person did with a recommendation."""
+
+    always_told = frozenset({"recommendation_id", "picked", "domain", "learn"})
 
     recommendation_id: Annotated[ItemId, Field(description=descriptions.RECOMMENDATION)]
     picked: Annotated[IdOrTitle | None, Field(description=descriptions.PICKED)] = None

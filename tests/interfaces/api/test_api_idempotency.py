@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import pytest
 from api_server import problem
+from pydantic import Field, create_model
+from pydantic_core import to_json
 from re2llm.data.sample import load_films
+from re2llm.interfaces.api import jobs as job_routes
+from re2llm.interfaces.api.jobs import JobBody
+from re2llm.interfaces.api.requests import FeedbackBody, KeyedBody
 from re2llm.knowledge.idempotent_answers import claim_answer, keep_answer, release_claim
 from re2llm.runtime.services import Services
 from sqlalchemy import text
@@ -74,6 +81,38 @@ async def test_a_key_belongs_to_one_caller(http: httpx.AsyncClient, make_key: An
         stored = (await send(http, key, body, headers)).raise_for_status().json()
         assert stored["new"] is True
         assert stored["recommendation_id"] == body["recommendation_id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "digest"),
+    [
+        (JobBody(kind="learn", domain="films"), "3e2d717a33db"),
+        (JobBody(kind="train", max_llm_calls=5, max_cost=0.5), "b66fc90118ae"),
+        (FeedbackBody(recommendation_id="x", picked="y"), "916175b889ab"),
+    ],
+)
+def test_a_key_stands_for_a_body_whatever_fields_are_added(body: KeyedBody, digest: str) -> None:
+    """Clients may send a request again after an update of the server."""
+    assert hashlib.sha256(to_json(body.told_apart_by())).hexdigest().startswith(digest)
+    later: Any = create_model(
+        "Later",
+        __base__=type(body),
+        careful=(bool, True),
+        tags=(list[str], Field(default_factory=list)),
+        note=(str | None, None),
+    )
+    sent = body.model_dump(exclude_defaults=True)
+    assert later(**sent).told_apart_by() == body.told_apart_by()
+    for other in ({"careful": False}, {"tags": ["a"]}, {"note": ""}):
+        assert later(**sent, **other).told_apart_by() != body.told_apart_by()
+
+
+def test_the_id_of_a_job_stays_that_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_routes, "caller_of", lambda _: None)
+    asked = JobBody(kind="learn", domain="films")
+    assert job_routes._job_id(cast("Any", None), "k", asked) == "learn-53fd29037f9236bf"
+    left = JobBody(kind="train", domain="films", activate=False)
+    assert left.told_apart_by() != JobBody(kind="train", domain="films").told_apart_by()
 
 
 async def test_a_key_is_a_short_plain_text(http: httpx.AsyncClient) -> None:
