@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from pydantic import BaseModel, Field, field_serializer
+from pydantic import BaseModel, Field, field_serializer, field_validator
 
 _DECIMALS = 12
 """More than a price of a token has; others come from adding up."""
@@ -21,10 +22,16 @@ class CostSums(BaseModel):
     tokens_out: int
     tokens_cached: int = Field(description="Prompt tokens that the provider had in its cache.")
     cost: float = Field(
-        description="At the prices in the price table; null if no call has a price."
+        description="At the prices in the price table; null if that is nothing and some calls have "
+        "no price."
     )
     saved: float = Field(description="By the provider's cache and by batches.")
     unpriced: int = Field(description="Calls without a price.")
+
+    @field_validator("cost", mode="before")
+    @classmethod
+    def _nothing_known(cls, cost: Any) -> Any:
+        return 0.0 if cost is None else cost  # as it is written
 
     @field_serializer("cost", when_used="json")
     def _known_cost(self, cost: float) -> float | None:

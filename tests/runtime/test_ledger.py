@@ -20,7 +20,7 @@ from re2llm.errors import BudgetSpentError, InputError
 from re2llm.graph.recommend import graph
 from re2llm.llm.prices import call_cost, prompt_key, require_prices
 from re2llm.llm.usage import Usage, read_usage
-from re2llm.operations.accounts.cost_results import Costs, CostSums
+from re2llm.operations.accounts.cost_results import CostRow, Costs, CostSums
 from re2llm.operations.accounts.costs import costs
 from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
@@ -329,6 +329,10 @@ def test_calls_without_a_price_do_not_look_free(cost: float, unpriced: int, said
     assert CostSums.of([sums]).has_price is said
     shown = json.loads(CostSums.of([sums]).model_dump_json())
     assert shown["cost"] == (cost if said else None)
+    assert CostSums.model_validate_json(sums.model_dump_json()) == sums
+    row = CostRow(**sums.model_dump(), estimated=False)
+    whole = Costs(rows=[row], total=sums, unpriced_models=[])
+    assert Costs.model_validate(whole.model_dump(mode="json")) == whole
 
 
 def test_sums_of_money_show_no_error_of_adding_up() -> None:
