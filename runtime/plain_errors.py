@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from pydantic_core import ErrorDetails
 
@@ -29,6 +30,8 @@ _KIND: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("dict", "mapping", "model", "model_attributes"), "an object"),
     }
 )
+_EXACT = 2.0**53
+"""From here on, a float may stand for several whole numbers; so it is taken for none."""
 _OF_KIND = ("_type", "_parsing", "_from_float")
 """How types of errors end that say only of what kind a value must be."""
 _SUBJECT = re.compile(r"^[A-Z]\w+ should (be|have|match)\b")
@@ -47,6 +50,8 @@ def sentence(error: ErrorDetails, known: Iterable[str] = ()) -> str:
     if kind == _UNKNOWN and names:
         return f"{_SAYINGS[kind]}. There are {names}."
     of_kind = next((kind.removesuffix(end) for end in _OF_KIND if kind.endswith(end)), "")
+    if of_kind == "int" and _is_large(error.get("input")):
+        kind = "int_parsing_size"
     if kind in _SAYINGS:
         said = _SAYINGS[kind]
     elif of_kind in _KIND:
@@ -57,3 +62,7 @@ def sentence(error: ErrorDetails, known: Iterable[str] = ()) -> str:
         said = _AFTER.sub("", _SUBJECT.sub(r"It must \1", said))
         said = said.replace("must have at most", "may have at most")
     return f"{said.rstrip('.')}."
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer() and abs(value) >= _EXACT

@@ -84,13 +84,13 @@ def input_error(error: ValidationError, schema: str = "input") -> InputError:
         error: An error from pydantic.
         schema: The schema that the field is in.
     """
-    where, first = told_errors(error.errors(include_input=False, include_url=False))[0]
+    where, first = told_errors(error.errors(include_url=False))[0]
     problem = sentence(first)
     if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
         # As for an id that is not known, the list is named.
         *where, entry = where
         problem = f"Entry {int(entry) + 1}: {problem}"
-    return InputError(".".join(where), problem, f"See the {schema} schema.")
+    return InputError(".".join(where) or schema, problem, f"See the {schema} schema.")
 
 
 def told_errors(

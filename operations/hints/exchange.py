@@ -157,9 +157,10 @@ def _texts(document: Any) -> list[str]:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
+        problem = f"{place}: {sentence(first)}" if place else sentence(first)
         raise InputError(
             "file",
-            f"It has no list of hints. {place}: {sentence(first)}",
+            f"It has no list of hints. {problem}",
             "Name a file from `re2llm hints export`, or a JSON list of texts.",
         ) from error
     found: list[str] = []

@@ -17,6 +17,7 @@ from re2llm.interfaces.api.requests import RateBody, StrictBody
 from re2llm.interfaces.repeated_keys import repeated_key
 from re2llm.interfaces.whole_numbers import with_whole_numbers
 from re2llm.runtime.plain_errors import sentence
+from re2llm.runtime.request_limits import input_error
 
 WRONG: dict[type, list[object]] = {
     int: [True, "1", 1.5],
@@ -156,3 +157,30 @@ def test_truth_values_among_the_attributes_of_an_item_to_rate_are_numbers() -> N
     read = RateBody.model_validate({"item": item}).item
     assert read.attributes == {"sold": 1, "size.big": 0, "price": 2.5}
     assert not any(isinstance(value, bool) for value in read.attributes.values())
+
+
+class Whole(StrictBody):
+    seed: int
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1e20, "The number is too large."),
+        (-1e20, "The number is too large."),
+        (2.0**53, "The number is too large."),
+        (1.5, "It must be a whole number."),
+        ("1e20", "It must be a whole number."),
+    ],
+)
+def test_a_whole_number_that_is_too_large_is_not_called_broken(number: Any, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Whole.model_validate({"seed": number})
+    assert sentence(refused.value.errors()[0]) == said
+    assert input_error(refused.value).problem == said
+
+
+def test_an_input_that_is_no_object_is_named_as_a_whole() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Whole.model_validate(5)
+    assert str(input_error(refused.value)).startswith("input: It must be an object.")

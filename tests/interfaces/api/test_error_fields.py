@@ -207,3 +207,10 @@ async def test_a_field_that_does_not_exist_is_told_with_those_that_do(
     assert told.startswith("There is no such field. There are `")
     assert known <= {*told.removesuffix(".").replace(",", "").split()}
     assert sent["remedy"] == "`GET /openapi.json` describes the request."
+
+
+async def test_a_whole_number_that_is_too_large(http: httpx.AsyncClient, films: str) -> None:
+    body = '{"domain": "%s", "history": ["%s"], "k": 1e20}' % (films, FILM)  # noqa: UP031
+    sent = {"content": body, "headers": {"content-type": "application/json"}}
+    refused = problem(await http.post("/v1/recommend", **sent), 422)
+    assert (refused["field"], refused["detail"]) == ("k", "k: The number is too large.")
