@@ -148,7 +148,7 @@ class WithdrawBody(StrictBody):
     """Items to withdraw: all of them, or none."""
 
     items: Annotated[
-        list[Annotated[Title, Field(min_length=1)]],
+        list[Annotated[IdOrTitle, Field(min_length=1)]],
         Field(min_length=1, max_length=MOST_ITEMS, description="Ids or titles."),
     ]
     domain: DomainField = None

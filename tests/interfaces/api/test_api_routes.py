@@ -191,6 +191,22 @@ async def test_items_are_withdrawn(http: httpx.AsyncClient, load: Any, domain: s
     problem(await http.post("/v1/items:withdraw", json={"items": [], "domain": domain}), 422)
 
 
+async def test_whole_numbers_are_ids_wherever_a_body_names_items(
+    http: httpx.AsyncClient, load: Any, domain: str
+) -> None:
+    await load(domain, [Item(str(n), f"Thing {n}", {}) for n in range(6)])
+    body = {"history": [0], "candidates": [1, "2", 3], "domain": domain}
+    made = (await http.post("/v1/recommend", json=body)).raise_for_status().json()
+    picked = {"recommendation_id": made["recommendation_id"], "picked": 1, "domain": domain}
+    stored = (await http.post("/v1/feedback", json=picked)).raise_for_status().json()
+    assert stored["picked"] == "1"
+    done = await http.post("/v1/items:withdraw", json={"items": [4, "5"], "domain": domain})
+    assert [item["id"] for item in done.raise_for_status().json()["items"]] == ["4", "5"]
+    for wrong in (True, 1.5, None, ""):
+        body = {"items": [wrong], "domain": domain}
+        assert problem(await http.post("/v1/items:withdraw", json=body), 422)["field"] == "items.0"
+
+
 async def test_what_a_path_names_is_there_though_more_is_wrong(
     http: httpx.AsyncClient, load: Any, domain: str
 ) -> None:
