@@ -161,6 +161,12 @@ class StatementError(DatabaseError):
     kind = InternalError.kind
 
 
+class BusyError(Re2llmError):
+    """Something else holds what is needed, for a while. Nothing was changed."""
+
+    kind = "busy"
+
+
 class BudgetSpentError(Re2llmError):
     """The allowed calls, tokens or money are used up. What was paid for is kept."""
 

@@ -77,7 +77,8 @@ class AsyncCatalogue(ABC):
     ) -> WithdrawnItems:
         """Withdraw items: they are recommended no more, until they are loaded again.
 
-        They stay known: histories and past sessions may go on naming them.
+        They stay known: histories and past sessions may go on naming them. A load of the domain
+        is waited for.
 
         Args:
             items: Ids or titles; all are withdrawn, or none.

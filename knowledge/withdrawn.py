@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .domains import Domain, find_domain, hold_domain, mark_changed
+from ..errors import BusyError
+from .domains import Domain, find_domain, mark_changed, try_to_hold_domain
 from .membership import is_among
 from .schema.tables import ItemRow
 
@@ -23,9 +24,15 @@ async def withdraw(connection: AsyncConnection, domain: Domain, ids: Sequence[st
         Those that were not withdrawn before, sorted.
 
     Raises:
+        BusyError: The domain is being loaded, purged or deleted.
         InputError: The domain was deleted meanwhile.
     """
-    await hold_domain(connection, domain.name)
+    if not await try_to_hold_domain(connection, domain.name):
+        raise BusyError(
+            "domain",
+            f"Domain {domain.name!r} is being loaded, or sessions of it deleted.",
+            "Try again when that has ended.",
+        )
     domain = await find_domain(connection, domain.name)  # it may have been deleted until now
     new = await connection.scalars(
         select(ItemRow.id).where(

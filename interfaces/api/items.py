@@ -51,10 +51,12 @@ async def search_route(request: Request, body: SearchBody) -> Response:
 async def withdraw_route(request: Request, body: WithdrawBody) -> Response:
     """Recommend items no more, until they are loaded again: all, or none.
 
-    Histories may go on naming them. A key needs the right to `load`.
+    Histories may go on naming them. A key needs the right to `load`. While the domain is being
+    loaded, try again later.
     """
     require_right(request, "load")
-    done = await withdraw_items(context_of(request), body.items, domain=body.domain)
+    context = context_of(request)
+    done = await withdraw_items(context, body.items, domain=body.domain, wait=False)
     return json_response(done)
 
 

@@ -35,6 +35,7 @@ _STATUS = {
     "limit": 429,
     "budget": 429,
     "database": 503,
+    "busy": 503,
     "model": 503,
     "internal": 500,
 }

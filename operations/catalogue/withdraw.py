@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from ...errors import InputError
+from ...errors import BusyError, InputError
 from ...knowledge.withdrawn import withdraw
 from ...runtime.context import Context
-from ...runtime.options import resolve_context
+from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from .meanings import shown
 from .results import WithdrawnItems
 from .titles import in_catalogue
 
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks at whether a load has ended."""
+
 
 async def withdraw_items(
-    context: Context, items: Sequence[str], *, domain: str | None = None
+    context: Context, items: Sequence[str], *, domain: str | None = None, wait: bool = True
 ) -> WithdrawnItems:
     """Withdraw items: they are recommended no more, until they are loaded again.
 
@@ -24,8 +28,10 @@ async def withdraw_items(
     Args:
         items: Ids or titles; all are withdrawn, or none.
         domain: Its name; `None` takes the context's.
+        wait: Wait for the end of a load of the domain, without holding a connection.
 
     Raises:
+        BusyError: The domain is being loaded, and this is not to wait.
         Re2llmError: There is no such domain or item, or several items of that title.
     """
     if not items:
@@ -33,10 +39,20 @@ async def withdraw_items(
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
         found = {item.id: item for item in await finder.resolve(items, "items")}
-    async with in_domain(options, finder.domain.name, write=True) as (connection, there):
-        new = await withdraw(connection, there, list(found))
+    new = await _withdrawn(options, finder.domain.name, list(found), wait=wait)
     return WithdrawnItems(
-        domain=there.name,
+        domain=finder.domain.name,
         items=[shown(item) for item in found.values()],
-        withdrawn=len(new),
+        withdrawn=new,
     )
+
+
+async def _withdrawn(options: RunOptions, name: str, ids: Sequence[str], *, wait: bool) -> int:
+    while True:
+        try:
+            async with in_domain(options, name, write=True) as (connection, there):
+                return len(await withdraw(connection, there, ids))
+        except BusyError:
+            if not wait:
+                raise
+        await asyncio.sleep(_LOOK_AGAIN)

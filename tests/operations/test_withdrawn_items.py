@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from re2llm.data.interactions import TableOptions
-from re2llm.errors import InputError
+from re2llm.errors import BusyError, InputError
+from re2llm.knowledge.domains import hold_domain
 from re2llm.operations.catalogue.items import browse_items, search_items, show_item
 from re2llm.operations.catalogue.withdraw import withdraw_items
 from re2llm.operations.evaluation.evaluate import evaluate
@@ -16,6 +18,7 @@ from re2llm.operations.loading.load_files import load_files
 from re2llm.operations.recommending.recommend import recommend
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
+from re2llm.runtime.services import Services
 
 TEAS = [Item(f"t{n}", f"Tea {name}", {"kind": "tea"}) for n, name in enumerate("ABCDEFGH")]
 SESSIONS = [
@@ -110,3 +113,21 @@ async def test_loading_an_item_again_brings_it_back_and_a_log_does_not(
     assert not (await show_item(shop, "t2")).withdrawn
     assert (await show_item(shop, "t3")).withdrawn
     assert "t2" in (await recommend(shop, ["t0"])).ranking
+
+
+async def test_while_a_catalogue_is_loaded_it_waits_or_says_so(
+    shop: Context, services: Services, domain: str
+) -> None:
+    async with services.engine.begin() as loading:
+        await hold_domain(loading, domain)
+        with pytest.raises(BusyError, match="being loaded"):
+            await withdraw_items(shop, ["t2"], wait=False)
+        many = range(2 * services.settings.pool_size)
+        waiting = [asyncio.ensure_future(withdraw_items(shop, ["t2"])) for _ in many]
+        async with asyncio.timeout(30):
+            assert "t2" in (await recommend(shop, ["t0"])).ranking
+        await asyncio.sleep(0.1)
+        assert not any(one.done() for one in waiting)
+    async with asyncio.timeout(30):
+        done = await asyncio.gather(*waiting)
+    assert sum(one.withdrawn for one in done) == 1
