@@ -87,7 +87,7 @@ async def _show(item: str, domain: str | None, as_json: bool) -> None:
 
 @items.command("withdraw")
 def withdraw(
-    items: Annotated[list[str], typer.Argument(metavar="ITEM", help="Their ids or titles.")],
+    items: Annotated[list[str], typer.Argument(metavar="ITEM", help="Their ids or exact titles.")],
     domain: DomainOption = None,
     as_json: JsonOption = False,
 ) -> None:

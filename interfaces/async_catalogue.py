@@ -81,7 +81,7 @@ class AsyncCatalogue(ABC):
         is waited for.
 
         Args:
-            items: Ids or titles; all are withdrawn, or none.
+            items: Ids, or titles exactly as they are; all are withdrawn, or none.
             domain: Its name; `None` takes the object's.
 
         Raises:

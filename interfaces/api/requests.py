@@ -149,7 +149,11 @@ class WithdrawBody(StrictBody):
 
     items: Annotated[
         list[Annotated[IdOrTitle, Field(min_length=1)]],
-        Field(min_length=1, max_length=MOST_ITEMS, description="Ids or titles."),
+        Field(
+            min_length=1,
+            max_length=MOST_ITEMS,
+            description="Ids, or titles exactly as they are. Many at once spare work.",
+        ),
     ]
     domain: DomainField = None
 

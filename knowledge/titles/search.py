@@ -99,6 +99,19 @@ class TitleSearch:
         called = self._called.get(_form(typed), {})
         return [self._items[id_] for id_, likeness in called.items() if likeness == _EXACT]
 
+    def titled(self, typed: Iterable[str]) -> dict[str, list[Item]]:
+        """Return the items whose title each text is, but for blanks around it."""
+        found = {text: self.exact(text) for text in typed}
+        if any(not _form(text) for text in found):  # such as "$"
+            formless = defaultdict[str, list[Item]](list)
+            for item in self._items.values():
+                formless[item.title.strip()].append(item)
+            found |= {text: formless.get(text.strip(), []) for text in found if not _form(text)}
+        return {
+            text: [item for item in items if item.title.strip() == text.strip()]
+            for text, items in found.items()
+        }
+
     def called(self, typed: str) -> list[Item]:
         """Return the items that this names without a doubt, such as by the part before a colon."""
         called = self._called.get(_form(typed), {})

@@ -69,7 +69,7 @@ class Finder:
             InputError: A word is unknown or ambiguous; the message lists what it may be.
         """
         words = [*dict.fromkeys(typed)]
-        titles = await self._titles()
+        titles = await self.titles()
         ids = titles.ids_among({*words, *chain.from_iterable(map(marked_ids, words))})
         exact = await self._exact(words)
         beside = {word: id_ for word in words if (id_ := id_beside(word, titles, exact))}
@@ -90,31 +90,36 @@ class Finder:
                 found = await self._compare(word)
                 if found.status == "unknown":  # which ends the request
                     found = (await self._with_near([found]))[0]
-                self._only(found, field, likely)
+                self.only(found, field, likely)
                 meant[word] = found
-        only = {word: self._only(one, field, likely) for word, one in meant.items() if one}
+        only = {word: self.only(one, field, likely) for word, one in meant.items() if one}
         items = await self.items([*only.values()])
         return [items[only[word]] for word in typed]
 
-    def _only(self, meant: FoundTitle, field: str, likely: Collection[str]) -> str:
-        """Return the id of the one item that is meant."""
+    def only(self, meant: FoundTitle, field: str, likely: Collection[str] = ()) -> str:
+        """Return the id of the one item that is meant; see `resolve`."""
         ids = [item.id for item in meant.items]
         if meant.status == "ambiguous":
             ids = [id_ for id_ in ids if id_ in likely]
         if meant.status != "unknown" and len(ids) == 1:
             return ids[0]
-        word = meant.typed[:_LONGEST]
-        listed = "; ".join(f"{item.title} [{item.id}]" for item in meant.items)
         if meant.status == "ambiguous":
+            word, listed = meant.typed[:_LONGEST], _listed(meant)
             remedy = "Send one of those ids."
             if meant.typed == meant.items[0].id:
                 remedy = f"Send `{MARK}{word}` for the item of that id, or another of those ids."
             raise InputError(field, f"{word!r} could be: {listed}.", remedy)
-        raise NotThereError(
+        raise self.unknown(meant, field, "Send an id or a title from the catalogue.")
+
+    def unknown(self, meant: FoundTitle, field: str, remedy: str) -> NotThereError:
+        """Return the error that a word names no item, with those that are near."""
+        word, listed = meant.typed[:_LONGEST], _listed(meant)
+        near = "Near in meaning" if meant.status == "unknown" else "Near"
+        return NotThereError(
             field,
             f"Domain {self.domain.name!r} has no item {word!r}."
-            + (f" Near in meaning: {listed}." if listed else ""),
-            "Send an id or a title from the catalogue.",
+            + (f" {near}: {listed}." if listed else ""),
+            remedy,
         )
 
     async def find(self, typed: Sequence[str]) -> dict[str, FoundTitle]:
@@ -124,7 +129,7 @@ class Finder:
             InputError: Too many of them are none of the catalogue's titles.
         """
         words = [*dict.fromkeys(typed)]
-        titles, exact = await self._titles(), await self._exact(words)
+        titles, exact = await self.titles(), await self._exact(words)
         found = {word: one for word in words if (one := as_typed(word, exact)) is not None}
         beside = {word: id_ for word in words if (id_ := id_beside(word, titles, exact))}
         known = await self.items([*beside.values()])
@@ -145,7 +150,7 @@ class Finder:
         Returns:
             The items, the likeliest first, and whether they were found by meaning.
         """
-        titles = await self._titles()
+        titles = await self.titles()
         async with self._turn([typed], "query"):
             withdrawn = await withdrawn_of(self._services, self.domain)
             more = min(len(withdrawn), MOST_SHOWN)
@@ -156,11 +161,12 @@ class Finder:
             (near,) = await self._near([typed], count)
         return [shown(item) for item in near], True
 
-    async def _titles(self) -> TitleSearch:
+    async def titles(self) -> TitleSearch:
+        """Return what finds the domain's items by their titles."""
         return await title_search_of(self._services, self.domain)
 
     async def _exact(self, words: Sequence[str]) -> Exact:
-        titles = await self._titles()
+        titles = await self.titles()
         return await asyncio.to_thread(lambda: {word: titles.exact(word) for word in words})
 
     @asynccontextmanager
@@ -205,7 +211,7 @@ class Finder:
 
     async def _compare(self, typed: str) -> FoundTitle:
         """Return what a title may mean by its letters alone."""
-        titles, bare = await self._titles(), without_number(typed)
+        titles, bare = await self.titles(), without_number(typed)
         matches = await asyncio.to_thread(titles.find, typed)
         if bare != typed:
             matches = await asyncio.to_thread(titles.listed, typed, bare) or matches
@@ -238,3 +244,7 @@ class Finder:
                     )
                 found.append(near)
         return found
+
+
+def _listed(meant: FoundTitle) -> str:
+    return "; ".join(f"{item.title} [{item.id}]" for item in meant.items)

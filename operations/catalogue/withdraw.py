@@ -11,6 +11,7 @@ from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context
 from ..database import in_domain
 from .meanings import shown
+from .named import named_items
 from .results import WithdrawnItems
 from .titles import in_catalogue
 
@@ -26,7 +27,7 @@ async def withdraw_items(
     They stay known: histories and past sessions may go on naming them.
 
     Args:
-        items: Ids or titles; all are withdrawn, or none.
+        items: Ids, or titles exactly as they are; all are withdrawn, or none.
         domain: Its name; `None` takes the context's.
         wait: Wait for the end of a load of the domain, without holding a connection.
 
@@ -38,7 +39,7 @@ async def withdraw_items(
         raise InputError("items", "It names none.", "Name the items to withdraw.")
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
-        found = {item.id: item for item in await finder.resolve(items, "items")}
+        found = {item.id: item for item in await named_items(finder, items, "items")}
     new = await _withdrawn(options, finder.domain.name, list(found), wait=wait)
     return WithdrawnItems(
         domain=finder.domain.name,

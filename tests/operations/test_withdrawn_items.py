@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from re2llm.data.interactions import TableOptions
-from re2llm.errors import BusyError, InputError
+from re2llm.errors import BusyError, InputError, NotThereError
 from re2llm.knowledge.domains import hold_domain
 from re2llm.operations.catalogue.items import browse_items, search_items, show_item
 from re2llm.operations.catalogue.withdraw import withdraw_items
@@ -98,6 +98,85 @@ async def test_all_are_withdrawn_or_none(shop: Context) -> None:
     done = await withdraw_items(shop, ["t2", "t3"])
     assert ([item.id for item in done.items], done.withdrawn) == (["t2", "t3"], 2)
     assert (await withdraw_items(shop, ["t3", "t4"])).withdrawn == 1
+
+
+FILMS = [
+    Item("b", "2001: A Space Odyssey"),
+    Item("1201", "The Matrix"),
+    Item("matrix-2", "The Matrix Reloaded"),
+    Item("1972", "Heat"),
+    Item("1995", "Heat"),
+    Item("5", "1201 Nights"),
+    Item("x", "5"),
+    Item("alien", "Alien"),
+    Item("Alien", "ALIENS"),
+    Item("$", "£"),
+    Item("dollar", "$"),
+    Item("yen", "¥"),
+]
+
+
+@pytest.fixture
+async def films(load: Load, domain: str) -> Context:
+    await load(domain, FILMS)
+    return Context(domain=domain, policy="none")
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        *("2001", "id:2001", "[2001]", "b2", "What is in space", " ", "€"),
+        *("Teh Matrix", "matrix", "the matrix", "Matrix, The", "Matrix [5]"),
+        *("A Space Odyssey", "2001: A Space Odyssey (1968)"),
+    ],
+)
+async def test_only_an_id_or_the_very_title_withdraws_an_item(films: Context, near: str) -> None:
+    with pytest.raises(NotThereError, match="has no item") as caught:
+        await withdraw_items(films, ["1201", near])
+    assert caught.value.field == "items"
+    if "atrix" in near and "[" not in near:
+        assert "The Matrix [1201]" in str(caught.value)
+    rows, _ = await browse_items(films)
+    assert not [row.item.id for row in rows if row.withdrawn]
+
+
+@pytest.mark.parametrize(
+    ("word", "id_"),
+    [
+        ("1201", "1201"),
+        (" The Matrix ", "1201"),
+        ("2001: A Space Odyssey", "b"),
+        ("The Matrix [1201]", "1201"),
+        ("Heat  [1995]", "1995"),
+        ("id:5", "5"),
+        ("[5]", "5"),
+        ("id:$", "$"),
+        ("¥", "yen"),
+        ("ALIENS", "Alien"),
+        ("id:Alien", "Alien"),
+    ],
+)
+async def test_an_id_or_a_title_withdraws_its_item(films: Context, word: str, id_: str) -> None:
+    assert [item.id for item in (await withdraw_items(films, [word])).items] == [id_]
+
+
+@pytest.mark.parametrize(
+    ("word", "ids"),
+    [
+        ("Heat", ["1972", "1995"]),
+        ("5", ["5", "x"]),
+        ("$", ["$", "dollar"]),
+        ("Alien", ["Alien", "alien"]),
+    ],
+)
+async def test_what_names_several_items_withdraws_none(
+    films: Context, word: str, ids: list[str]
+) -> None:
+    with pytest.raises(InputError, match="could be") as caught:
+        await withdraw_items(films, [word, "1201"])
+    assert all(f"[{id_}]" in str(caught.value) for id_ in ids)
+    rows, _ = await browse_items(films)
+    assert not [row.item.id for row in rows if row.withdrawn]
 
 
 async def test_loading_an_item_again_brings_it_back_and_a_log_does_not(
