@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from rapidfuzz import fuzz, process
-from sqlalchemy import Integer, Text, bindparam, cast, delete, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ..errors import InputError
 from ..records import ONLY_DOMAIN_LOG
@@ -34,6 +46,7 @@ DOMAIN = (
     func.to_regclass(func.concat(f"{SCHEMA}.{_MEANING_INDEX}", DomainRow.id, type_=Text)).is_not(
         None
     ),
+    DomainRow.withdrawals,
 )
 """Columns in the order of the fields of `Domain`."""
 _NAMED = select(*DOMAIN).where(DomainRow.name == bindparam("name")).execution_options(**PREPARED)
@@ -54,10 +67,11 @@ class Domain:
         id: Its key in every table.
         name: What people call it.
         encoder: Id of the text encoder of its embeddings.
-        revision: Goes up with every change of items or training sessions.
+        revision: Goes up with every change of items or training sessions, but for withdrawals.
         recent_from: Key of the first recent training session, where their order tells time.
         first_stage: Number of the fitted first stage that serves, if there is one.
         indexed: Whether its items have an index by meaning.
+        withdrawals: Goes up whenever items are withdrawn.
     """
 
     id: int
@@ -67,6 +81,12 @@ class Domain:
     recent_from: int | None
     first_stage: int | None = None
     indexed: bool = False
+    withdrawals: int = 0
+
+    @property
+    def offer(self) -> tuple[int, int]:
+        """The version of what it recommends."""
+        return self.revision, self.withdrawals
 
 
 def meaning_index(domain_id: int) -> str:
@@ -236,17 +256,31 @@ async def try_to_hold_domain(connection: AsyncConnection, name: str) -> bool:
 async def mark_changed(connection: AsyncConnection, domain: Domain) -> None:
     """Count the revision up, which drops every cache built on the old one.
 
-    It goes with the clock: counted by ones, a database that was restored from a backup would give
-    a number again that servers know another domain by.
-
     Args:
         connection: A connection in the transaction that makes the change.
     """
+    changed = update(DomainRow).where(DomainRow.id == domain.id)
+    await connection.execute(changed.values(revision=_next(DomainRow.revision)))
+
+
+async def mark_withdrawn(connection: AsyncConnection, domain: Domain) -> None:
+    """Count the withdrawals up, which drops the caches of what is recommended, and no others.
+
+    Args:
+        connection: A connection in the transaction that withdraws items.
+    """
+    changed = update(DomainRow).where(DomainRow.id == domain.id)
+    await connection.execute(changed.values(withdrawals=_next(DomainRow.withdrawals)))
+
+
+def _next(number: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    """Return what follows a number.
+
+    It goes with the clock: counted by ones, a database that was restored from a backup would give
+    a number again that servers know another domain by.
+    """
     seconds = cast(func.extract("epoch", func.clock_timestamp()) - _SECONDS_TO_2020, Integer)
-    revision = func.greatest(DomainRow.revision + 1, seconds)
-    await connection.execute(
-        update(DomainRow).where(DomainRow.id == domain.id).values(revision=revision)
-    )
+    return func.greatest(number + 1, seconds)
 
 
 async def hold_row(connection: AsyncConnection, domain_id: int) -> None:

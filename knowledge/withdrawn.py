@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import BusyError
-from .domains import Domain, find_domain, mark_changed, try_to_hold_domain
+from .domains import Domain, find_domain, mark_withdrawn, try_to_hold_domain
 from .membership import is_among
 from .schema.tables import ItemRow
 
@@ -41,7 +41,7 @@ async def withdraw(connection: AsyncConnection, domain: Domain, ids: Sequence[st
     )
     wanted = sorted(new)
     if wanted:
-        await mark_changed(connection, domain)  # first, as other writers do: else they deadlock
+        await mark_withdrawn(connection, domain)  # first, as other writers do: else they deadlock
         await connection.execute(
             update(ItemRow)
             .where(ItemRow.domain_id == domain.id, is_among(ItemRow.id, wanted))

@@ -1,5 +1,7 @@
 """What is kept in memory of each domain until its sessions or items change.
 
+A withdrawal changes only what is recommended: the rest, which takes long to build, stays.
+
 What is there already needs no connection. Call none of it with one in hand: tasks that all hold one
 and wait for the same value would leave none to read it with.
 """
@@ -110,7 +112,7 @@ async def most_chosen_of(services: Services, domain: Domain) -> Sequence[str]:
         chosen = await asyncio.to_thread(index.most_chosen, _MOST_CHOSEN + len(withdrawn))
         return [item for item in chosen if item not in withdrawn][:_MOST_CHOSEN]
 
-    version = (domain.revision, services.settings.source_share)
+    version = (domain.offer, services.settings.source_share)
     return await services.caches.versions.get("most chosen", domain.id, version, build)
 
 
@@ -121,7 +123,7 @@ async def withdrawn_of(services: Services, domain: Domain) -> frozenset[str]:
         async with services.autocommit.connect() as connection:
             return await withdrawn_ids(connection, domain)
 
-    return await services.caches.versions.get("withdrawn", domain.id, domain.revision, build)
+    return await services.caches.versions.get("withdrawn", domain.id, domain.offer, build)
 
 
 async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:
@@ -133,7 +135,7 @@ async def vectors_of(services: Services, domain: Domain) -> ItemVectors | None:
 
     if domain.indexed:
         return None
-    return await services.caches.vectors.get("vectors", domain.id, domain.revision, build)
+    return await services.caches.vectors.get("vectors", domain.id, domain.offer, build)
 
 
 async def leak_filter_of(services: Services, domain: Domain) -> LeakFilter:

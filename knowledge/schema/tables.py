@@ -78,6 +78,8 @@ class DomainRow(Base):
     """Id of the text encoder that made the embeddings."""
     revision: Mapped[int] = mapped_column(server_default="0")
     """Counts up whenever items or training sessions change, so that caches know."""
+    withdrawals: Mapped[int] = mapped_column(server_default="0")
+    """Counts up whenever items are withdrawn, so that caches of what is recommended know."""
     recent_from: Mapped[int | None] = mapped_column(BigInteger)
     """The first of the recent training sessions, if their order tells time."""
     uses_until: Mapped[dt.datetime | None]

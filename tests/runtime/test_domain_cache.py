@@ -11,13 +11,24 @@ import pytest
 from re2llm.data.sample import sample_items
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.vector_search import nearest_ids
+from re2llm.knowledge.withdrawn import withdraw
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend
-from re2llm.records import Item
+from re2llm.records import Item, Session
 from re2llm.runtime import domain_cache
 from re2llm.runtime.caches import VersionedCache
 from re2llm.runtime.context import Context
-from re2llm.runtime.domain_cache import domain_of, evidence_of, items_of, vectors_of
+from re2llm.runtime.domain_cache import (
+    domain_of,
+    evidence_of,
+    items_of,
+    known_items,
+    leak_filter_of,
+    most_chosen_of,
+    title_search_of,
+    vectors_of,
+    withdrawn_of,
+)
 from re2llm.runtime.services import Services, open_services
 from sqlalchemy import event
 
@@ -63,6 +74,35 @@ async def test_what_another_process_loads_is_found_at_once(
     _, embeddings = await items_of(services, now, ["new"])
     assert kept is not None
     assert kept.nearest(embeddings["new"], count=1, exclude=[]) == ["new"]
+
+
+async def test_a_withdrawal_by_another_process_leaves_all_but_what_is_recommended(
+    services: Services, films: Domain, load: Callable[..., Any]
+) -> None:
+    sessions = [Session((FILMS[n].id,), "twin-1") for n in range(3)]
+    await load(films.name, [], sessions)
+    keeping = (evidence_of, leak_filter_of, title_search_of)
+    changing = (vectors_of, most_chosen_of, withdrawn_of)
+    first = await domain_of(services, films.name)
+    before = [await kept(services, first) for kept in (*keeping, *changing)]
+    await items_of(services, first, ["twin-1"])
+    other = await open_services(services.settings)
+    async with other.engine.begin() as connection:
+        await withdraw(connection, first, ["twin-1"])
+    await other.close()
+    now = await domain_of(services, films.name)
+    assert all([await kept(services, now) is before.pop(0) for kept in keeping])
+    assert list(known_items(services, now, ["twin-1"])) == ["twin-1"]
+    vectors = await vectors_of(services, now)
+    _, embeddings = await items_of(services, now, ["twin-1"])
+    assert vectors is not None
+    assert "twin-1" not in vectors.nearest(embeddings["twin-1"], count=3, exclude=[])
+    assert "twin-1" not in await most_chosen_of(services, now)
+    assert await withdrawn_of(services, now) == {"twin-1"}
+    await load(films.name, [Item("twin-1", "The same film", {"year": 1999})])
+    again = await domain_of(services, films.name)
+    assert await withdrawn_of(services, again) == set()
+    assert (await most_chosen_of(services, again))[0] == "twin-1"
 
 
 async def test_a_large_catalogue_is_not_kept_in_memory(
