@@ -35,7 +35,7 @@ def search(
 ) -> None:
     """Find items by title, despite typos.
 
-    If no title is similar, items are found by meaning.
+    If no title is similar, items are found by meaning. Withdrawn items are marked.
 
     Example: re2llm items search "blade runer" --domain films
     """
@@ -46,7 +46,7 @@ async def _search(query: str, domain: str | None, count: int, as_json: bool) -> 
     from ..operations.catalogue.items import search_items
     from ..runtime.context import Context
 
-    found = await search_items(Context(), query, domain=domain, count=count)
+    found = await search_items(Context(), query, domain=domain, count=count, every=True)
     if as_json:
         print_json(found.model_dump())
         return
@@ -55,7 +55,11 @@ async def _search(query: str, domain: str | None, count: int, as_json: bool) -> 
     if not found.items:
         out.print("Nothing was found.")
         return
-    rows = [[item.id, item.title, item.about] for item in found.items]
+    marks = ["withdrawn; " if item.withdrawn else "" for item in found.items]
+    rows = [
+        [item.id, item.title, mark + item.about if item.about else mark.rstrip("; ")]
+        for item, mark in zip(found.items, marks, strict=True)
+    ]
     print_table(("id", "title", "about"), rows)
 
 

@@ -18,7 +18,8 @@ FEEDBACK = (
 TITLES = (
     "Find the items of the catalogue that a person mentions, whatever the typing errors. `found` "
     "has one item. `ambiguous` has several: ask the person which one they mean. `unknown` is not "
-    "in the catalogue; its items are only near in meaning."
+    "in the catalogue; its items are only near in meaning. An item that is `withdrawn` may be in a "
+    "history, but is not to be offered."
 )
 RATE = (
     "Predict how a person will rate an item, from their own past reviews and, if there are any, "

@@ -15,6 +15,11 @@ class FoundItem(BaseModel):
     about: str = Field(
         description="Its attributes in words, which tell items with the same title apart."
     )
+    withdrawn: bool = Field(
+        default=False,
+        description="Whether it is recommended no more: a history may name it, but it is not to "
+        "be offered.",
+    )
 
 
 class FoundTitle(BaseModel):

@@ -30,7 +30,9 @@ async def catalogue_page(
 ) -> Response:
     """Browse a catalogue, or search it."""
     seen = await visit(request, domain)
-    found = await search_items(seen.context, words, count=_FOUND) if words.strip() else None
+    found = None
+    if words.strip():
+        found = await search_items(seen.context, words, count=_FOUND, every=True)
     rows, total = ([], 0)
     if found is None:
         rows, total = await browse_items(seen.context, skip=skipped(number), count=PAGE_SIZE)

@@ -20,7 +20,7 @@ from ...runtime.domain_cache import items_of, known_items, title_search_of, with
 from ...runtime.options import RunOptions
 from ...runtime.request_limits import MOST_SHOWN, MOST_TITLES
 from ..results import FoundItem, FoundTitle
-from .meanings import Exact, as_typed, found_title, id_beside, meaning_of, shown
+from .meanings import Exact, as_typed, found_title, id_beside, marked, meaning_of, shown
 from .written import MARK, marked_ids, without_number
 
 _NEAR = 3
@@ -140,12 +140,19 @@ class Finder:
         async with self._turn(loose, "titles"):
             compared = [await self._compare(word) for word in loose]
             found |= {one.typed: one for one in await self._with_near(compared)}
-        return found
+        withdrawn = await withdrawn_of(self._services, self.domain)
+        return {word: marked(one, withdrawn) for word, one in found.items()}
 
-    async def search(self, typed: str, count: int) -> tuple[list[FoundItem], bool]:
+    async def search(
+        self, typed: str, count: int, *, every: bool = False
+    ) -> tuple[list[FoundItem], bool]:
         """Return items whose titles are like a text, or else near it in meaning.
 
-        Withdrawn items are left out: whoever asks may offer what is found.
+        Args:
+            typed: The text.
+            count: The highest number to return.
+            every: Whether withdrawn items are found by title too, and marked. Else they are left
+                out: whoever asks may offer what is found.
 
         Returns:
             The items, the likeliest first, and whether they were found by meaning.
@@ -153,11 +160,12 @@ class Finder:
         titles = await self.titles()
         async with self._turn([typed], "query"):
             withdrawn = await withdrawn_of(self._services, self.domain)
-            more = min(len(withdrawn), MOST_SHOWN)
+            hidden = frozenset[str]() if every else withdrawn
+            more = min(len(hidden), MOST_SHOWN)
             found = await asyncio.to_thread(titles.find, typed, count=count + more)
-            items = [match.item for match in found if match.item.id not in withdrawn][:count]
+            items = [match.item for match in found if match.item.id not in hidden][:count]
             if items or not typed.strip() or not storable(typed):
-                return [shown(item) for item in items], False
+                return [shown(item, withdrawn) for item in items], False
             (near,) = await self._near([typed], count)
         return [shown(item) for item in near], True
 

@@ -11,7 +11,7 @@ from ...knowledge.sessions.evidence import EvidenceIndex
 from ...knowledge.vector_search import nearest_items
 from ...knowledge.withdrawn import withdrawn_ids
 from ...runtime.context import Context
-from ...runtime.domain_cache import evidence_of
+from ...runtime.domain_cache import evidence_of, withdrawn_of
 from ...runtime.options import resolve_context
 from ..results import FoundItem
 from .finder import Finder
@@ -24,7 +24,12 @@ _SHOWN_EVIDENCE = ("with_recent", "near_recent")
 
 
 async def search_items(
-    context: Context, query: str, *, domain: str | None = None, count: int = 10
+    context: Context,
+    query: str,
+    *,
+    domain: str | None = None,
+    count: int = 10,
+    every: bool = False,
 ) -> ItemsFound:
     """Find items by title, despite typing errors; without any, by meaning.
 
@@ -32,13 +37,14 @@ async def search_items(
         query: A title or a part of one, or a description.
         domain: Its name; `None` takes the context's.
         count: The highest number to return.
+        every: Whether withdrawn items are found by title too, for who looks after the catalogue.
 
     Raises:
         Re2llmError: There is no such domain.
     """
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
-        items, by_meaning = await finder.search(query, count)
+        items, by_meaning = await finder.search(query, count, every=every)
         return ItemsFound(domain=finder.domain.name, items=items, by_meaning=by_meaning)
 
 
@@ -56,7 +62,8 @@ async def items_of_ids(
     options = await resolve_context(context)
     async with in_catalogue(options, domain) as finder:
         items = await finder.items(ids)
-    return [shown(items[id_]) for id_ in ids if id_ in items]
+        withdrawn = await withdrawn_of(options.services, finder.domain)
+    return [shown(items[id_], withdrawn) for id_ in ids if id_ in items]
 
 
 async def browse_items(
@@ -79,7 +86,9 @@ async def browse_items(
     async with in_catalogue(options, domain) as finder, finder.connect() as connection:
         rows, total = await page_of_items(connection, finder.domain, skip=skip, count=count)
     found = [
-        BrowsedItem(item=shown(item), popularity=held, withdrawn=withdrawn)
+        BrowsedItem(
+            item=shown(item, (item.id,) if withdrawn else ()), popularity=held, withdrawn=withdrawn
+        )
         for item, held, withdrawn in rows
     ]
     return found, total

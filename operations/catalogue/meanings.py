@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from ...knowledge.titles.search import TitleSearch
 from ...records import Item, spoken
@@ -57,14 +57,24 @@ def id_beside(word: str, titles: TitleSearch, exact: Exact) -> str:
     return next((id_ for title, id_ in pairs if titles.is_called(id_, title)), "")
 
 
+def marked(found: FoundTitle, withdrawn: Container[str]) -> FoundTitle:
+    """Return what a title may mean, with withdrawn items marked."""
+    items = [item.model_copy(update={"withdrawn": item.id in withdrawn}) for item in found.items]
+    return found.model_copy(update={"items": items})
+
+
 def found_title(word: str, item: Item) -> FoundTitle:
     """Return that a word means one item, and no other."""
     return FoundTitle(typed=word, status="found", items=[shown(item)])
 
 
-def shown(item: Item) -> FoundItem:
-    """Return an item as answers show it."""
+def shown(item: Item, withdrawn: Container[str] = ()) -> FoundItem:
+    """Return an item as answers show it.
+
+    Args:
+        withdrawn: Ids of withdrawn items.
+    """
     facts = [f"{name}: {spoken(value)}" for name, value in sorted(item.attributes.items())]
     about = "; ".join(facts)
     cut = about if len(about) <= _SHOWN else f"{about[: _SHOWN - 1]}…"
-    return FoundItem(id=item.id, title=item.title, about=cut)
+    return FoundItem(id=item.id, title=item.title, about=cut, withdrawn=item.id in withdrawn)

@@ -43,7 +43,7 @@ async def withdraw_items(
     new = await _withdrawn(options, finder.domain.name, list(found), wait=wait)
     return WithdrawnItems(
         domain=finder.domain.name,
-        items=[shown(item) for item in found.values()],
+        items=[shown(item, found) for item in found.values()],
         withdrawn=new,
     )
 

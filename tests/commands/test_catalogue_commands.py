@@ -162,6 +162,10 @@ async def test_items_are_withdrawn(full: str) -> None:
     assert "Alien  [" in done.stdout
     assert f"{full}: 2 items are withdrawn now, 2 of them newly." in done.stdout
     assert "withdrawn" in (await command("items", "show", "Alien", "--domain", full)).stdout
+    found = (await command("items", "search", "alein", "--domain", full)).stdout
+    assert "withdrawn; " in found
+    listed = await as_json("items", "search", "alein", "--domain", full)
+    assert {"Alien", "Aliens"} <= {item["title"] for item in listed["items"] if item["withdrawn"]}
     again = await as_json("items", "withdraw", "Alien", "--domain", full)
     assert again["withdrawn"] == 0
     assert (await command("items", "withdraw", "--domain", full)).exit_code == 2

@@ -11,7 +11,8 @@ import pytest
 from re2llm.data.interactions import TableOptions
 from re2llm.errors import BusyError, InputError, NotThereError
 from re2llm.knowledge.domains import hold_domain
-from re2llm.operations.catalogue.items import browse_items, search_items, show_item
+from re2llm.operations.catalogue.items import browse_items, items_of_ids, search_items, show_item
+from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.catalogue.withdraw import withdraw_items
 from re2llm.operations.evaluation.evaluate import evaluate
 from re2llm.operations.loading.load_files import load_files
@@ -87,6 +88,24 @@ async def test_it_is_shown_as_withdrawn_and_offered_nowhere(shop: Context) -> No
     assert len(found.items) == 3
     rows, total = await browse_items(shop)
     assert ({row.item.id for row in rows if row.withdrawn}, total) == ({"t2"}, 8)
+
+
+async def test_whoever_looks_after_the_catalogue_finds_it_and_others_see_a_mark(
+    shop: Context,
+) -> None:
+    await withdraw_items(shop, ["t2"])
+    found = await search_items(shop, "Tea C", count=3, every=True)
+    assert found.items[0].id == "t2"
+    assert [item.withdrawn for item in found.items] == [True, False, False]
+    assert not any(item.withdrawn for item in (await search_items(shop, "Tea C")).items)
+    one, other, typo = (await find_titles(shop, ["Tea C", "Tea D", "Taa C"])).titles
+    assert ([item.withdrawn for item in one.items], one.status) == ([True], "found")
+    assert [item.withdrawn for item in other.items] == [False]
+    assert all(item.withdrawn is (item.id == "t2") for item in typo.items)
+    assert [item.withdrawn for item in await items_of_ids(shop, ["t2", "t3"])] == [True, False]
+    assert all(item.withdrawn for item in (await withdraw_items(shop, ["t2", "t4"])).items)
+    rows, _ = await browse_items(shop)
+    assert {row.item.id for row in rows if row.item.withdrawn} == {"t2", "t4"}
 
 
 async def test_all_are_withdrawn_or_none(shop: Context) -> None:

@@ -70,6 +70,9 @@ async def test_withdrawn_items_are_marked(browser: Browser, load: Any, domain: s
     await withdraw_items(Context(), ["i1"], domain=domain)
     rows = (await browser.get("/console/catalogue", domain=domain)).all("tr")[1:]
     assert ["withdrawn" in row.text for row in rows] == [False, True, False]
+    found = (await browser.get("/console/catalogue", domain=domain, words="Thing 1")).all("tr")[1:]
+    assert {row.all("code")[0].text: "withdrawn" in row.text for row in found}["i1"]
+    assert sum("withdrawn" in row.text for row in found) == 1
     assert "Withdrawn" in (await browser.get("/console/catalogue/i1", domain=domain)).text
     assert "Withdrawn" not in (await browser.get("/console/catalogue/i2", domain=domain)).text
 
