@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..knowledge.domains import Domain
 from ..records import Flag, Item
-from ..runtime.domain_cache import evidence_of, items_of
+from ..runtime.domain_cache import evidence_of, items_of, withdrawn_of
 from ..runtime.node import Update
 from ..runtime.options import RunOptions
 from .first_stage import first_stage_scores, first_stage_task
@@ -54,9 +54,7 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
         _require_known("candidates", listed, items, domain)
         ids = list(dict.fromkeys(listed))
     if len(ids) <= 1:
-        raise InputError(
-            "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
-        )
+        raise await _too_few(domain, history, options)
     past = [items[i] for i in history[-options.settings.prompt_history :]]
     session = state.get("training_session")
     evidence = index.table(history, ids, leave_out=session) if index else None
@@ -84,6 +82,27 @@ async def gather(domain: Domain, state: RecommendState, options: RunOptions) -> 
         "reranked": len(order) if options.fuse == "llm" else min(len(order), options.rerank),
         "flags": [] if index or options.fuse == "llm" else [Flag.NO_SESSIONS],
     }
+
+
+async def _too_few(domain: Domain, history: Sequence[str], options: RunOptions) -> InputError:
+    """Return the error that too little is left to recommend, with the cause."""
+    withdrawn = await withdrawn_of(options.services, domain)
+    if not withdrawn <= set(history):
+        return InputError(
+            "domain",
+            f"What was withdrawn from {domain.name!r}, and the history, leave fewer than two items "
+            "to recommend.",
+            "Load withdrawn items again, or others.",
+        )
+    if len(set(history)) == 1:
+        return InputError(
+            "domain",
+            f"{domain.name!r} has fewer than two items besides the history.",
+            "Load more items.",
+        )
+    return InputError(
+        "history", "It leaves fewer than two items to recommend.", "Send a shorter one."
+    )
 
 
 def session_embedding(

@@ -108,6 +108,24 @@ async def test_whoever_looks_after_the_catalogue_finds_it_and_others_see_a_mark(
     assert {row.item.id for row in rows if row.item.withdrawn} == {"t2", "t4"}
 
 
+async def test_what_leaves_too_little_to_recommend_is_named(
+    shop: Context, load: Load, domain: str
+) -> None:
+    longest = [f"t{n}" for n in range(7)]
+    with pytest.raises(InputError, match="Send a shorter one") as caught:
+        await recommend(shop, longest)
+    assert caught.value.field == "history"
+    await withdraw_items(shop, longest[1:])
+    with pytest.raises(InputError, match="withdrawn") as caught:
+        await recommend(shop, ["t0"])
+    assert caught.value.field == "domain"
+    small = f"{domain}-small"
+    await load(small, TEAS[:2])
+    with pytest.raises(InputError, match="Load more items") as caught:
+        await recommend(Context(domain=small, policy="none"), ["t0"])
+    assert caught.value.field == "domain"
+
+
 async def test_all_are_withdrawn_or_none(shop: Context) -> None:
     with pytest.raises(InputError, match="Teapot"):
         await withdraw_items(shop, ["t2", "Teapot of another shop"])
