@@ -163,6 +163,8 @@ class Finder:
             hidden = frozenset[str]() if every else withdrawn
             more = min(len(hidden), MOST_SHOWN)
             found = await asyncio.to_thread(titles.find, typed, count=count + more)
+            if len(found) == count + more and all(one.item.id in hidden for one in found):
+                found = await asyncio.to_thread(titles.find, typed, count=count + len(hidden))
             items = [match.item for match in found if match.item.id not in hidden][:count]
             if items or not typed.strip() or not storable(typed):
                 return [shown(item, withdrawn) for item in items], False

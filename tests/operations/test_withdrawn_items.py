@@ -108,6 +108,14 @@ async def test_whoever_looks_after_the_catalogue_finds_it_and_others_see_a_mark(
     assert {row.item.id for row in rows if row.item.withdrawn} == {"t2", "t4"}
 
 
+async def test_many_withdrawn_items_hide_no_other_of_their_title(load: Load, domain: str) -> None:
+    await load(domain, [Item(f"{n:03}", "Green Tea") for n in range(150)])
+    shop = Context(domain=domain, policy="none")
+    await withdraw_items(shop, [f"{n:03}" for n in range(140)])
+    found = await search_items(shop, "Green Tea", count=3)
+    assert ([item.id for item in found.items], found.by_meaning) == (["140", "141", "142"], False)
+
+
 async def test_what_leaves_too_little_to_recommend_is_named(
     shop: Context, load: Load, domain: str
 ) -> None:
