@@ -16,9 +16,9 @@ from ..records import without_surrogates
 
 _LABEL = re.compile(r"(?m)^Label:")
 _REMEDY = 'Write {"answer": "1. …"}, one per line, or blocks of Label: and Output:.'
-_UTF8 = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{1,3}")
-"""A character of several bytes, or what is left of one."""
-_HIGH = re.compile(rb"[\x80-\xff]")
+_UTF8 = re.compile("[\xc2-\xf4][\x80-\xbf]{1,3}")
+"""A character of several bytes, or what is left of one, read as Latin-1."""
+_HIGH = re.compile("[\x80-\xff]")
 _KEPT = "surrogateescape"
 _OTHER = "is not UTF-8 as other lines are; it is read as Latin-1"
 _BROKEN = "holds bytes that are not UTF-8; each is read as \ufffd"
@@ -94,8 +94,9 @@ def _undecoded(text: str) -> bytes:
 
 def _is_latin(raw: bytes) -> bool:
     """Whether text that is not UTF-8 is Latin-1, and not UTF-8 with broken characters."""
-    beyond = len(_HIGH.findall(_UTF8.sub(b"", raw)))
-    return beyond > len(_UTF8.findall(raw))
+    text = raw.decode("latin-1")
+    beyond = len(_HIGH.findall(_UTF8.sub("", text)))
+    return beyond > len(_UTF8.findall(text))
 
 
 def _without_gaps(lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
