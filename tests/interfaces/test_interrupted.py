@@ -23,6 +23,14 @@ IDS = [film.id for film in load_films()]
 WITHIN = 60
 
 
+@pytest.fixture(autouse=True)
+def hears_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 async def _nothing() -> None:
     pass
 
