@@ -115,8 +115,9 @@ async def _withdraw(items: list[str], domain: str | None, as_json: bool) -> None
         return
     for item in done.items:
         out.print_line(f"{item.title}  [{item.id}]")
-    named = counted(len(done.items), "item is", "items are")
-    out.print(f"{done.domain}: {named} withdrawn now, {done.withdrawn:,} of them newly.")
+    before = len(done.items) - done.withdrawn
+    already = f", {before:,} of them already before" if before else ""
+    out.print(f"Withdrawn from {done.domain}: {counted(len(done.items), 'item')}{already}.")
 
 
 def _print(shown: ItemShown) -> None:

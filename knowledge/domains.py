@@ -27,10 +27,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ..errors import InputError
 from ..records import ONLY_DOMAIN_LOG
 from .prepared import PREPARED
-from .rollouts.rollouts import hold_served
 from .schema.fusions import FirstStageRow
 from .schema.log import RecommendationRow
 from .schema.tables import SCHEMA, DomainRow, HintRow, ItemRow, ReleaseRow, SessionRow
+from .served import hold_served
 from .texts import storable
 
 _MEANING_INDEX = "ix_item_meaning_"

@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, NotThereError
 from .domains import hold_hints
 from .prompted_model import PromptedModel
-from .rollouts.rollouts import hold_served, latest_rollout, stop_live_rollout
+from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow
+from .served import active_release_number, hold_served
 from .trained_hints import TrainedHints
 
-_ACTIVE = select(ReleaseRow.number).where(
-    ReleaseRow.domain_id == bindparam("domain"), ReleaseRow.status == "active"
-)
 RELEASE = "ppo:"
 """Prefix of a release's number in a policy's name."""
 _ANOTHER = "`re2llm policy list` shows all releases, and `re2llm train` makes one."
@@ -91,11 +89,6 @@ async def release_of_job(connection: AsyncConnection, domain_id: int, job: str) 
         ReleaseRow.domain_id == domain_id, ReleaseRow.config["job"].astext == job
     )
     return await connection.scalar(stored)
-
-
-async def active_release_number(connection: AsyncConnection, domain_id: int) -> int | None:
-    """Return the number of the active release, if there is one."""
-    return await connection.scalar(_ACTIVE, {"domain": domain_id})
 
 
 async def hints_in_reach(

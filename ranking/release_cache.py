@@ -11,7 +11,8 @@ from ..errors import ReleaseMisfitError
 from ..knowledge.hint_store.hints import Hint, HintAndEmbedding
 from ..knowledge.hint_store.shortlist import fetch_embeddings
 from ..knowledge.prompted_model import PromptedModel
-from ..knowledge.releases import active_release_number, fetch_release
+from ..knowledge.releases import fetch_release
+from ..knowledge.served import active_release_number
 from ..runtime.services import Services
 from .served_policy import ServedPolicy, load_release
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
 from ..schema.rollouts import LIVE, RolloutEventRow, RolloutRow
-from ..schema.tables import ReleaseRow
+from ..served import active_release_number, hold_served, served_lock
 from ..sessions.sources import LOCAL
 
 _SALT_BYTES = 16
@@ -86,23 +86,6 @@ class Change:
     figures: Mapping[str, Any]
 
 
-async def hold_served(connection: AsyncConnection, domain_id: int) -> None:
-    """Hold alone, until the transaction ends, which releases a domain serves.
-
-    Whoever changes the active release or a rollout holds this first, then the rollout's row, then
-    the hints. What is read before that may be out of date.
-
-    Args:
-        connection: A connection in a transaction; a second one in the same domain waits for its
-            end.
-    """
-    await connection.execute(select(func.pg_advisory_xact_lock(_lock_of(domain_id))))
-
-
-def _lock_of(domain_id: object) -> Any:
-    return func.hashtextextended("re2llm:rollout", domain_id)
-
-
 async def start_rollout(
     connection: AsyncConnection,
     domain_id: int,
@@ -123,11 +106,7 @@ async def start_rollout(
         InputError: The release is active, or another one is live.
     """
     await hold_served(connection, domain_id)
-    active = await connection.scalar(
-        select(ReleaseRow.number).where(
-            ReleaseRow.domain_id == domain_id, ReleaseRow.status == "active"
-        )
-    )
+    active = await active_release_number(connection, domain_id)
     if active == release:
         raise InputError("release", f"Release {release} is active.", "Name one that is not active.")
     other = await latest_rollout(connection, domain_id)
@@ -184,7 +163,7 @@ async def claim_rollout(
         The rollout, or `None` if there is nothing to decide now.
     """
     take = func.pg_advisory_xact_lock if wait else func.pg_try_advisory_xact_lock
-    served = select(take(_lock_of(RolloutRow.domain_id))).where(RolloutRow.id == rollout_id)
+    served = select(take(served_lock(RolloutRow.domain_id))).where(RolloutRow.id == rollout_id)
     if await connection.scalar(served) is False:
         return None
     due = or_(

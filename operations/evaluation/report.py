@@ -13,7 +13,8 @@ from ...evaluation.report.pictures import hint_bars, learning_curve
 from ...evaluation.session_groups import session_groups
 from ...knowledge.catalogue import all_items
 from ...knowledge.hint_store.hints import Hint, list_hints
-from ...knowledge.releases import Release, active_release_number, fetch_release
+from ...knowledge.releases import Release, fetch_release
+from ...knowledge.served import active_release_number
 from ...records import counted
 from ...runtime.context import Context
 from ...runtime.options import RunOptions, resolve_context

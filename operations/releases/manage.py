@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...knowledge import releases as stored
 from ...knowledge.domains import Domain
 from ...knowledge.rollouts.rollouts import latest_rollout, rollout_events
+from ...knowledge.served import active_release_number
 from ...ranking.served_policy import load_release
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -33,7 +34,7 @@ async def list_releases(context: Context, *, domain: str | None = None) -> Liste
 async def has_release(context: Context) -> bool:
     """Return whether a policy release is active in the run's domain."""
     async with in_domain(await resolve_context(context)) as (connection, domain):
-        return await stored.active_release_number(connection, domain.id) is not None
+        return await active_release_number(connection, domain.id) is not None
 
 
 async def show_release(

@@ -160,7 +160,7 @@ async def test_items_are_withdrawn(full: str) -> None:
     done = await command("items", "withdraw", "Alien", "aliens-1986", "--domain", full)
     assert done.exit_code == 0, done.output
     assert "Alien  [" in done.stdout
-    assert f"{full}: 2 items are withdrawn now, 2 of them newly." in done.stdout
+    assert f"Withdrawn from {full}: 2 items.\n" in done.stdout
     assert "withdrawn" in (await command("items", "show", "Alien", "--domain", full)).stdout
     found = (await command("items", "search", "alein", "--domain", full)).stdout
     assert "withdrawn; " in found

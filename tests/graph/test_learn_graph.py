@@ -21,7 +21,6 @@ from re2llm.knowledge.hint_store.decisions import StatusChange, apply_change
 from re2llm.knowledge.hint_store.hints import Hint, add_hint, hint_key, list_hints, set_status
 from re2llm.knowledge.hint_store.stats import ENOUGH, loses, refresh_stats
 from re2llm.knowledge.prompted_model import PromptedModel
-from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.llm.offline import OfflineRanker
 from re2llm.operations.first_stage.fit import fit_first_stage
 from re2llm.operations.hints.manage import approve_hints, retire_hints, show_hint
@@ -36,6 +35,7 @@ from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from teacher import FAR, FILMS, ranking_task, title, titles
+from training_keys import training_keys
 
 OFFLINE = OfflineRanker()
 LEAKING = '{"hints": ["Rank Alien above all others."]}'
@@ -61,9 +61,7 @@ def ranking_calls(asked: Sequence[Sequence[BaseMessage]]) -> int:
 async def keys(services: Services, load: Load, domain: str) -> list[int]:
     """The keys of the training sessions of a domain of one's own, one for each of `SESSIONS`."""
     await load(domain, sample_items(), SESSIONS)
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        return [key for key, _ in await training_sessions(connection, found)]
+    return await training_keys(services, domain)
 
 
 async def learn(domain: str, key: int, **options: Any) -> Result:

@@ -8,8 +8,6 @@ import pytest
 from langchain_core.messages import BaseMessage
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.graph.learn import graph
-from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.operations.hints.manage import add_hint, list_hints
 from re2llm.ranking.hints.panels import random_panel
 from re2llm.ranking.hints.proof import FIRST_LOOK
@@ -21,6 +19,7 @@ from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from sqlalchemy import text
 from teacher import FAR, Teacher, titles
+from training_keys import training_keys
 
 SESSIONS = simulate_sessions(14, seed=3)
 HINT, OTHER = "Prefer what everyone has seen.", "Prefer what hardly anyone has seen."
@@ -42,9 +41,7 @@ Script = Callable[[Callable[[Sequence[BaseMessage]], str]], tuple[str, Any]]
 @pytest.fixture
 async def keys(services: Services, load: Load, domain: str) -> list[int]:
     await load(domain, sample_items(), SESSIONS)
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        return [key for key, _ in await training_sessions(connection, found)]
+    return await training_keys(services, domain)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.forgetting import delete_sessions
 from re2llm.knowledge.hint_store.decisions import own_sessions
 from re2llm.knowledge.hint_store.reflections import waiting_misses
-from re2llm.knowledge.sessions.training_sessions import training_sessions
 from re2llm.operations.hints.manage import show_hint
 from re2llm.operations.learning.learn import learn, learn_session
 from re2llm.operations.learning.learner import Learner
@@ -27,6 +26,7 @@ from re2llm.runtime.budget import Budget
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
+from training_keys import training_keys
 
 TITLES = {film.id: film.title for film in load_films()}
 SESSIONS = simulate_sessions(8, seed=3)
@@ -97,9 +97,7 @@ def _all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def stored(services: Services, domain: str) -> list[int]:
-    async with services.engine.connect() as connection:
-        found = await find_domain(connection, domain)
-        return [key for key, _ in await training_sessions(connection, found)]
+    return await training_keys(services, domain)
 
 
 async def learnt(domain: str, key: int, model: str, batch: int) -> Result:

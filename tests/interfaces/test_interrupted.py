@@ -121,18 +121,22 @@ def test_a_failure_of_the_work_is_raised_as_it_is(portal: Portal) -> None:
         portal.run(fails)
 
 
-class Slow(BaseChatModel):
+class OnALoop(BaseChatModel):
+    """Answers on an event loop only."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "on-a-loop"
+
+    def _generate(self, *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError
+
+
+class Slow(OnALoop):
     """Thinks until it is stopped."""
 
     asked: Any
     spent: list[str]
-
-    @property
-    def _llm_type(self) -> str:
-        return "slow"
-
-    def _generate(self, *_: Any, **__: Any) -> ChatResult:
-        raise NotImplementedError
 
     async def _agenerate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         self.spent.append("asked")
@@ -188,18 +192,11 @@ def test_nothing_is_spent_after_any_call_was_interrupted(
         assert model.spent.count("asked") == asked
 
 
-class Stuck(BaseChatModel):
+class Stuck(OnALoop):
     """Waits for ever in its second answer, until it is let go; the first one is not usable."""
 
     asked: Any
     freed: list[bool]
-
-    @property
-    def _llm_type(self) -> str:
-        return "stuck"
-
-    def _generate(self, *_: Any, **__: Any) -> ChatResult:
-        raise NotImplementedError
 
     async def _agenerate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         text = '{"ranking": [6, 5, 4, 3, 2, 1]}'

@@ -8,10 +8,10 @@ from re2llm.knowledge.domains import claim_domain
 from re2llm.knowledge.releases import (
     Release,
     activate_release,
-    active_release_number,
     rollback_release,
     store_release,
 )
+from re2llm.knowledge.served import active_release_number
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.runtime.services import Services
 from sqlalchemy import text

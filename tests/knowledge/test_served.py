@@ -9,8 +9,8 @@ import pytest_asyncio
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError, Re2llmError
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.releases import active_release_number
-from re2llm.knowledge.rollouts.rollouts import Rollout, claim_rollout, hold_served, latest_rollout
+from re2llm.knowledge.rollouts.rollouts import Rollout, claim_rollout, latest_rollout
+from re2llm.knowledge.served import active_release_number, hold_served
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.releases.manage import activate_release, rollback_release
 from re2llm.operations.releases.rollouts import promote_canary, start_canary, stop_canary

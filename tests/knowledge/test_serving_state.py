@@ -15,9 +15,9 @@ from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.stats import best_measured
 from re2llm.knowledge.prompted_model import PromptedModel
-from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts.rollouts import latest_rollout
 from re2llm.knowledge.schema.tables import DomainRow, HintStatsRow, ReleaseRow
+from re2llm.knowledge.served import active_release_number
 from re2llm.knowledge.serving_state import ServingQuery, ServingState, serving_state
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.recommend import recommend

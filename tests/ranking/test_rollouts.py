@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.log.feedback import logged_decisions
-from re2llm.knowledge.releases import active_release_number
 from re2llm.knowledge.rollouts.rollouts import claim_rollout, latest_rollout, rollout_events
+from re2llm.knowledge.served import active_release_number
 from re2llm.llm.offline.model import OfflineRanker
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.recommending.feedback import give_feedback

@@ -20,12 +20,12 @@ from re2llm.knowledge.prompted_model import PromptedModel
 from re2llm.knowledge.releases import (
     Release,
     activate_release,
-    active_release_number,
     fetch_release,
     list_releases,
     rollback_release,
     store_release,
 )
+from re2llm.knowledge.served import active_release_number
 from re2llm.knowledge.trained_hints import TrainedHints
 from re2llm.llm.embedding.encoder import ENCODER_ID
 from re2llm.operations.releases.manage import rollback_release as roll_back

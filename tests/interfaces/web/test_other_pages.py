@@ -18,7 +18,8 @@ from re2llm.knowledge.access.allowances import KeyClaim, claim_call
 from re2llm.knowledge.access.grants import Grants
 from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.jobs.jobs import FilelessKind
-from re2llm.knowledge.releases import Release, active_release_number, store_release
+from re2llm.knowledge.releases import Release, store_release
+from re2llm.knowledge.served import active_release_number
 from re2llm.operations.accounts.costs import costs
 from re2llm.operations.catalogue.withdraw import withdraw_items
 from re2llm.operations.hints.manage import add_hint

@@ -13,7 +13,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.queue.control import job, jobs
 from re2llm.jobs.schedules.schedules import list_schedules
 from re2llm.knowledge.domains import find_domain
-from re2llm.knowledge.releases import active_release_number
+from re2llm.knowledge.served import active_release_number
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.releases.manage import activate_release
 from re2llm.operations.releases.rollouts import show_canary, start_canary
