@@ -131,7 +131,7 @@ def _print(trained: TrainedRelease) -> None:
             "A choice for each session gains less there than the best single hint, so the release "
             "gives that to all."
         )
-    if trained.stopped is not None:
+    if trained.visits_ended_by is not None:
         out.print_line(what_more_would_bring(trained))
     for policy, fusion in trained.fusion.items():
         out.print_line(f"{_CHOICES[policy]}: {what_it_adds(fusion)}")

@@ -71,8 +71,9 @@ def traces(
     traced = run(work)
     outcomes = Counter(row["outcome"] for row in traced.rows)
     if as_json:
-        counts = {**spent(budget), "left": traced.left, **outcomes}
-        print_json({"file": str(out_file), **counts})
+        stopped = None if traced.stopped is None else traced.stopped.as_dict()
+        counts = {**spent(budget), "left": traced.left, "stopped": stopped}
+        print_json({"file": str(out_file), **counts, **outcomes})
     else:
         tallies = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
         listed = ", ".join(tallies) or "no traces"

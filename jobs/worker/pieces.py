@@ -102,7 +102,7 @@ async def finish(
             now = await find_job(connection, job.id, sessions=False) or job
             result = {**finished.result, "llm_calls": now.calls, "cost": round(now.spent, 6)}
             stopped = None if finished.stopped is None else _public(finished.stopped)
-            if stopped is not None and isinstance(result.get("stopped"), Mapping):
+            if stopped is not None:
                 result["stopped"] = stopped.as_dict()
             state = "done" if stopped is None else "stopped"
             reason = "" if stopped is None else str(stopped)

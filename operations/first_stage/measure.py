@@ -52,9 +52,9 @@ class Measured:
     weights_forgotten: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON primitives."""
+        """Return the outcome as JSON primitives; `stopped` is an error's document, or `None`."""
         found = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {**found, "stopped": str(self.stopped or "")}
+        return {**found, "stopped": None if self.stopped is None else self.stopped.as_dict()}
 
 
 async def measure(

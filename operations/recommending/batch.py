@@ -50,9 +50,9 @@ class Batch:
     stopped: BudgetSpentError | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON primitives."""
+        """Return the outcome as JSON primitives; `stopped` is an error's document, or `None`."""
         counts = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {**counts, "stopped": str(self.stopped or "")}
+        return {**counts, "stopped": None if self.stopped is None else self.stopped.as_dict()}
 
 
 async def recommend_batch(

@@ -26,7 +26,7 @@ from ...settings import Settings
 from ..sessions.enough import FEWEST_TO_TRAIN
 from .calls_left import CallsLeft
 
-Stopped = Literal["noise", "limit", "all"]
+VisitsEndedBy = Literal["noise", "limit", "all"]
 """More would gain less than its noise, a limit is reached, or nothing is left to pay for."""
 
 BEST_HINTS = 8
@@ -36,7 +36,7 @@ FEWEST_TO_STOP = 300
 ROUND = 64
 _AT_ONCE = 8
 NOT_FEW: Mapping[str, Any] = dict.fromkeys(
-    ("visited_sessions", "more_gain", "more_noise", "stopped")
+    ("visited_sessions", "more_gain", "more_noise", "visits_ended_by")
 )
 """What a release says where training paid for every cell that it visited."""
 
@@ -50,13 +50,13 @@ class FewCells:
         gains: NDCG@10 with each action minus without a hint, `[B, 1 + H]`; 0 where the model gave
             no answer.
         more: What visiting all other sessions would likely gain; `None` where none is left.
-        stopped: Why no more are.
+        ended_by: Why no more are.
     """
 
     rows: NDArray[np.int64]
     gains: Floats
     more: ExpectedGain | None
-    stopped: Stopped
+    ended_by: VisitsEndedBy
 
     def metrics(self) -> dict[str, Any]:
         """Return what a release says of it."""
@@ -64,7 +64,7 @@ class FewCells:
             "visited_sessions": len(self.rows),
             "more_gain": None if self.more is None else round(self.more.gain, 5),
             "more_noise": None if self.more is None else round(self.more.noise, 5),
-            "stopped": self.stopped,
+            "visits_ended_by": self.ended_by,
         }
 
 
@@ -137,8 +137,8 @@ async def pay_for_few(
             )
             enough = more.little and len(rows) >= FEWEST_TO_STOP
         if enough or limit is not None or done == len(queue):
-            stopped = "noise" if enough else "all" if limit is None else "limit"
-            return _enough_to_train(FewCells(rows, gains, more, stopped), limit)
+            ended_by = "noise" if enough else "all" if limit is None else "limit"
+            return _enough_to_train(FewCells(rows, gains, more, ended_by), limit)
         paid, limit = await _pay(
             queue[done : done + ROUND], table, len(hints), left, options, report
         )

@@ -9,7 +9,7 @@ from typing import Any
 from ...policies.recipes import PolicyRecipe
 from ...records import counted
 from ..hints.results import RetiredHint
-from .few_cells import Stopped
+from .few_cells import VisitsEndedBy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class TrainedRelease:
         more_gain: What trials on all other sessions would likely add to the gain; `None` if none
             are left.
         more_noise: The standard error with which that could be measured.
-        stopped: Why no more was paid for.
+        visits_ended_by: Why no more was paid for.
         llm_calls: Model calls, retries included.
         cost: By `RE2LLM_PRICES`.
         unanswered: Trials that the model left unanswered.
@@ -66,7 +66,7 @@ class TrainedRelease:
     visited_sessions: int | None
     more_gain: float | None
     more_noise: float | None
-    stopped: Stopped | None
+    visits_ended_by: VisitsEndedBy | None
     llm_calls: int
     cost: float
     unanswered: int
@@ -89,8 +89,8 @@ def what_more_would_bring(trained: TrainedRelease) -> str:
     sessions = counted(trained.visited_sessions or 0, "session")
     if trained.more_gain is None or trained.more_noise is None:
         return f"The best hints were tried in all {sessions} beyond the panel."
-    why = "Stopped by itself, since" if trained.stopped == "noise" else "Stopped by the limit;"
-    is_less = "is less than" if trained.stopped == "noise" else "compares with"
+    why = "Stopped by itself, since" if trained.visits_ended_by == "noise" else "Stopped by the limit;"
+    is_less = "is less than" if trained.visits_ended_by == "noise" else "compares with"
     return (
         f"The best hints were tried in {sessions} beyond the panel. Trials in all others would "
         f"likely add {trained.more_gain:+.4f} NDCG@10. {why} that {is_less} its noise, "

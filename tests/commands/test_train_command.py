@@ -313,7 +313,7 @@ def outcome(**other: Any) -> TrainedRelease:
         "visited_sessions": None,
         "more_gain": None,
         "more_noise": None,
-        "stopped": None,
+        "visits_ended_by": None,
         "llm_calls": 0,
         "cost": 0.0,
         "unanswered": 0,

@@ -72,10 +72,11 @@ async def look(services: Services, piloted: TwoReleases) -> Observation:
         ({"gain": 0.1}, {"gain": 0.1}, True),
         ({"gain": 0.09}, {"gain": 0.1}, False),
         ({"gain": -0.1}, {"gain": -0.2}, False),
-        ({"gain": 0.2, "static_gain": 0.3, "stopped": "noise"}, {"gain": 0.1}, True),
+        ({"gain": 0.2, "static_gain": 0.3, "visits_ended_by": "noise"}, {"gain": 0.1}, True),
         ({"gain": 0.2, "static_gain": 0.3, "worse": "It is."}, {"gain": 0.1}, False),
+        ({"gain": 0.2, "static_gain": 0.3, "visits_ended_by": "limit"}, {"gain": 0.1}, False),
         ({"gain": 0.2, "static_gain": 0.3, "stopped": "limit"}, {"gain": 0.1}, False),
-        ({"gain": 0.3, "static_gain": 0.3, "stopped": "limit"}, {"gain": 0.1}, True),
+        ({"gain": 0.3, "static_gain": 0.3, "visits_ended_by": "limit"}, {"gain": 0.1}, True),
     ],
 )
 async def test_what_training_would_not_activate_is_not_rolled_out(

@@ -130,7 +130,7 @@ async def test_an_interrupted_training_goes_on_where_it_ended(school: str, url: 
     context = Context(domain=school, seed=3)
     whole = await operation.train(context, force=True)
     count = len(SESSIONS)
-    assert whole.stopped == "all"
+    assert whole.visits_ended_by == "all"
     assert whole.visited_sessions == whole.validation_sessions == count - FIRST
     assert whole.cells == whole.all_cells == whole.llm_calls == count * (len(HINTS) + 1)
     expected, [released] = cells(url, school), weights(url, school)
@@ -138,7 +138,7 @@ async def test_an_interrupted_training_goes_on_where_it_ended(school: str, url: 
     forget(url, school)
     limit = 80
     part = await operation.train(context, force=True, max_llm_calls=limit)
-    assert part.stopped == "limit"
+    assert part.visits_ended_by == "limit"
     assert len(cells(url, school)) == part.llm_calls <= limit
     assert part.visited_sessions == (limit - FIRST * (len(HINTS) + 1)) // (len(HINTS) + 1)
     assert "Stopped by the limit" in what_more_would_bring(part)
@@ -213,7 +213,7 @@ async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
         await pieces.do_piece(submitted.id, submitted.attempt, plan["shared"], piece)
     await pieces.finish(submitted.id, submitted.attempt, plan["shared"], {})
     done = (await job(Context(), submitted.id)).job
-    assert (done.state, done.result["stopped"]) == ("done", "limit")
+    assert (done.state, done.result["visits_ended_by"]) == ("done", "limit")
     assert len(cells(url, school)) == done.calls <= limit
 
 
@@ -227,7 +227,7 @@ async def test_a_limit_of_money_leaves_enough_to_validate_with(
 ) -> None:
     adjust(prices={"offline": [1.0, 1.0]}, call_cache=False)
     trained = await operation.train(Context(domain=school), force=True, max_cost=MONEY)
-    assert trained.stopped == "limit"
+    assert trained.visits_ended_by == "limit"
     assert trained.validation_sessions >= FEWEST_TO_TRAIN
     assert 0.6 * MONEY < trained.cost <= MONEY
 
@@ -276,7 +276,7 @@ async def test_a_job_with_little_money_ends_with_a_release(
     await pieces.finish(made.id, made.attempt, plan["shared"], {})
     done = (await job(Context(), made.id)).job
     assert (done.state, done.reason) == ("done", "")
-    assert done.result["stopped"] == "limit"
+    assert done.result["visits_ended_by"] == "limit"
     assert done.result["validation_sessions"] >= FEWEST_TO_TRAIN
     assert 0.6 * MONEY < done.spent <= MONEY
 
@@ -286,7 +286,7 @@ async def test_a_policy_from_few_calls_serves_if_it_is_no_worse_than_one_hint(
     school: str, url: str
 ) -> None:
     trained = await operation.train(Context(domain=school), max_llm_calls=80)
-    assert trained.stopped == "limit"
+    assert trained.visits_ended_by == "limit"
     assert trained.active == (trained.gain >= trained.static_gain and not trained.why_not)
     assert trained.active or "gains more" in trained.why_not or "worse" in trained.why_not
     assert len(weights(url, school)) == 1  # stored in any case
@@ -514,7 +514,7 @@ async def test_training_stops_by_itself(school: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(few_cells, "FEWEST_TO_STOP", 1)
     monkeypatch.setattr(ExpectedGain, "little", property(lambda _: True))
     trained = await operation.train(Context(domain=school), force=True)
-    assert trained.stopped == "noise"
+    assert trained.visits_ended_by == "noise"
     assert trained.visited_sessions == few_cells.ROUND < len(SESSIONS) - FIRST
     assert "Stopped by itself" in what_more_would_bring(trained)
     assert trained.more_gain is not None
@@ -525,7 +525,7 @@ async def test_every_cell_is_paid_for_if_asked(
     school: str, url: str, adjust: Callable[..., None]
 ) -> None:
     whole = await operation.train(Context(domain=school), force=True, every_cell=True)
-    assert (whole.stopped, whole.visited_sessions) == (None, None)
+    assert (whole.visits_ended_by, whole.visited_sessions) == (None, None)
     assert whole.cells == len(cells(url, school))
     assert whole.validation_sessions == len(SESSIONS)
 
@@ -541,7 +541,7 @@ async def test_sets_are_of_the_best_hints(
     monkeypatch.setattr(tried, "BEST_HINTS", 3)
     adjust(max_hints=2)
     trained = await operation.train(Context(domain=school), force=True)
-    assert (trained.stopped, trained.visited_sessions) == (None, None)
+    assert (trained.visits_ended_by, trained.visited_sessions) == (None, None)
     panel = FIRST * (1 + len(HINTS))
     assert trained.llm_calls == len(cells(url, school)) == trained.cells
     assert panel < trained.llm_calls <= panel + len(SESSIONS) * (1 + 3 + 3)
