@@ -79,7 +79,7 @@ def main() -> None:
         "gains": gains(given["phases"], without["rewards"], given["rewards"]),
         "phase_ends": [round(phase.until * options.requests) for phase in PHASES[:-1]],
         "day_length": options.requests / options.days,
-        "limit": {"usd": options.usd, "calls": None},
+        "limit": {"cost": options.usd, "llm_calls": None},
         **{name: given[name] for name in ("marks", "days", "decisions")},
     }
     _print(document)

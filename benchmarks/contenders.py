@@ -77,7 +77,7 @@ async def _gepa(calls: int, seed: int) -> Prepared:
     from re2llm.runtime.budget import Budget
     from re2llm.runtime.options import resolve_context
 
-    budget = Budget(max_calls=calls)
+    budget = Budget(max_llm_calls=calls)
     options = await resolve_context(context_of(seed, budget=budget))
     text, reflections = await gepa_hint(options, seed)
     given = [Hint(UNSTORED, text, "pending")] if text else []
@@ -85,7 +85,7 @@ async def _gepa(calls: int, seed: int) -> Prepared:
     async def choose(_: RecommendState) -> Sequence[Hint]:
         return given
 
-    spent = {"rollouts": budget.calls - reflections, "reflection": reflections}
+    spent = {"rollouts": budget.llm_calls - reflections, "reflection": reflections}
     return Prepared(choose, spent, text)
 
 

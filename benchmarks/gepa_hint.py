@@ -143,15 +143,15 @@ async def gepa_hint(options: RunOptions, seed: int) -> tuple[str, int]:
     from re2llm.ranking.hints.panels import drawn_sessions
 
     budget = options.budget
-    if budget is None or budget.max_calls is None:
+    if budget is None or budget.max_llm_calls is None:
         raise ValueError("budget")
-    size = min(_MOST, max(_FEWEST, budget.max_calls // _SHARE))
+    size = min(_MOST, max(_FEWEST, budget.max_llm_calls // _SHARE))
     drawn = await drawn_sessions(options.domain, 10 * size, options)
     validation, training = drawn[:size], drawn[size:]
     adapter = _Adapter(options, asyncio.get_running_loop(), validation)
 
     def spent(_: Any) -> bool:
-        left = (budget.max_calls or 0) - budget.calls
+        left = (budget.max_llm_calls or 0) - budget.llm_calls
         return left < _ITERATION + size
 
     with suppress(BudgetSpentError):  # the stop leaves room for all that an iteration asks

@@ -64,7 +64,7 @@ def main(  # noqa: PLR0913, PLR0917  # an argument for every option
 
     Example: python -m benchmarks.real_llm --domain films --sessions test.jsonl --hints 2
     """
-    budget = Budget(max_calls=max_llm_calls)
+    budget = Budget(max_llm_calls=max_llm_calls)
     context = Context(
         domain=domain, fuse="learned", orders=1, record=False, budget=budget, command="benchmark"
     )

@@ -97,14 +97,14 @@ async def left(domain: str, kinds: dict[str, str]) -> Counter[str]:
     return Counter(kinds[hint.text] for hint in listed.hints)
 
 
-async def measure(seed: int, junk: int, max_calls: int | None) -> Outcome:
+async def measure(seed: int, junk: int, max_llm_calls: int | None) -> Outcome:
     """Plant a store, tidy it, and count what is left."""
     from re2llm.operations.hints.tidy import tidy_hints
     from re2llm.runtime.context import Context
 
     domain = f"planted-{seed}"
     kinds = await plant(domain, seed, junk)
-    tidied = await tidy_hints(Context(domain=domain), max_llm_calls=max_calls)
+    tidied = await tidy_hints(Context(domain=domain), max_llm_calls=max_llm_calls)
     active = await left(domain, kinds)
     verdicts = Counter(hint.verdict for hint in tidied.changed)
     return Outcome(
@@ -117,12 +117,12 @@ async def measure(seed: int, junk: int, max_calls: int | None) -> Outcome:
     )
 
 
-async def _measure_all(seeds: list[int], junk: int, max_calls: int | None) -> list[Outcome]:
+async def _measure_all(seeds: list[int], junk: int, max_llm_calls: int | None) -> list[Outcome]:
     from re2llm.runtime.sharing import close_shared_services
 
     outcomes: list[Outcome] = []
     for seed in seeds:
-        outcomes.append(await measure(seed, junk, max_calls))
+        outcomes.append(await measure(seed, junk, max_llm_calls))
         print(_line(outcomes[-1], junk), flush=True)
     await close_shared_services()
     return outcomes

@@ -204,7 +204,9 @@ def _show(told: _Told, as_json: bool) -> None:
 
 
 def _used(day: AutopilotDay) -> str:
-    calls = counted(day.calls, "call") + (f" of {day.max_calls:,}" if day.max_calls else "")
-    money = f", {day.usd:.2f} USD of {day.max_usd:.2f}" if day.max_usd is not None else ""
+    calls = counted(day.llm_calls, "call") + (
+        f" of {day.max_llm_calls:,}" if day.max_llm_calls else ""
+    )
+    money = f", {day.cost:.2f} USD of {day.max_cost:.2f}" if day.max_cost is not None else ""
     waiting = f" ({day.reserved:.2f} in flight)" if day.reserved else ""
     return calls + money + waiting

@@ -73,7 +73,7 @@ async def _costs(days: int | None, reprice: bool, by: list[str] | None, as_json:
 
 def print_costs(summed: Costs, parts: Sequence[CostPart]) -> None:
     """Print a table, and what to know of its numbers."""
-    numbers = ("calls", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost")
+    numbers = ("questions", "failed", "from\ncache", "tokens\nin", "of it\ncached", "out", "cost")
     rows = [[*(row.named(part) for part in parts), *_cells(row)] for row in summed.rows]
     rows.append(["total", *[""] * (len(parts) - 1), *_cells(summed.total)])
     print_table((*parts, *numbers), rows, right=numbers)
@@ -82,7 +82,7 @@ def print_costs(summed: Costs, parts: Sequence[CostPart]) -> None:
     if summed.total.unpriced:
         example = json.dumps(dict.fromkeys(summed.unpriced_models, _EXAMPLE), ensure_ascii=False)
         out.print_line(
-            f"{counted(summed.total.unpriced, 'call has', 'calls have')} no price: set "
+            f"{counted(summed.total.unpriced, 'question has', 'questions have')} no price: set "
             f"RE2LLM_PRICES, for example RE2LLM_PRICES={shlex.quote(example)}, per "
             "million tokens in and out."
         )
@@ -91,7 +91,7 @@ def print_costs(summed: Costs, parts: Sequence[CostPart]) -> None:
 
 
 def _cells(sums: CostSums) -> list[str]:
-    counts = (sums.calls, sums.failed, sums.cached, sums.tokens_in)
+    counts = (sums.questions, sums.failed, sums.cached, sums.tokens_in)
     cached = f"{sums.tokens_cached / max(sums.tokens_in, 1):.0%}"
     cost = f"{sums.cost:.4f}" if sums.has_price else "no price"
     return [*(f"{count:,}" for count in counts), cached, f"{sums.tokens_out:,}", cost]

@@ -69,7 +69,7 @@ async def _feedback(
         services = await shared_services()
         with err.status("learning from misses"):
             retired = await learn_from_feedback(services, everyones=True)
-        spent = services.feedback_budget.calls
+        spent = services.feedback_budget.llm_calls
         if not as_json:
             out.print(f"Learned with {counted(spent, 'model call')}.")
             print_retired(retired)

@@ -160,11 +160,11 @@ def _change(name: str, job: str, as_json: bool, **limits: Any) -> None:
 def _cells(status: JobStatus[ListedJob]) -> list[str]:
     job = status.job
     pieces = _pieces(status, "{:,}".format)
-    spent = f"{job.spent:.4f}" if job.spent else ""
+    spent = f"{job.cost:.4f}" if job.cost else ""
     created = f"{job.created_at:%Y-%m-%d %H:%M}"
     return [
         *(job.id, job.domain, job.state, pieces),
-        f"{job.calls:,}",
+        f"{job.llm_calls:,}",
         spent,
         created,
         job.reason or "",
@@ -174,11 +174,11 @@ def _cells(status: JobStatus[ListedJob]) -> list[str]:
 def _line(status: JobStatus[ListedJob]) -> str:
     job = status.job
     pieces = _pieces(status, lambda count: counted(count, "piece"))
-    cost = f", cost {job.spent:.4f}" if job.spent else ""
+    cost = f", cost {job.cost:.4f}" if job.cost else ""
     reason = f": {job.reason}" if job.reason else ""
     return (
         f"{job.id}  {job.domain}  {job.state}{pieces and f', {pieces}'}, "
-        f"{counted(job.calls, 'call')}{cost}{reason}"
+        f"{counted(job.llm_calls, 'call')}{cost}{reason}"
     )
 
 

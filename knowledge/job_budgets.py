@@ -17,7 +17,7 @@ from .reservations import claimed, days_to_settle, likely_cost, settled, used
 from .schema.jobs import JobRow as Job
 from .schema.jobs import ModelPaceRow as Pace
 
-JobLimit = Literal["state", "max_calls", "max_tokens", "max_cost", "price", DayLimit]
+JobLimit = Literal["state", "max_llm_calls", "max_tokens", "max_cost", "price", DayLimit]
 """Why a job may make no further call.
 
 `price`: what it may cost is limited, and the model has no price.
@@ -131,7 +131,7 @@ def _why_not(row: Any) -> JobLimit:
     if row is None or row.state != "running":
         return "state"
     if row.max_calls is not None and row.calls >= row.max_calls:
-        return "max_calls"
+        return "max_llm_calls"
     return (
         "max_tokens" if row.max_tokens is not None and row.tokens >= row.max_tokens else "max_cost"
     )

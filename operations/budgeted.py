@@ -34,7 +34,7 @@ async def budgeted(  # the limits that an operation may have
         InputError: There is no such domain, or cost is limited and a model has no price.
     """
     budget = limited(
-        context.budget, max_calls=max_llm_calls, max_tokens=max_tokens, max_cost=max_cost
+        context.budget, max_llm_calls=max_llm_calls, max_tokens=max_tokens, max_cost=max_cost
     )
     context = replace(await with_domain(context), budget=budget, command=command)
     options = await resolve_context(context)
@@ -54,10 +54,10 @@ class Spent(TypedDict):
 
 def spent(budget: Budget) -> Spent:
     """Return what a budget has counted: calls, retries included, and cost by the price table."""
-    return {"llm_calls": budget.calls, "cost": round(budget.cost, 6)}
+    return {"llm_calls": budget.llm_calls, "cost": round(budget.cost, 6)}
 
 
 def spent_so_far(budget: Budget) -> str:
     """Return the same for a note of progress, such as `120 calls, cost 0.31`."""
     cost = f", cost {budget.cost:.2f}" if budget.cost else ""
-    return f"{counted(budget.calls, 'call')}{cost}"
+    return f"{counted(budget.llm_calls, 'call')}{cost}"

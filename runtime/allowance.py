@@ -190,7 +190,7 @@ def _job_over(job: str, limit: JobLimit) -> BudgetSpentError:
             "The autopilot's budget of the day has no room for another call.",
             "It goes on tomorrow. `re2llm autopilot show` tells what was used.",
         )
-    field = {"max_calls": "max_llm_calls", "max_tokens": "max_tokens"}.get(limit, "max_cost")
+    field = limit if limit in {"max_llm_calls", "max_tokens"} else "max_cost"
     return BudgetSpentError(
         field,
         "The job's budget is spent.",

@@ -17,7 +17,7 @@ from ..records import counted
 class Budget:
     """Counts calls, tokens and cost, and refuses what would exceed a limit."""
 
-    max_calls: Annotated[
+    max_llm_calls: Annotated[
         int | None, Field(description="Calls that may be made; null for any number.")
     ] = None
     max_tokens: Annotated[
@@ -32,7 +32,7 @@ class Budget:
         int | None,
         Field(description="Active and pending hints that a domain may have; null for any number."),
     ] = None
-    calls: Annotated[int, Field(description="Calls made so far, retries included.")] = 0
+    llm_calls: Annotated[int, Field(description="Calls made so far, retries included.")] = 0
     tokens: Annotated[
         int, Field(description="Tokens in and out so far, as the model counts them.")
     ] = 0
@@ -50,16 +50,18 @@ class Budget:
     ] = None
 
     @property
-    def calls_left(self) -> int | None:
+    def llm_calls_left(self) -> int | None:
         """How many calls may still be made; `None` for any number, or if a job counts them."""
-        if self.max_calls is None or self.job is not None:
+        if self.max_llm_calls is None or self.job is not None:
             return None
-        return max(0, self.max_calls - self.calls)
+        return max(0, self.max_llm_calls - self.llm_calls)
 
     @property
     def is_limited(self) -> bool:
         """Whether the calls may run out; a job's limits are not known here."""
-        return any(limit is not None for limit in (self.max_calls, self.max_tokens, self.max_cost))
+        return any(
+            limit is not None for limit in (self.max_llm_calls, self.max_tokens, self.max_cost)
+        )
 
     def claim_call(self, estimate: float = 0.0) -> None:
         """Count one call, before it is made.
@@ -70,10 +72,10 @@ class Budget:
         Raises:
             BudgetSpentError: It would exceed a limit.
         """
-        if self.max_calls is not None and self.calls >= self.max_calls:
+        if self.max_llm_calls is not None and self.llm_calls >= self.max_llm_calls:
             raise BudgetSpentError(
                 "max_llm_calls",
-                f"The limit of {counted(self.max_calls, 'call')} is reached.",
+                f"The limit of {counted(self.max_llm_calls, 'call')} is reached.",
                 "Run again to continue.",
             )
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
@@ -87,7 +89,7 @@ class Budget:
             raise BudgetSpentError(
                 "max_cost", f"{self.cost:.4f} has been spent.", "Run again to continue."
             )
-        self.calls += 1
+        self.llm_calls += 1
         self.reserved += estimate
 
     def room_for_hints(self, there: int) -> int | None:

@@ -73,7 +73,7 @@ class Services:
     def __post_init__(self) -> None:
         """Set up what works by the settings and the database."""
         self.models = ChatModels(lambda: self.settings, self.engine)
-        self.feedback_budget = Budget(max_calls=self.settings.feedback_calls)
+        self.feedback_budget = Budget(max_llm_calls=self.settings.feedback_calls)
         self.locks = AdvisoryLocks(self.engine)
         self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.answered = recommendation_log(self.engine, lambda: self.settings.database_timeout)

@@ -70,12 +70,12 @@ def draw_run(document: Mapping[str, Any], path: Path) -> None:
     marks.set_yticks(range(len(kinds)), [_NAMES[kind] for kind in reversed(kinds)], fontsize=8)
     marks.set_ylim(-0.7, len(kinds) - 0.3)
     days, length = document["days"], document["day_length"]
-    money = document["limit"]["usd"] is not None
-    spent = [day["usd"] if money else day["calls"] for day in days]
+    money = document["limit"]["cost"] is not None
+    spent = [day["cost"] if money else day["llm_calls"] for day in days]
     below.bar(
         [length * (day["number"] + 0.5) for day in days], spent, 0.8 * length, color="tab:green"
     )
-    limit = document["limit"]["usd"] if money else document["limit"]["calls"]
+    limit = document["limit"]["cost"] if money else document["limit"]["llm_calls"]
     below.axhline(limit, color="tab:red", linewidth=1)
     below.set(ylabel="USD a day" if money else "calls a day", xlabel="request")
     below.set_xlim(0, count)

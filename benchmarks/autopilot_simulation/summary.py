@@ -60,6 +60,6 @@ def overspent(days: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         day["day"]
         for day in days
-        if (day["max_usd"] is not None and day["usd"] > day["max_usd"])
-        or (day["max_calls"] is not None and day["calls"] > day["max_calls"])
+        if (day["max_cost"] is not None and day["cost"] > day["max_cost"])
+        or (day["max_llm_calls"] is not None and day["llm_calls"] > day["max_llm_calls"])
     ]

@@ -91,7 +91,7 @@ def evaluate(
         except InputError as error:
             fail(error)
     names = [name.strip() for name in baselines.split(",") if name.strip()]
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    budget = Budget(max_llm_calls=max_llm_calls, max_cost=max_cost)
 
     async def work() -> None:
         source = review_source(

@@ -58,7 +58,7 @@ def traces(
     from ...runtime.budget import Budget
     from ...runtime.context import Context
 
-    budget = Budget(max_calls=max_llm_calls, max_cost=max_cost)
+    budget = Budget(max_llm_calls=max_llm_calls, max_cost=max_cost)
     context = Context(model=model, budget=budget, command="rater traces")
 
     async def work() -> Traced:
@@ -77,5 +77,5 @@ def traces(
     else:
         tallies = (f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
         listed = ", ".join(tallies) or "no traces"
-        out.print(f"{out_file}: {listed}; {counted(budget.calls, 'model call')}.")
+        out.print(f"{out_file}: {listed}; {counted(budget.llm_calls, 'model call')}.")
     say_stopped(traced.stopped, f"{counted(traced.left, 'rating is', 'ratings are')} left.")

@@ -83,11 +83,11 @@ class JobDocument(BaseModel):
     pieces: int | None = Field(description="How many it was cut into, once that is known.")
     done: int | None = Field(description="Pieces that are done; null unless it is running.")
     note: str = Field(description="Why nothing happens and what to do, if that is so.")
-    calls: int
-    max_calls: int | None
+    llm_calls: int
+    max_llm_calls: int | None
     tokens: int
     max_tokens: int | None
-    spent: float
+    cost: float
     max_cost: float | None
     created_at: str
     ended_at: str | None

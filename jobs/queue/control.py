@@ -56,7 +56,7 @@ class JobStatus(Generic[_Job_co]):
         job = self.job
         names = (
             *("id", "kind", "domain", "state", "reason", "attempt", "version", "schedule"),
-            *("pieces", "calls", "max_calls", "tokens", "max_tokens", "spent", "max_cost"),
+            *("pieces", "llm_calls", "max_llm_calls", "tokens", "max_tokens", "cost", "max_cost"),
         )
         return {name: getattr(job, name) for name in names} | {
             "done": self.done,
@@ -182,11 +182,7 @@ async def retry(
             that a limit in money needs the price of has none.
     """
     given = {"max_llm_calls": max_llm_calls, "max_tokens": max_tokens, "max_cost": max_cost}
-    limits = {
-        name.replace("_llm", ""): limit
-        for name, limit in given.items()
-        if limit is not None or name in lifts
-    }
+    limits = {name: limit for name, limit in given.items() if limit is not None or name in lifts}
     return await _restart(context, job_id, ["stopped", "failed"], limits, forgets=True)
 
 

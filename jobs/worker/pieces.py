@@ -100,7 +100,7 @@ async def finish(
         leave_if_told()
         async with services.engine.begin() as connection:
             now = await find_job(connection, job.id, sessions=False) or job
-            result = {**finished.result, "llm_calls": now.calls, "cost": round(now.spent, 6)}
+            result = {**finished.result, "llm_calls": now.llm_calls, "cost": round(now.cost, 6)}
             stopped = None if finished.stopped is None else _public(finished.stopped)
             if stopped is not None:
                 result["stopped"] = stopped.as_dict()

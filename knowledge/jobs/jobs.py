@@ -30,10 +30,15 @@ PRIVATE = "sessions"
 WITHOUT_SESSIONS = JobRow.arguments.op("-")(PRIVATE)
 _LISTED = (
     *("id", "kind", "version", "attempt", "state", "reason", "pieces", "schedule"),
-    *("max_calls", "max_tokens", "max_cost", "calls", "tokens", "spent"),
-    *("created_at", "ended_at"),
+    *("max_tokens", "max_cost", "tokens", "created_at", "ended_at"),
 )
-_LISTED_COLUMNS = (DomainRow.name.label("domain"), *(getattr(JobRow, name) for name in _LISTED))
+_LISTED_COLUMNS = (
+    DomainRow.name.label("domain"),
+    *(getattr(JobRow, name) for name in _LISTED),
+    JobRow.max_calls.label("max_llm_calls"),
+    JobRow.calls.label("llm_calls"),
+    JobRow.spent.label("cost"),
+)
 JOB_COLUMNS = (*_LISTED_COLUMNS, JobRow.arguments, JobRow.result)
 _BRIEF_COLUMNS = (*_LISTED_COLUMNS, WITHOUT_SESSIONS.label("arguments"), JobRow.result)
 
@@ -50,10 +55,10 @@ class ListedJob:
         reason: Why it stopped or failed; else empty.
         pieces: How many pieces this attempt has, once they are planned.
         schedule: The schedule that submitted it.
-        max_calls: Model calls that it may make, `None` for any number; likewise the next two.
-        calls: Made so far.
+        max_llm_calls: Model calls that it may make, `None` for any number; likewise the next two.
+        llm_calls: Made so far, retries included.
         tokens: Tokens in and out so far.
-        spent: So far, by `RE2LLM_PRICES`.
+        cost: So far, by `RE2LLM_PRICES`.
     """
 
     id: str
@@ -65,12 +70,12 @@ class ListedJob:
     reason: str
     pieces: int | None
     schedule: str | None
-    max_calls: int | None
+    max_llm_calls: int | None
     max_tokens: int | None
     max_cost: float | None
-    calls: int
+    llm_calls: int
     tokens: int
-    spent: float
+    cost: float
     created_at: dt.datetime
     ended_at: dt.datetime | None
 
@@ -258,8 +263,10 @@ async def restart_job(
         key_id: The API key that goes on with it.
         forgets: Whether to forget what calls in flight have set aside: those of a worker that was
             killed never end.
-        limits: New values of `max_calls` and the like.
+        limits: New values of `max_llm_calls` and the like.
     """
+    if "max_llm_calls" in limits:
+        limits["max_calls"] = limits.pop("max_llm_calls")  # as the column is called
     restarted = (
         update(JobRow)
         .where(JobRow.id == job_id, JobRow.state.in_(among))

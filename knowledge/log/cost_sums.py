@@ -32,10 +32,12 @@ _COLUMNS = """
     estimated, cost, saved, unpriced, unpriced_in, unpriced_out, unpriced_cached
 """
 _COUNTS = (
-    *("calls", "requests", "failed", "cached", "tokens_in", "tokens_out", "tokens_cached"),
+    *("questions", "llm_calls", "failed", "cached", "tokens_in", "tokens_out", "tokens_cached"),
     *("unpriced", "unpriced_in", "unpriced_out", "unpriced_cached"),
 )
 _NAMED = {"key": "api_key_id AS key"}
+_COLUMN = {"questions": "calls", "llm_calls": "requests"}
+"""Columns of `llm_day` that are called otherwise."""
 _UNTIL = """
     coalesce((SELECT (max(day) + 1)::timestamp AT TIME ZONE 'UTC' FROM re2llm.llm_day), '-infinity')
 """
@@ -87,9 +89,9 @@ async def sum_calls(
         by: What sums are grouped by.
 
     Returns:
-        For each: what it is of, by the names in `by` (`key` is empty where none asked); calls,
-        requests, failed, cached, tokens in, out and cached, whether some are estimated, cost, what
-        was saved, and the calls without a price with their tokens.
+        For each: what it is of, by the names in `by` (`key` is empty where none asked); questions,
+        calls, failed, cached, tokens in, out and cached, whether some are estimated, cost, what
+        was saved, and the questions without a price with their tokens.
     """
     groups = ", ".join(str(place) for place in range(1, len(by) + 1))
     order = ", ".join(f"{at} DESC" if part == "day" else f"{at}" for at, part in enumerate(by, 1))
@@ -131,7 +133,7 @@ async def _summed(
     key: str | None,
 ) -> list[Mapping[str, Any]]:
     told = ", ".join(_NAMED.get(part, part) for part in by)
-    sums = [f"sum({name})::bigint AS {name}" for name in _COUNTS]
+    sums = [f"sum({_COLUMN.get(name, name)})::bigint AS {name}" for name in _COUNTS]
     sums += [f"sum({name})::float8 AS {name}" for name in ("cost", "saved")]
     statement = f"""
         SELECT {told}, {", ".join(sums)}, bool_or(estimated) AS estimated FROM ({_PARTS}) AS part

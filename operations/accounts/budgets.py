@@ -19,20 +19,20 @@ class KeyBudget(BaseModel):
     id: str
     owner: str
     domains: list[str] = Field(description="The domains that it may use.")
-    calls: int = Field(description="Paid model calls of today (UTC), retries included.")
+    llm_calls: int = Field(description="Paid model calls of today (UTC), retries included.")
     calls_per_day: int | None = Field(description="At most so many; null for any number.")
-    spent: float = Field(description="By `RE2LLM_PRICES`, with what calls in flight may cost.")
+    cost: float = Field(description="By `RE2LLM_PRICES`, with what calls in flight may cost.")
     usd_per_day: float | None
 
     @property
-    def calls_left(self) -> int | None:
+    def llm_calls_left(self) -> int | None:
         """Calls that it may still make today; `None` for any number."""
-        return None if self.calls_per_day is None else max(0, self.calls_per_day - self.calls)
+        return None if self.calls_per_day is None else max(0, self.calls_per_day - self.llm_calls)
 
     @property
-    def usd_left(self) -> float | None:
+    def cost_left(self) -> float | None:
         """What it may still spend today; `None` for any sum."""
-        return None if self.usd_per_day is None else max(0.0, self.usd_per_day - self.spent)
+        return None if self.usd_per_day is None else max(0.0, self.usd_per_day - self.cost)
 
 
 class KeyBudgets(BaseModel):
@@ -61,13 +61,13 @@ async def key_budgets(context: Context) -> KeyBudgets:
             id=key.id,
             owner=key.owner,
             domains=key.domains,
-            calls=used.get(key.id, (0, 0.0))[0],
+            llm_calls=used.get(key.id, (0, 0.0))[0],
             calls_per_day=key.grants.calls_per_day,
-            spent=used.get(key.id, (0, 0.0))[1],
+            cost=used.get(key.id, (0, 0.0))[1],
             usd_per_day=key.grants.usd_per_day,
         )
         for key in known
         if key.revoked_at is None
     ]
-    budgets.sort(key=lambda one: (-one.spent, -one.calls, one.owner, one.id))
+    budgets.sort(key=lambda one: (-one.cost, -one.llm_calls, one.owner, one.id))
     return KeyBudgets(keys=budgets, until=next_day())

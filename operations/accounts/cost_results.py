@@ -14,19 +14,19 @@ _DECIMALS = 12
 class CostSums(BaseModel):
     """Sums over paid model calls."""
 
-    calls: int
-    requests: int = Field(description="Sent to the provider, retries included.")
-    failed: int
+    questions: int = Field(description="Prompts; each counts once, however often it was sent.")
+    llm_calls: int = Field(description="Sent to the provider, retries included.")
+    failed: int = Field(description="Questions without a usable answer.")
     cached: int = Field(description="Answers that were used again.")
     tokens_in: int
     tokens_out: int
     tokens_cached: int = Field(description="Prompt tokens that the provider had in its cache.")
     cost: float = Field(
-        description="At the prices in the price table; null if that is nothing and some calls have "
-        "no price."
+        description="At the prices in the price table; null if that is nothing and some "
+        "questions have no price."
     )
     saved: float = Field(description="By the provider's cache and by batches.")
-    unpriced: int = Field(description="Calls without a price.")
+    unpriced: int = Field(description="Questions without a price.")
 
     @field_validator("cost", mode="before")
     @classmethod

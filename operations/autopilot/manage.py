@@ -127,11 +127,11 @@ async def shown(
         days=[
             AutopilotDay(
                 day=use.day.isoformat(),
-                calls=use.calls,
-                max_calls=plan.calls_per_day,
-                usd=round(use.spent, 6),
+                llm_calls=use.calls,
+                max_llm_calls=plan.calls_per_day,
+                cost=round(use.spent, 6),
                 reserved=round(use.reserved, 6),
-                max_usd=plan.usd_per_day,
+                max_cost=plan.usd_per_day,
             )
             for use in await used_days(connection, domain.id, _DAYS)
         ],

@@ -27,11 +27,11 @@ class AutopilotDay(BaseModel):
     """What an autopilot's jobs have used in a day."""
 
     day: str = Field(description="In UTC.")
-    calls: int
-    max_calls: int | None = Field(description="That may be made; null for any number.")
-    usd: float = Field(description="Spent, by `RE2LLM_PRICES`.")
+    llm_calls: int
+    max_llm_calls: int | None = Field(description="That may be made; null for any number.")
+    cost: float = Field(description="Spent, by `RE2LLM_PRICES`.")
     reserved: float = Field(description="What calls in flight may cost.")
-    max_usd: float | None = Field(description="That may be spent; null for any amount.")
+    max_cost: float | None = Field(description="That may be spent; null for any amount.")
 
 
 class AutopilotShown(BaseModel):

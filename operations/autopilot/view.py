@@ -55,8 +55,8 @@ async def observe(
         fresh=await fresh_hints(connection, domain, since),
         hints=await count_kept(connection, domain),
         most_hints=options.settings.hints_max,
-        usd_left=left.usd,
-        calls_left=left.calls,
+        cost_left=left.usd,
+        llm_calls_left=left.calls,
     )
 
 

@@ -134,7 +134,6 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         await experiment.ask_ahead(policies, permutations=permutations, oracle=oracle)
     await comparison.add_policies(policies, permutations, oracle=oracle)
     comparison.rows += await experiment.baselines(baselines, train)
-    cost = {"cost": spent(budget)["cost"]} if budget.cost else {}
     groups = session_groups(ranked)
     return Evaluation(
         domain=options.domain,
@@ -144,7 +143,7 @@ async def evaluate(  # noqa: PLR0913  # what can be compared
         document={
             **summarise(comparison.rows, groups=groups, seed=options.seed),
             **comparison.more,
-            **cost,
+            "cost": spent(budget)["cost"],
         },
         cells=comparison.cells,
         notes=[

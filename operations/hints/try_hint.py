@@ -56,7 +56,7 @@ async def try_hint(
     def on_trial() -> None:
         nonlocal done
         done += 1
-        progress("trying", done, len(tried), f"{counted(budget.calls, 'call')}")
+        progress("trying", done, len(tried), f"{counted(budget.llm_calls, 'call')}")
 
     progress("trying", 0, len(tried))
     async with refreshing_stats(options):  # a stored hint may have this text

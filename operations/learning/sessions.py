@@ -32,7 +32,7 @@ def sessions_at_once(budget: Budget, settings: Settings, model: str) -> int:
         budget: What the run may spend.
         model: The ranking model.
     """
-    calls = math.inf if budget.max_calls is None else budget.max_calls
+    calls = math.inf if budget.max_llm_calls is None else budget.max_llm_calls
     price = call_cost(settings.prices, model, *_TOKENS_OF_A_CALL)
     if budget.max_cost is not None and price:
         calls = min(calls, budget.max_cost / price)

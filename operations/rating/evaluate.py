@@ -186,8 +186,8 @@ async def _row_of_model(
     drawn = samples if options.settings.temperature else 0
     asked = await model_ratings(corpus, cases, options, progress, samples=drawn or 1)
     if drawn:
-        return _mean_row(model, asked, budget.calls)
-    return RatingRow(model, "model", [each[0] for each in asked], budget.calls)
+        return _mean_row(model, asked, budget.llm_calls)
+    return RatingRow(model, "model", [each[0] for each in asked], budget.llm_calls)
 
 
 def _mean_row(name: str, sampled: Sequence[Sequence[float | None]], calls: int = 0) -> RatingRow:

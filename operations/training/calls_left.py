@@ -46,9 +46,11 @@ class CallsLeft:
             DatabaseError: The database failed.
         """
         budget = self._options.budget or Budget()
-        calls = [math.inf if budget.max_calls is None else budget.max_calls - budget.calls]
+        calls = [
+            math.inf if budget.max_llm_calls is None else budget.max_llm_calls - budget.llm_calls
+        ]
         money = [] if budget.max_cost is None else [budget.max_cost - budget.cost - budget.reserved]
-        mean = budget.cost / budget.calls if budget.calls else None
+        mean = budget.cost / budget.llm_calls if budget.llm_calls else None
         if budget.job is not None:
             async with connected(self._options) as connection:
                 room = await room_of_job(connection, budget.job)

@@ -211,5 +211,5 @@ def _enough_to_train(found: FewCells, spent: BudgetSpentError | None) -> FewCell
 
 def _refused(budget: Budget) -> BudgetSpentError:
     """Return the error of a limit that left too little for the next session."""
-    field = "max_cost" if budget.max_calls is None else "max_llm_calls"
+    field = "max_cost" if budget.max_llm_calls is None else "max_llm_calls"
     return BudgetSpentError(field, "The limit is nearly reached.", "Run again to continue.")

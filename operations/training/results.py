@@ -89,7 +89,11 @@ def what_more_would_bring(trained: TrainedRelease) -> str:
     sessions = counted(trained.visited_sessions or 0, "session")
     if trained.more_gain is None or trained.more_noise is None:
         return f"The best hints were tried in all {sessions} beyond the panel."
-    why = "Stopped by itself, since" if trained.visits_ended_by == "noise" else "Stopped by the limit;"
+    why = (
+        "Stopped by itself, since"
+        if trained.visits_ended_by == "noise"
+        else "Stopped by the limit;"
+    )
     is_less = "is less than" if trained.visits_ended_by == "noise" else "compares with"
     return (
         f"The best hints were tried in {sessions} beyond the panel. Trials in all others would "

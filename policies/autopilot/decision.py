@@ -85,8 +85,8 @@ class Observation:
         fresh: Hints that became active since the last training.
         hints: Active and pending ones.
         most_hints: The number that a domain may have.
-        usd_left: What is left of today's budget in US dollars; `None` without such a limit.
-        calls_left: Likewise.
+        cost_left: What is left of today's budget in US dollars; `None` without such a limit.
+        llm_calls_left: Likewise.
     """
 
     reward: RewardDrift
@@ -98,8 +98,8 @@ class Observation:
     fresh: int = 0
     hints: int = 0
     most_hints: int = 64
-    usd_left: float | None = None
-    calls_left: int | None = None
+    cost_left: float | None = None
+    llm_calls_left: int | None = None
 
     def figures(self) -> dict[str, Any]:
         """Return what a decision rests on, ready for JSON."""
@@ -110,8 +110,8 @@ class Observation:
             "picks": self.picks,
             "new_hints": self.fresh,
             "hints": self.hints,
-            "usd_left": self.usd_left,
-            "calls_left": self.calls_left,
+            "cost_left": self.cost_left,
+            "llm_calls_left": self.llm_calls_left,
         }
 
 
@@ -133,10 +133,10 @@ class Decision:
 
     def limits(self, seen: Observation) -> Mapping[str, Any]:
         """Return the limits of the job, by their names in `submit`."""
-        calls, usd = seen.calls_left, seen.usd_left
+        calls, cost = seen.llm_calls_left, seen.cost_left
         return {
             "max_llm_calls": None if calls is None else max(1, int(calls * self.share)),
-            "max_cost": None if usd is None else usd * self.share,
+            "max_cost": None if cost is None else cost * self.share,
         }
 
 
@@ -219,11 +219,11 @@ def _learn(plan: AutopilotPlan, seen: Observation) -> Decision:
 
 
 def _spent(plan: AutopilotPlan, seen: Observation) -> bool:
-    usd, calls = plan.usd_per_day, plan.calls_per_day
+    cost, calls = plan.usd_per_day, plan.calls_per_day
     return (
-        usd is not None and seen.usd_left is not None and seen.usd_left < LEAST_SHARE * usd
+        cost is not None and seen.cost_left is not None and seen.cost_left < LEAST_SHARE * cost
     ) or (
         calls is not None
-        and seen.calls_left is not None
-        and seen.calls_left < max(1.0, LEAST_SHARE * calls)
+        and seen.llm_calls_left is not None
+        and seen.llm_calls_left < max(1.0, LEAST_SHARE * calls)
     )

@@ -85,7 +85,11 @@ async def _with_panel(domain: str, enough: int, options: RunOptions) -> list[int
     waiting = await _waiting(domain, options)
     left, at_once = list((await random_panel(domain, options)).first), options.settings.concurrency
     budget = options.budget
-    if budget and budget.max_calls is not None and budget.max_calls - budget.calls < len(left):
+    if (
+        budget
+        and budget.max_llm_calls is not None
+        and budget.max_llm_calls - budget.llm_calls < len(left)
+    ):
         return waiting  # the calls are needed to learn from what is known
 
     async def rank(session: int) -> None:

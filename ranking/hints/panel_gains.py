@@ -80,7 +80,7 @@ async def panel_gains(
 
 
 def _affordable(calls: int, options: RunOptions) -> bool:
-    left = None if options.budget is None else options.budget.calls_left
+    left = None if options.budget is None else options.budget.llm_calls_left
     return left is None or calls <= left
 
 

@@ -48,10 +48,10 @@ def day(usd: float) -> dict[str, Any]:
     return {
         "day": f"day with {usd}",
         "number": 0,
-        "usd": usd,
-        "max_usd": 0.8,
-        "calls": 1,
-        "max_calls": None,
+        "cost": usd,
+        "max_cost": 0.8,
+        "llm_calls": 1,
+        "max_llm_calls": None,
     }
 
 
@@ -63,7 +63,7 @@ def test_a_run_is_drawn(tmp_path: Path) -> None:
         "marks": [{"request": 10, "what": what, "words": ""} for what in ("learn", "hold")],
         "days": [day(0.5)],
         "day_length": 80,
-        "limit": {"usd": 0.8, "calls": None},
+        "limit": {"cost": 0.8, "llm_calls": None},
     }
     draw_run(document, tmp_path / "run.png")
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")

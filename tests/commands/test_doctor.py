@@ -368,7 +368,7 @@ async def test_the_ledger_has_every_call(
     assert found.llm_calls == 6
     summed = await costs(Context(), days=1)
     (row,) = [row for row in summed.rows if row.model == model]
-    assert (row.command, row.requests, row.tokens_in) == ("doctor", 6, 600)
+    assert (row.command, row.llm_calls, row.tokens_in) == ("doctor", 6, 600)
 
 
 async def test_calls_that_fail_are_booked_with_all_their_requests(

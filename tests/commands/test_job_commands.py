@@ -44,7 +44,7 @@ async def test_a_detached_job_is_listed_shown_paused_and_cancelled(school: str) 
     at = ("--domain", school)
     job = (await good("learn", *at, "--max-llm-calls", 50, "--detach")).strip()
     [listed] = json.loads(await good("jobs", "list", *at, "--state", "running", "--json"))
-    assert (listed["id"], listed["done"], listed["max_calls"]) == (job, 0, 50)
+    assert (listed["id"], listed["done"], listed["max_llm_calls"]) == (job, 0, 50)
     assert job in await good("jobs", "list", *at)
     shown = json.loads(await good("jobs", "show", job, "--json"))
     assert shown["arguments"]["context"]["domain"] == school

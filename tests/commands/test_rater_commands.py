@@ -120,11 +120,17 @@ def test_traces_are_paid_once_and_survive_a_torn_line(tmp_path):
     file = tmp_path / "traces.jsonl"
     first = json.loads(invoke("rater", "traces", "--out", file, "--limit", 20, "--json").stdout)
     assert first["llm_calls"] == 20 + first["rewritten"]
+    assert first["stopped"] is None
     whole = file.read_text()
     assert whole.count("\n") == 20
     file.write_text(whole[:-30])
     again = json.loads(invoke("rater", "traces", "--out", file, "--limit", 20, "--json").stdout)
     assert again["llm_calls"] in {1, 2}
+    more = ("--limit", 40, "--max-llm-calls", 3)
+    ended = json.loads(
+        invoke("rater", "traces", "--out", tmp_path / "new.jsonl", *more, "--json").stdout
+    )
+    assert (ended["stopped"]["kind"], ended["llm_calls"]) == ("budget", 3)
     assert sorted(file.read_text().splitlines()) == sorted(whole.splitlines())
 
 

@@ -577,11 +577,11 @@ async def test_a_hint_in_doubt_is_given_up_where_the_budget_cannot_settle_it(
 
     async def tried(limit: int | None) -> tuple[int, int]:
         name, _ = script(Teacher([hint], place))
-        budget = Budget(max_calls=limit)
+        budget = Budget(max_llm_calls=limit)
         result = await learn(domain, own, model=name, budget=budget)
         [proposal] = result["proposals"]
         assert proposal["outcome"] == "ineffective"
-        return proposal["verification"]["sessions"], budget.calls
+        return proposal["verification"]["sessions"], budget.llm_calls
 
     few, everything = len(panel.first), len(panel.first) + len(panel.more)
     assert few < everything

@@ -98,7 +98,7 @@ async def test_a_hint_that_helps_is_kept_by_the_trials_that_a_limit_could_pay_fo
     learned: Learn,
 ) -> None:
     calls = BEFORE + 2 * (FIRST_LOOK + 2)
-    result, made = await learned(always, [HINT], Budget(max_calls=calls))
+    result, made = await learned(always, [HINT], Budget(max_llm_calls=calls))
     [proposal] = result["proposals"]
     assert (result["error"], made) == (None, calls)
     assert proposal["outcome"] == "stored"
@@ -113,7 +113,7 @@ async def test_a_hint_that_helps_is_kept_by_the_trials_that_a_limit_could_pay_fo
 async def test_what_a_limit_leaves_open_is_left_for_the_next_run(
     learned: Learn, domain: str, helps: Helps, sessions: int
 ) -> None:
-    result, _ = await learned(helps, [HINT], Budget(max_calls=BEFORE + 2 * sessions))
+    result, _ = await learned(helps, [HINT], Budget(max_llm_calls=BEFORE + 2 * sessions))
     assert result["error"]["field"] == "max_llm_calls"
     assert not (await list_hints(Context(domain=domain))).hints
     result, made = await learned(helps, [HINT], Budget(), again=True)
@@ -130,7 +130,7 @@ async def test_what_somebody_has_stopped_decides_on_no_hint(
 ) -> None:
     class Stopped(Budget):
         def claim_call(self, estimate: float = 0.0) -> None:
-            if self.calls == BEFORE + 2 * (FIRST_LOOK + 2):
+            if self.llm_calls == BEFORE + 2 * (FIRST_LOOK + 2):
                 raise _job_over("learn-1", limit)
             super().claim_call(estimate)
 
@@ -142,8 +142,8 @@ async def test_what_somebody_has_stopped_decides_on_no_hint(
 async def test_trials_of_several_runs_are_not_looked_at_after_each(learned: Learn) -> None:
     """A hint that gains nothing would pass one of many looks too often."""
     sessions = FIRST_LOOK - 1
-    await learned(always, [HINT], Budget(max_calls=BEFORE + 2 * sessions))
-    result, _ = await learned(always, [HINT], Budget(max_calls=BEFORE + 2 * 5), again=True)
+    await learned(always, [HINT], Budget(max_llm_calls=BEFORE + 2 * sessions))
+    result, _ = await learned(always, [HINT], Budget(max_llm_calls=BEFORE + 2 * 5), again=True)
     assert result["error"]["field"] == "max_llm_calls"
 
 
@@ -153,7 +153,7 @@ async def test_what_is_paid_for_already_is_looked_at_before_a_hint_is_given_up(
     await learned(rarely, [HINT], Budget())
     async with services.engine.begin() as connection:
         await connection.execute(text("DELETE FROM re2llm.reflection"))
-    result, made = await learned(rarely, [HINT], Budget(max_calls=100), again=True)
+    result, made = await learned(rarely, [HINT], Budget(max_llm_calls=100), again=True)
     [proposal] = result["proposals"]
     assert proposal["verification"]["sessions"] == 40
     assert made <= BEFORE
@@ -164,7 +164,7 @@ async def test_a_proven_hint_is_stored_though_the_limit_leaves_no_call_to_compar
 ) -> None:
     await add_hint(Context(domain=domain), CLOSE)
     calls = BEFORE + 1 + 2 * (FIRST_LOOK + 2)  # one to compare the two
-    result, made = await learned(always, [HINT], Budget(max_calls=calls))
+    result, made = await learned(always, [HINT], Budget(max_llm_calls=calls))
     [proposal] = result["proposals"]
     assert (result["error"], proposal["outcome"], made) == (None, "stored", calls)
 
@@ -174,7 +174,7 @@ async def test_a_proven_hint_is_kept_where_the_limit_ends_with_the_next_one(
 ) -> None:
     """The trials of the first one have paid for the rankings without a hint."""
     calls = BEFORE + 2 * PANEL + 1 + 5
-    result, made = await learned(always, [HINT, OTHER], Budget(max_calls=calls))
+    result, made = await learned(always, [HINT, OTHER], Budget(max_llm_calls=calls))
     assert (result["error"], made) == (None, calls)
     assert [(p["text"], p["outcome"]) for p in result["proposals"]] == [
         (HINT, "stored"),
@@ -187,7 +187,7 @@ async def test_a_proven_hint_is_kept_where_the_limit_ends_with_the_next_one(
 async def test_only_where_calls_are_limited_is_an_unlikely_hint_given_up_early(
     learned: Learn,
 ) -> None:
-    result, _ = await learned(rarely, [HINT], Budget(max_calls=10_000))
+    result, _ = await learned(rarely, [HINT], Budget(max_llm_calls=10_000))
     [proposal] = result["proposals"]
     assert proposal["outcome"] == "ineffective"
     assert proposal["verification"]["sessions"] in {12, FIRST_LOOK}

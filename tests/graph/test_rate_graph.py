@@ -161,7 +161,9 @@ async def test_no_sample_goes_on_once_the_budget_is_spent(services, adjust):
 
     name = f"slow-{uuid.uuid4().hex[:8]}"
     services.models.register(name, Slow())
-    answer = await graph.ainvoke(REQUEST, context=Context(model=name, budget=Budget(max_calls=1)))
+    answer = await graph.ainvoke(
+        REQUEST, context=Context(model=name, budget=Budget(max_llm_calls=1))
+    )
     assert answer["error"]["kind"] == "budget"
     assert ended == ["cancelled"]
 

@@ -262,7 +262,7 @@ async def test_the_panel_is_ranked_for_misses_that_nobody_reflected_on(
     options = await resolve_context(Context(domain=domain, model=name))
     before = len(await batching._waiting(domain, options))
     enough = before + 3
-    poor = replace(options, budget=Budget(max_calls=5))
+    poor = replace(options, budget=Budget(max_llm_calls=5))
     asked = len(model.asked)
     assert len(await batching._with_panel(domain, enough, poor)) == before
     assert len(model.asked) == asked
@@ -310,7 +310,7 @@ async def test_a_piece_of_a_job_reflects_on_a_batch(
 ) -> None:
     teacher = Teacher(lambda _: True)
     name, _ = script(teacher)
-    budget = Budget(max_calls=200, max_hints=5)
+    budget = Budget(max_llm_calls=200, max_hints=5)
     context = Context(domain=domain, model=name, budget=budget, reflection_batch=3)
     counts = await learn_session(context, keys[1])
     assert counts["missed"] == counts["proposed"] == 1

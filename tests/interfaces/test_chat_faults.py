@@ -309,7 +309,7 @@ async def test_a_dead_model_is_left_alone(
 
 async def test_a_budget_is_kept(server: FaultServer, say: Say) -> None:
     server.play("500")
-    _, last = await say(budget=Budget(max_calls=1))
+    _, last = await say(budget=Budget(max_llm_calls=1))
     assert len(server.asked) == 1
     assert last
     assert ANSWER not in last

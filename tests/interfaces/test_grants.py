@@ -61,7 +61,7 @@ async def test_no_option_changes_what_is_not_granted(
     name: str, services: Services, server: FaultServer, model: str, keyed: Callable[..., Any]
 ) -> None:
     caller = await keyed()
-    values = [*HOSTILE, Budget(max_calls=0), ServiceSet, caller]
+    values = [*HOSTILE, Budget(max_llm_calls=0), ServiceSet, caller]
     answers = await asyncio.gather(
         *(run(graph, caller, asking(), {name: value}) for value in values)
     )
@@ -143,7 +143,7 @@ def test_a_limit_that_cannot_be_kept_is_told_both_ends(name: str, number: float)
 
 
 def test_a_budget_stays_the_same_object() -> None:
-    budget = Budget(max_calls=3)
+    budget = Budget(max_llm_calls=3)
     assert checked(Context(budget=budget)).budget is budget
 
 

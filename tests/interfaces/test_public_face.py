@@ -603,7 +603,7 @@ async def test_the_context_crosses_no_process(films: str) -> None:
 async def test_a_budget_sent_as_json_is_kept(films: str) -> None:
     answer = await re2llm.build_recommend_graph().ainvoke(
         {"history": IDS[:2], "candidates": RANKED},  # pyright: ignore[reportArgumentType]
-        context={"budget": {"max_calls": 0}},  # pyright: ignore[reportArgumentType]
+        context={"budget": {"max_llm_calls": 0}},  # pyright: ignore[reportArgumentType]
     )
     assert answer["error"]["kind"] == "budget"
     assert "The limit of 0 calls" in answer["error"]["problem"]

@@ -511,7 +511,7 @@ async def test_over_http_a_key_uses_what_it_was_granted_and_no_more(
             "orders": 1500,
             "command": "\0",
             "policy": "none",
-            "budget": {"max_calls": 0},
+            "budget": {"max_llm_calls": 0},
             "caller": {"owner": "x"},
         }
         body = {"assistant_id": "recommend", "context": wishes, **items}

@@ -57,7 +57,7 @@ async def test_it_is_off_by_default_and_one_command_turns_it_on(
     assert before is not None
     assert after is not None
     assert before.since == after.since  # what is expected of the release stays
-    assert again.days[0].max_usd == 5.0
+    assert again.days[0].max_cost == 5.0
     assert (await turn_off(context)).state == "off"
     assert [one for one in await list_schedules(context) if one.domain == context.domain] == []
 
@@ -138,16 +138,16 @@ async def test_misses_wait_for_it_and_are_learned_from_in_one_job(
     waits = await run_once(context)
     assert (waits.decisions[0].action, waits.decisions[0].reason) == ("wait", "misses")
     # Nothing else learns from them meanwhile, without the autopilot's budget.
-    before = services.feedback_budget.calls
+    before = services.feedback_budget.llm_calls
     await learn_from_feedback(services)
-    assert services.feedback_budget.calls == before
+    assert services.feedback_budget.llm_calls == before
     await missed(domain, 1)
     begun = await run_once(context)
     assert begun.decisions[0].action == "learn"
     assert begun.decisions[0].figures["misses"] == 3
     [step] = await jobs(context, domain=domain)
     assert step.job.id == begun.decisions[0].job
-    assert step.job.max_calls == 500  # its share of the day
+    assert step.job.max_llm_calls == 500  # its share of the day
     assert len((await job(context, step.job.id)).job.arguments["keys"]) == 3
     # While it runs, no other step begins; waiting is one decision, counted.
     for times in (1, 2):
@@ -266,7 +266,7 @@ async def test_a_killed_worker_leaves_the_cycle_to_another(loaded: Load, workers
     ended = workers.until_state(step.id, "done", "stopped")
     assert ended["calls"] <= 20  # half of the day
     workers.stop(second)
-    assert (await show_autopilot(context)).days[0].calls == ended["calls"]
+    assert (await show_autopilot(context)).days[0].llm_calls == ended["calls"]
 
 
 async def test_a_drop_of_reward_holds_it_and_says_so(

@@ -90,8 +90,8 @@ async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
     )
     shown = await show_autopilot(context)
     assert shown.days[0].reserved == 0
-    assert shown.days[0].usd == pytest.approx(0.06 * sum(made))
-    assert 0.8 < shown.days[0].usd <= 1.0
+    assert shown.days[0].cost == pytest.approx(0.06 * sum(made))
+    assert 0.8 < shown.days[0].cost <= 1.0
     # A retry with a higher limit of its own gets nothing more of this day.
     async with services.engine.begin() as connection:
         await restart_job(connection, first, ["running"], code_version(), max_cost=50.0)
@@ -103,7 +103,7 @@ async def test_a_day_is_never_overspent_by_two_jobs_at_once_or_by_a_retry(
             claim = await claim_job_call(connection, first, 0.07)
         assert claim == JobClaim(0.07, tomorrow)
         today, *_ = await used_days(connection, (await find_domain(connection, domain)).id, 0)
-    assert today.spent == pytest.approx(shown.days[0].usd)
+    assert today.spent == pytest.approx(shown.days[0].cost)
     # A held autopilot spends nothing, whatever a job of its own may do.
     await turn_off(context)
     assert not await spend(services, second, 0.0, 0.0)
@@ -122,7 +122,7 @@ async def test_claims_and_settlements_at_the_same_time_never_block_each_other(
 
     assert sum(await asyncio.gather(*(worker(job) for job in names * 4))) == 120
     shown = await show_autopilot(Context(domain=domain))
-    assert (shown.days[0].calls, shown.days[0].usd) == (120, pytest.approx(1.2))
+    assert (shown.days[0].llm_calls, shown.days[0].cost) == (120, pytest.approx(1.2))
 
 
 async def test_a_call_dearer_than_thought_is_thought_of_from_then_on(
@@ -184,7 +184,7 @@ async def test_free_calls_use_nothing_of_a_budget(services: Services, loaded: Lo
         assert claim.reserved == 0
     assert await spend(services, job, 0.4, 0.4)
     (today, *_) = (await show_autopilot(Context(domain=domain))).days
-    assert (today.usd, today.reserved, today.calls) == (0.8, 0, 7)
+    assert (today.cost, today.reserved, today.llm_calls) == (0.8, 0, 7)
 
 
 async def test_calls_over_midnight_are_settled_on_the_day_of_their_claim(

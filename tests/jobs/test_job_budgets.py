@@ -61,7 +61,7 @@ async def test_calls_claimed_at_once_are_never_more_than_allowed(
 ) -> None:
     job = await stored(max_calls=7)
     claimed = await asyncio.gather(*(claim(services, job) for _ in range(20)))
-    assert sorted(map(str, claimed)) == ["0.0"] * 7 + ["max_calls"] * 13
+    assert sorted(map(str, claimed)) == ["0.0"] * 7 + ["max_llm_calls"] * 13
 
 
 async def test_a_claim_of_a_usual_job_is_one_statement(
@@ -95,7 +95,7 @@ async def test_money_is_set_aside_before_a_call_and_settled_after_it(
     assert await claim(services, job, 0.4) == "max_cost"
     async with services.engine.begin() as connection:
         found = await fetch_job(connection, job)
-        assert (found.spent, found.tokens, found.calls) == (0.1, 120, 4)
+        assert (found.cost, found.tokens, found.llm_calls) == (0.1, 120, 4)
         assert await end_job(connection, found, "paused")
     assert await claim(services, job, 0.0) == "state"
 
@@ -138,7 +138,7 @@ async def test_without_a_price_no_call_of_limited_cost_is_made(
         with pytest.raises(InputError, match="no price"):
             await claims.claim()
     async with services.engine.connect() as connection:
-        assert (await fetch_job(connection, job)).calls == (limit is None)
+        assert (await fetch_job(connection, job)).llm_calls == (limit is None)
 
 
 @pytest.mark.parametrize("forgets", [False, True])
@@ -179,7 +179,7 @@ async def test_a_call_that_is_cancelled_in_its_wait_has_claimed_nothing(
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     async with services.engine.connect() as connection:
-        made = (await fetch_job(connection, job)).calls
+        made = (await fetch_job(connection, job)).llm_calls
         reserved = await connection.scalar(select(JobRow.reserved).where(JobRow.id == job))
     assert made == 1
     assert reserved == pytest.approx(ANSWER_TOKENS / 1_000_000)

@@ -92,7 +92,7 @@ async def test_tidying_as_a_job_is_the_operation(adjust: Change, loaded: Load, u
     domain = await loaded(3, hints=2)
     done = await work_off(await submit(Context(domain=domain), "tidy", {}, max_llm_calls=100))
     assert done.state == "done"
-    assert 0 < done.calls <= 100
+    assert 0 < done.llm_calls <= 100
     assert len(knowledge(url, domain)["trials"]) == done.result["llm_calls"]
     alone = await tidy_hints(Context(domain=domain))
     assert alone.llm_calls == 0
@@ -222,10 +222,10 @@ async def test_a_budget_stops_a_job_and_retrying_raises_it(
     assert outcomes[-1] == {"over": True}
     await pieces.finish(submitted.id, 1, plan["shared"], {})
     stopped = (await job(context, submitted.id)).job
-    assert (stopped.state, stopped.calls) == ("stopped", 3)
+    assert (stopped.state, stopped.llm_calls) == ("stopped", 3)
     assert "jobs retry" in stopped.reason
     again = await retry(context, submitted.id, max_llm_calls=100_000)
-    assert (again.job.attempt, again.job.max_calls, again.job.calls) == (2, 100_000, 3)
+    assert (again.job.attempt, again.job.max_llm_calls, again.job.llm_calls) == (2, 100_000, 3)
     done = await work_off(again.job)
     assert done.state == "done"
 

@@ -126,7 +126,7 @@ async def test_of_missed_ticks_the_last_submits_one_job(loaded: Load) -> None:
         await submit_tick(due - dt.timedelta(hours=hours), given)
     [submitted] = await jobs(context, domain=domain)
     assert submitted.job.schedule == f"learn-{domain}"
-    assert submitted.job.max_calls == 5
+    assert submitted.job.max_llm_calls == 5
     # While that one runs, no other is submitted.
     await submit_tick(due + dt.timedelta(hours=1), given)
     assert len(await jobs(context, domain=domain)) == 1

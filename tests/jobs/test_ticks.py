@@ -60,7 +60,7 @@ async def test_a_job_that_is_refused_is_listed_as_failed(
         await submit_tick(this_hour(), schedule(domain))
     [failed] = [one.job for one in await jobs(Context(), domain=domain)]
     assert (failed.state, failed.schedule) == ("failed", f"learn-{domain}")
-    assert failed.max_calls == 5
+    assert failed.max_llm_calls == 5
     assert failed.ended_at is not None
     assert str(error)[:20] in failed.reason
     assert "words of the provider" not in failed.reason

@@ -83,13 +83,14 @@ def summed(rows: Sequence[dict[str, Any]], by: Sequence[CostPart]) -> dict[Any, 
         day = row["at"].astimezone(dt.UTC).date().isoformat()
         parts = {**row, "day": day, "key": row["key"] or ""}
         sums = found[tuple(parts[name] for name in by)]
-        sums["calls"] += 1
+        sums["questions"] += 1
+        sums["llm_calls"] += row["requests"]
         sums["failed"] += row["outcome"] == "timeout"
         sums["cached"] += row["hits"]
         sums["cost"] += row["cost"] or 0
         sums["unpriced"] += row["cost"] is None
         sums["unpriced_in"] += row["tokens_in"] if row["cost"] is None else 0
-        for name in ("requests", "tokens_in", "tokens_cached"):
+        for name in ("tokens_in", "tokens_cached"):
             sums[name] += row[name]
         sums["saved"] += 0.5
         sums["estimated"] = bool(sums["estimated"]) | row["estimated"]

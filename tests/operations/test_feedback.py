@@ -43,7 +43,7 @@ async def classroom(services: Services, domain: str, adjust: Callable[..., None]
     """The sample films with a few sessions, in a domain of one's own, and a fresh budget."""
     adjust(verify_random=4, verify_near=2)  # each trial takes time, and none is the question here
     await load_domain(services, domain, sample_items(), [lambda _: simulate_sessions(12, seed=8)])
-    services.feedback_budget = Budget(max_calls=services.settings.feedback_calls)
+    services.feedback_budget = Budget(max_llm_calls=services.settings.feedback_calls)
     return domain
 
 
@@ -158,10 +158,10 @@ async def test_a_miss_is_learnt_from_once_in_the_background(
     sessions = await query(services, sql, **values)
     assert len(sessions) == 1
     assert sessions[0].id is not None
-    assert services.feedback_budget.calls > 1
-    spent = services.feedback_budget.calls
+    assert services.feedback_budget.llm_calls > 1
+    spent = services.feedback_budget.llm_calls
     await learn_from_feedback(services)
-    assert services.feedback_budget.calls == spent
+    assert services.feedback_budget.llm_calls == spent
     proposed = await query(
         services,
         "SELECT outcome FROM re2llm.hint_proposal WHERE reflection_id = :id",
@@ -173,15 +173,15 @@ async def test_a_miss_is_learnt_from_once_in_the_background(
 async def test_what_the_budget_leaves_waits_for_the_next_time(
     services: Services, classroom: str
 ) -> None:
-    services.feedback_budget = Budget(max_calls=2)
+    services.feedback_budget = Budget(max_llm_calls=2)
     made = await asked(classroom)
     number = made.recommendation_id or ""
     await give_feedback(PLAIN, number, made.ranking[-1], domain=classroom)
     await services.background.idle()
-    assert services.feedback_budget.calls == 2
+    assert services.feedback_budget.llm_calls == 2
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is None
-    services.feedback_budget = Budget(max_calls=500)
+    services.feedback_budget = Budget(max_llm_calls=500)
     await learn_from_feedback(services)
     ((_, _, learnt_at),) = await stored(services, number)
     assert learnt_at is not None

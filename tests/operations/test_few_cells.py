@@ -214,7 +214,7 @@ async def test_a_limited_job_ends_with_a_release(school: str, url: str) -> None:
     await pieces.finish(submitted.id, submitted.attempt, plan["shared"], {})
     done = (await job(Context(), submitted.id)).job
     assert (done.state, done.result["visits_ended_by"]) == ("done", "limit")
-    assert len(cells(url, school)) == done.calls <= limit
+    assert len(cells(url, school)) == done.llm_calls <= limit
 
 
 MONEY = 0.15
@@ -278,7 +278,7 @@ async def test_a_job_with_little_money_ends_with_a_release(
     assert (done.state, done.reason) == ("done", "")
     assert done.result["visits_ended_by"] == "limit"
     assert done.result["validation_sessions"] >= FEWEST_TO_TRAIN
-    assert 0.6 * MONEY < done.spent <= MONEY
+    assert 0.6 * MONEY < done.cost <= MONEY
 
 
 @pytest.mark.long

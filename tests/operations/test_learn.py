@@ -277,11 +277,11 @@ def test_a_run_without_a_hint_says_why(counts: dict[str, int], sessions: int, sa
     ("limits", "expected"),
     [
         ({}, 8),
-        ({"max_calls": 100}, 1),
-        ({"max_calls": 1_000}, 2),
-        ({"max_calls": 1_000_000}, 8),
+        ({"max_llm_calls": 100}, 1),
+        ({"max_llm_calls": 1_000}, 2),
+        ({"max_llm_calls": 1_000_000}, 8),
         ({"max_cost": 1.5}, 2),  # a call is some 1,550 tokens at a dollar a million
-        ({"max_cost": 1.5, "max_calls": 100}, 1),
+        ({"max_cost": 1.5, "max_llm_calls": 100}, 1),
     ],
 )
 def test_a_small_budget_narrows_what_is_done_at_once(limits: dict[str, Any], expected: int) -> None:

@@ -82,6 +82,7 @@ async def test_a_budget_ends_it_and_what_was_paid_counts(domain: str, script: Sc
     assert found.llm_calls == 40
     assert found.fusion["sessions"] == 40
     assert found.stopped
+    assert found.as_dict()["stopped"] == found.stopped.as_dict()
 
 
 async def test_a_model_that_answers_nothing_ends_it_with_the_reason(

@@ -358,7 +358,7 @@ async def test_a_whole_trace_without_the_end_of_its_line_is_not_paid_again(tmp_p
     budget = Budget()
     context = Context(model="offline", budget=budget)
     await trace_ratings(context, ReviewSource(), file, limit=3)
-    assert budget.calls == 0
+    assert budget.llm_calls == 0
     await trace_ratings(context, ReviewSource(), file, limit=4)
     assert len(read_traces(file)) == 4
 
@@ -402,14 +402,14 @@ async def test_traces_report_progress_and_are_made_once(tmp_path: Path, reported
     first = await trace_ratings(context, ReviewSource(), file, limit=6, progress=reported)
     assert (len(first.rows), first.left, first.stopped) == (6, 0, None)
     assert reported == [("tracing", done, 6) for done in range(7)]
-    paid = budget.calls
+    paid = budget.llm_calls
     again = await trace_ratings(context, ReviewSource(), file, limit=4)
     assert again.rows == first.rows[:4]
-    assert budget.calls == paid
+    assert budget.llm_calls == paid
 
 
 async def test_traces_say_why_some_are_missing(tmp_path: Path, model: str) -> None:
-    context = Context(model=model, budget=Budget(max_calls=3))
+    context = Context(model=model, budget=Budget(max_llm_calls=3))
     traced = await trace_ratings(context, ReviewSource(), tmp_path / "t.jsonl", limit=12)
     assert isinstance(traced.stopped, BudgetSpentError)
     assert traced.left == 12 - len(traced.rows) > 0
@@ -492,7 +492,7 @@ async def test_evaluation_without_anything_to_evaluate_is_refused(tmp_path: Path
 
 
 async def test_a_spent_budget_says_how_many_ratings_are_left(model: str) -> None:
-    context = Context(budget=Budget(max_calls=4))
+    context = Context(budget=Budget(max_llm_calls=4))
     with pytest.raises(BudgetSpentError, match="6 ratings are left; paid answers are kept"):
         await evaluate_raters(context, ReviewSource(), model=model, limit=10)
 
@@ -501,7 +501,7 @@ async def test_no_kept_answer_is_promised_where_none_is_kept(
     model: str, adjust: Callable[..., None]
 ) -> None:
     adjust(temperature=1.0)
-    context = Context(budget=Budget(max_calls=4))
+    context = Context(budget=Budget(max_llm_calls=4))
     with pytest.raises(BudgetSpentError, match="6 ratings are left") as refused:
         await evaluate_raters(context, ReviewSource(), model=model, limit=10)
     assert "kept" not in str(refused.value)

@@ -368,3 +368,17 @@ async def test_a_key_may_be_longer_than_a_name(context: Context, tmp_path: Path)
     done = await recommend_batch(context, write(tmp_path / "in.jsonl", rows), out, k=3)
     assert (done.rows, done.bad) == (2, 0)
     assert [one["key"] for one in answers(out)] == [row["key"] for row in rows]
+
+
+async def test_a_spent_budget_ends_it_with_the_reason_and_a_rerun_goes_on(
+    context: Context, tmp_path: Path
+) -> None:
+    context = replace(context, fuse="llm")  # every row asks the model
+    rows = [{"history": one} for one in HISTORIES[:5]]
+    file, out = write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    ended = await recommend_batch(context, file, out, max_llm_calls=2, concurrency=1)
+    assert (ended.rows, ended.llm_calls) == (2, 2)
+    assert ended.as_dict()["stopped"]["kind"] == "budget"
+    done = await recommend_batch(context, file, out)
+    assert (done.rows, done.before, done.llm_calls) == (5, 2, 3)
+    assert done.as_dict()["stopped"] is None

@@ -69,7 +69,7 @@ def test_a_rise_and_too_little_feedback_hold_nothing() -> None:
 
 def seen(**changes: Any) -> Observation:
     return dataclasses.replace(
-        Observation(reward=NOTHING, usd_left=5.0, hints=3, misses=50), **changes
+        Observation(reward=NOTHING, cost_left=5.0, hints=3, misses=50), **changes
     )
 
 
@@ -89,7 +89,7 @@ ROLLING = LiveRollout(2, 5.0, "", "waits")
         ({"picks": 1_000, "hints": 0}, Action.LEARN, "misses"),
         ({"hints": 64}, Action.TIDY, "full"),
         ({"hints": 64, "job": LastJob("t", "tidy", "done", "")}, Action.WAIT, "full"),
-        ({"usd_left": 0.04, "fresh": 1}, Action.WAIT, "budget"),
+        ({"cost_left": 0.04, "fresh": 1}, Action.WAIT, "budget"),
         ({"job": RUNNING, "fresh": 1}, Action.WAIT, "job"),
         ({"job": dataclasses.replace(RUNNING, state="paused")}, Action.WAIT, "job"),
         ({"job": dataclasses.replace(RUNNING, state="stopped")}, Action.LEARN, "misses"),
@@ -125,9 +125,9 @@ def test_each_sight_has_its_decision(changes: Any, action: Action, reason: str) 
 
 
 def test_learning_leaves_half_of_the_day_to_training() -> None:
-    now = seen(usd_left=3.0, calls_left=101)
+    now = seen(cost_left=3.0, llm_calls_left=101)
     assert decide(PLAN, now).limits(now) == {"max_llm_calls": 50, "max_cost": 1.5}
-    now = seen(usd_left=3.0, fresh=1)
+    now = seen(cost_left=3.0, fresh=1)
     assert decide(PLAN, now).limits(now) == {"max_llm_calls": None, "max_cost": 3.0}
 
 
@@ -146,6 +146,9 @@ def test_plans_that_cannot_be_carried_out_name_the_field() -> None:
         assert refused.value.field == field
     plan = AutopilotPlan(usd_per_day=1.5, canary=Plan(steps=(50, 100)))
     assert AutopilotPlan.from_dict(plan.as_dict()) == plan
+    stored = {**plan.as_dict(), "usd_per_day": 1.5, "calls_per_day": None}  # as it once was
+    del stored["usd_per_day"], stored["calls_per_day"]
+    assert AutopilotPlan.from_dict(stored) == plan
 
 
 def test_amounts_a_day_are_read_as_people_write_them() -> None:

@@ -20,7 +20,7 @@ def test_every_option_is_described(graph: Any) -> None:
     schema = graph.get_context_jsonschema()
     forms = [schema, *schema.get("$defs", {}).values()]
     fields = {name: field for form in forms for name, field in form.get("properties", {}).items()}
-    assert {"domain", "policy", "hint", "budget", "max_calls"} <= set(fields)
+    assert {"domain", "policy", "hint", "budget", "max_llm_calls"} <= set(fields)
     assert [name for name, field in fields.items() if not field.get("description")] == []
 
 

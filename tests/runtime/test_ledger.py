@@ -260,7 +260,7 @@ def test_a_cost_that_is_no_number_is_a_spent_budget() -> None:
 
 async def test_retries_count_against_the_budget_of_calls(server: FaultServer, ask: Ask) -> None:
     server.play("500", "500", "500")
-    answer = await ask()(budget=Budget(max_calls=2))
+    answer = await ask()(budget=Budget(max_llm_calls=2))
     assert answer["error"]["kind"] == "budget"
     assert len(server.asked) == 2
 
@@ -312,7 +312,7 @@ async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: st
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     (row,) = [row for row in document["rows"] if row["model"] == model]
-    assert (row["command"], row["calls"], row["cached"], row["failed"]) == ("evaluate", 3, 1, 0)
+    assert (row["command"], row["questions"], row["cached"], row["failed"]) == ("evaluate", 3, 1, 0)
     assert (row["tokens_in"], row["tokens_out"], row["tokens_cached"]) == (300, 60, 150)
     assert row["cost"] == pytest.approx(0.225)
     assert row["saved"] == pytest.approx(0.075)
@@ -325,7 +325,7 @@ async def test_costs_sums_the_ledger_up(server: FaultServer, ask: Ask, model: st
 )
 def test_calls_without_a_price_do_not_look_free(cost: float, unpriced: int, said: bool) -> None:
     counts = dict.fromkeys(CostSums.model_fields, 0)
-    sums = CostSums.model_validate(counts | {"calls": 3, "cost": cost, "unpriced": unpriced})
+    sums = CostSums.model_validate(counts | {"questions": 3, "cost": cost, "unpriced": unpriced})
     assert CostSums.of([sums]).has_price is said
     shown = json.loads(CostSums.of([sums]).model_dump_json())
     assert shown["cost"] == (cost if said else None)
@@ -355,7 +355,7 @@ async def test_costs_name_the_models_without_a_price(
 
 def test_a_missing_price_comes_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     counts = dict.fromkeys(CostSums.model_fields, 0)
-    sums = CostSums.model_validate(counts | {"calls": 3, "unpriced": 2})
+    sums = CostSums.model_validate(counts | {"questions": 3, "unpriced": 2})
     print_costs(Costs(rows=[], total=sums, unpriced_models=["openai:mine"]), ["model"])
     said = " ".join(capsys.readouterr().out.split())
     assert """set RE2LLM_PRICES, for example RE2LLM_PRICES='{"openai:mine": [0.4, 1.6]}'""" in said

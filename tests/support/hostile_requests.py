@@ -67,7 +67,7 @@ ODD: list[Any] = [
     ["x"] * 3_000,
     {"__proto__": {"admin": True}, "$where": "1"},
     {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {"command": "id"}},
-    {"max_calls": 10**9, "calls": -(10**9)},
+    {"max_llm_calls": 10**9, "llm_calls": -(10**9)},
 ]
 _GRAPHS = ("recommend", "chat", "learn", "rate")
 _MCP = {"accept": "application/json, text/event-stream"}

@@ -36,7 +36,7 @@ HOSTILE: list[Any] = [
     ["x" * 1_000_000],
     ["x"] * 200_000,
     {},
-    {"max_calls": 10**9, "calls": -(10**9)},
+    {"max_llm_calls": 10**9, "llm_calls": -(10**9)},
     {"services": {}, "grants": {"models": [OTHER]}},
 ]
 

@@ -25,7 +25,7 @@ async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, films: str)
     assert (shown["state"], shown["plan"]["canary"]["steps"]) == ("on", [50, 100])
     looked = (await http.post(f"{PILOT}:run-once", json=where)).raise_for_status().json()
     assert [one["action"] for one in looked["decisions"]] == ["wait", "on"]
-    assert looked["decisions"][0]["figures"]["calls_left"] == 20
+    assert looked["decisions"][0]["figures"]["llm_calls_left"] == 20
     resumed = (await http.post(f"{PILOT}:resume", json=where)).raise_for_status().json()
     assert resumed["says"].startswith("It was on before; nothing has changed. ")
     assert resumed["decisions"] == looked["decisions"]
@@ -57,7 +57,7 @@ def test_the_command_and_the_object_do_the_same(films: str) -> None:
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
-    assert command("on", "--budget-calls", "30/day")["days"][0]["max_calls"] == 30
+    assert command("on", "--budget-calls", "30/day")["days"][0]["max_llm_calls"] == 30
     with re2llm.Re2llm(domain=films) as host:
         assert host.show_autopilot().state == "on"
         assert host.run_autopilot_once().decisions[0].action == "wait"

@@ -25,7 +25,7 @@ async def test_a_job_is_submitted_shown_paused_resumed_and_cancelled(
     asked = {"kind": "verify", "domain": domain, "max_llm_calls": 7, "max_cost": None}
     made = (await http.post("/v1/jobs", json=asked)).raise_for_status().json()
     assert (made["kind"], made["domain"], made["state"]) == ("verify", domain, "running")
-    assert (made["calls"], made["max_calls"], made["attempt"]) == (0, 7, 1)
+    assert (made["llm_calls"], made["max_llm_calls"], made["attempt"]) == (0, 7, 1)
     assert "`re2llm worker`" in made["note"]
     job = {"job": made["id"]}
     listed = (await http.get("/v1/jobs", params={"domain": domain, "state": "running"})).json()

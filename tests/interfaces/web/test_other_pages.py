@@ -227,7 +227,7 @@ async def test_a_failed_job_says_why_and_is_retried_with_new_limits(
     answer = await browser.send(form, ("change", "retry"), max_llm_calls=9)
     assert answer.status_code == 303, answer.text
     found = (await job(Context(), made.id)).job
-    assert (found.state, found.max_calls, found.attempt) == ("running", 9, 2)
+    assert (found.state, found.max_llm_calls, found.attempt) == ("running", 9, 2)
 
 
 async def test_a_schedule_is_stored_and_removed(browser: Browser, things: str) -> None:

@@ -130,7 +130,7 @@ async def test_each_limit_of_a_job_can_be_raised_kept_and_lifted(
         assert answer.status_code == 303, answer.text
         found = (await job(Context(), made.id)).job
         assert found.state == "running"
-        return found.max_calls, found.max_tokens, found.max_cost
+        return found.max_llm_calls, found.max_tokens, found.max_cost
 
     assert await retried() == (3, 9, 2)
     assert await retried(max_tokens=10, max_cost=" ") == (3, 10, None)
