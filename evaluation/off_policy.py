@@ -9,8 +9,7 @@ of the model's opinion.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,21 +18,16 @@ from numpy.typing import NDArray
 
 from ..arrays import AnyFloats
 from ..errors import InputError
-from ..knowledge.log.feedback import Decision, HintChosen
+from ..knowledge.log.feedback import Decision
 from ..policies.ope import Estimate, doubly_robust, effective, ips, mean_weight, snips
 from ..records import counted
+from .reward_model import Shares, draws, reward_model
 
-_FOLDS = 5
-_SHRINKAGE = 10
-"""Decisions with the overall mean reward that each hint's mean is mixed with."""
 _FEW = 30
 """Below so many effective decisions an interval is little more than a guess."""
 _FEW_OTHER = 20
 """With so many of another reward than the usual one, 95 % intervals hold the truth in about 93 %,
 with 10 in 91 %, and with 2 or 3 in 75 to 81 %."""
-
-Shares = Mapping[HintChosen, float]
-"""Probability of each choice that a release may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +207,7 @@ def report(
             "Serve with RE2LLM_EXPLORE=true or RE2LLM_POLICY=random for longer.",
         )
     predicted, expected = reward_model(used, shares)
-    groups = _draws(used)
+    groups = draws(used)
     ones = np.ones(len(used))
     usual, other_n = _other_rewards(rewards, target / logged, groups)
     estimates = {
@@ -246,62 +240,6 @@ def _other_rewards(
     values, numbers = np.unique(rewards.round(6), return_inverse=True)
     usual = int(np.bincount(numbers, weights).argmax())
     return float(values[usual]), effective(weights * (numbers != usual), groups)
-
-
-def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[AnyFloats, AnyFloats]:
-    """Predict rewards by each choice's mean, shrunk, from decisions in other folds.
-
-    Returns:
-        The predicted reward of each logged choice and, averaged over the new policy's probabilities
-        `shares`, of each session; both `[N]`.
-    """
-    groups = _draws(used)
-    if len(np.unique(groups)) < _FOLDS:
-        groups = np.arange(len(used))
-    drawn = np.random.default_rng(0).permutation(len(used)) % _FOLDS
-    folds: list[int] = drawn[groups].tolist()
-    means = [
-        _hint_means([d for d, own in zip(used, folds, strict=True) if own != fold])
-        for fold in range(_FOLDS)
-    ]
-    predicted = [means[fold](d.choice) for d, fold in zip(used, folds, strict=True)]
-    expected = [
-        sum(share * means[fold](choice) for choice, share in chosen.items())
-        for chosen, fold in zip(shares, folds, strict=True)
-    ]
-    return np.array(predicted), np.array(expected)
-
-
-def _draws(used: Sequence[Decision]) -> NDArray[np.int64]:
-    """Number the draws, `[N]`: the same choice for a session as the time before may be no new one.
-
-    Whoever asks again gets the same hint, and in logs of earlier versions everybody did. The log
-    does not tell who asked; chance repeats itself as well, and makes intervals a little wider.
-
-    Args:
-        used: N decisions, oldest first.
-    """
-    latest: dict[object, tuple[HintChosen, int]] = {}
-    groups: list[int] = []
-    count = 0
-    for one in used:
-        key = one.policy, tuple(one.history), tuple(one.candidates)
-        choice, group = latest.get(key, (one.choice, -1))
-        if group < 0 or choice != one.choice:
-            group, count = count, count + 1
-        latest[key] = one.choice, group
-        groups.append(group)
-    return np.array(groups, dtype=np.int64)
-
-
-def _hint_means(decisions: Sequence[Decision]) -> Callable[[HintChosen], float]:
-    """Return the mean reward of each hint or set of hints, mixed with the mean of all."""
-    overall = sum(d.reward for d in decisions) / len(decisions) if decisions else 0.0
-    counts = Counter(d.choice for d in decisions)
-    sums: defaultdict[HintChosen, float] = defaultdict(float)
-    for decision in decisions:
-        sums[decision.choice] += decision.reward
-    return lambda hint: (sums[hint] + _SHRINKAGE * overall) / (counts[hint] + _SHRINKAGE)
 
 
 def _rounded(estimate: Estimate) -> dict[str, Any]:

@@ -8,13 +8,8 @@ from typing import cast
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...evaluation.off_policy import (
-    OffPolicyReport,
-    Shares,
-    differs_in_weight,
-    report,
-    require_log,
-)
+from ...evaluation.off_policy import OffPolicyReport, differs_in_weight, report, require_log
+from ...evaluation.reward_model import Shares
 from ...knowledge.domains import Domain
 from ...knowledge.log.feedback import Decision, logged_decisions
 from ...knowledge.prompted_model import PromptedModel

@@ -12,7 +12,8 @@ import torch
 from re2llm.cli import app
 from re2llm.data.sample import load_films, sample_items, simulate_sessions
 from re2llm.errors import InputError
-from re2llm.evaluation.off_policy import OffPolicyReport, report, reward_model
+from re2llm.evaluation.off_policy import OffPolicyReport, report
+from re2llm.evaluation.reward_model import reward_model
 from re2llm.knowledge.domains import Domain, find_domain
 from re2llm.knowledge.fusions import store_fusions
 from re2llm.knowledge.hint_store.hints import add_hint, best_hints, clean_hint
