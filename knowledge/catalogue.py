@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..arrays import Floats32
 from ..flattening import within_limits
 from ..records import Item
-from .domains import Domain, hold_row
+from .domain_locks import hold_row
+from .domains import Domain
 from .membership import is_among
 from .schema.tables import SCHEMA, ItemRow
 from .texts import storable

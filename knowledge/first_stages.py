@@ -11,7 +11,8 @@ from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..prompt_versions import FIRST_STAGE_MARKS
-from .domains import Domain, hold_row
+from .domain_locks import hold_row
+from .domains import Domain
 from .schema.fusions import FirstStageRow, FusionRow
 from .schema.tables import TrialRow
 

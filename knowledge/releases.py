@@ -10,7 +10,7 @@ from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import InputError, NotThereError
-from .domains import hold_hints
+from .domain_locks import hold_hints
 from .prompted_model import PromptedModel
 from .rollouts.rollouts import latest_rollout, stop_live_rollout
 from .schema.tables import ReleaseRow

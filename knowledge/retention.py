@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..errors import InputError
-from .domains import hold_domain, hold_row
+from .domain_locks import hold_domain, hold_row
 from .hint_store.uses import forget_uses
 from .idempotent_answers import IdempotentAnswerRow
 from .jobs.cancelled import cancel_with_sessions

@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import BusyError
-from .domains import Domain, find_domain, mark_withdrawn, try_to_hold_domain
+from .domain_locks import try_to_hold_domain
+from .domains import Domain, find_domain, mark_withdrawn
 from .membership import is_among
 from .schema.tables import ItemRow
 

@@ -8,7 +8,7 @@ from langgraph.config import get_stream_writer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..arrays import Floats32
-from ..knowledge.domains import hold_hints
+from ..knowledge.domain_locks import hold_hints
 from ..knowledge.hint_store.bringing_back import add_or_bring_back
 from ..knowledge.hint_store.hints import Hint, count_kept
 from ..knowledge.hint_store.reflections import (

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...rank_metrics import BEYOND_DOUBT
 from ...records import counted
-from ..domains import hold_hints
+from ..domain_locks import hold_hints
 from ..prompted_model import PromptedModel, of_model
 from ..schema.tables import SHRINKAGE, HintRow, HintStatsRow
 from .approvals import standing_by_approval

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError
 from ...records import Session
 from ..catalogue import fetch_items, refresh_popularity
-from ..domains import Domain, hold_row, mark_changed
+from ..domain_locks import hold_row
+from ..domains import Domain, mark_changed
 from ..schema.tables import DomainRow, SessionRow
 from .sources import FILE, LOCAL
 

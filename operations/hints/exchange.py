@@ -9,7 +9,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import InputError
-from ...knowledge.domains import hold_hints
+from ...knowledge.domain_locks import hold_hints
 from ...knowledge.hint_store.hints import add_hint, clean_hint, list_hints
 from ...knowledge.hint_store.reflections import Proposal, store_proposal
 from ...knowledge.hint_store.stats import measured_hints

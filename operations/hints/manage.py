@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from ...knowledge.domains import hold_hints
+from ...knowledge.domain_locks import hold_hints
 from ...knowledge.hint_store import hints as stored_hints
 from ...knowledge.hint_store.lineage import hint_lineage
 from ...knowledge.hint_store.pages import hint_on_page

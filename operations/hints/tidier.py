@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...arrays import Floats
 from ...errors import BudgetSpentError, ModelDownError
-from ...knowledge.domains import hold_hints
+from ...knowledge.domain_locks import hold_hints
 from ...knowledge.hint_store.approvals import standing_by_approval
 from ...knowledge.hint_store.decisions import (
     KeptHint,

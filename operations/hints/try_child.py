@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import InputError
-from ...knowledge.domains import hold_hints
+from ...knowledge.domain_locks import hold_hints
 from ...knowledge.hint_store.bringing_back import add_or_bring_back, known_key
 from ...knowledge.hint_store.decisions import KeptHint
 from ...knowledge.hint_store.hints import clean_hint, count_kept, hint_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from ...knowledge.domains import hold_hints
+from ...knowledge.domain_locks import hold_hints
 from ...knowledge.hint_store.decisions import own_sessions
 from ...knowledge.hint_store.hints import Hint, count_kept, find_hints, list_hints, set_status
 from ...knowledge.hint_store.stats import ENOUGH

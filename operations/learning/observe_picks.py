@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...knowledge.catalogue import fetch_items, refresh_popularity
-from ...knowledge.domains import hold_row, mark_changed
+from ...knowledge.domain_locks import hold_row
+from ...knowledge.domains import mark_changed
 from ...knowledge.log.live_picks import new_picks
 from ...knowledge.log.misses import Miss, mark_learnt
 from ...knowledge.sessions.sources import FILE, LOCAL

@@ -19,7 +19,8 @@ from ...knowledge.catalogue import (
     refresh_popularity,
     store_items,
 )
-from ...knowledge.domains import Domain, claim_domain, hold_row, mark_changed
+from ...knowledge.domain_locks import hold_row
+from ...knowledge.domains import Domain, claim_domain, mark_changed
 from ...knowledge.sessions.grown import count_grown, newest_key
 from ...knowledge.sessions.time_order import notice_time_order
 from ...knowledge.sessions.training_sessions import count_sessions, session_keys, store_sessions

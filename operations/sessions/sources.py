@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError
 from ...knowledge import forgetting
 from ...knowledge.catalogue import refresh_popularity
-from ...knowledge.domains import Domain, hold_domain, hold_hints, mark_changed
+from ...knowledge.domain_locks import hold_domain, hold_hints
+from ...knowledge.domains import Domain, mark_changed
 from ...knowledge.first_stages import Forgotten, forget_learned_since
 from ...knowledge.hint_store.decisions import own_sessions
 from ...knowledge.hint_store.hints import set_status

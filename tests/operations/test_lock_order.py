@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from re2llm.errors import InputError
-from re2llm.knowledge.domains import find_domain, hold_hints
+from re2llm.knowledge.domain_locks import hold_hints
+from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.sessions.training_sessions import observe_session
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.catalogue.withdraw import withdraw_items

@@ -18,7 +18,8 @@ from prompts import document_of
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import ModelDownError
-from re2llm.knowledge.domains import find_domain, hold_hints
+from re2llm.knowledge.domain_locks import hold_hints
+from re2llm.knowledge.domains import find_domain
 from re2llm.knowledge.hint_store.decisions import own_sessions
 from re2llm.operations.hints.manage import approve_hints, list_hints, retire_hints, show_hint
 from re2llm.operations.hints.pages import whole_hint

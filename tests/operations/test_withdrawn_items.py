@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from re2llm.data.interactions import TableOptions
 from re2llm.errors import BusyError, InputError, NotThereError
-from re2llm.knowledge.domains import hold_domain
+from re2llm.knowledge.domain_locks import hold_domain
 from re2llm.operations.catalogue.items import browse_items, items_of_ids, search_items, show_item
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.catalogue.withdraw import withdraw_items

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from api_server import problem
 from re2llm.data.sample import load_films
-from re2llm.knowledge.domains import hold_domain
+from re2llm.knowledge.domain_locks import hold_domain
 from re2llm.records import Item
 from re2llm.runtime.services import Services
 
