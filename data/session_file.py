@@ -25,7 +25,6 @@ def read_sessions(
     *,
     known: Container[str] | None = None,
     targets: bool = False,
-    check: Callable[[Session], None] = lambda _: None,
 ) -> Iterator[Session]:
     """Stream the sessions of a file.
 
@@ -39,7 +38,6 @@ def read_sessions(
         report: Gets the malformed rows, the warnings and the bytes read.
         known: The catalogue's item ids, or `None` to accept any; a row with another is malformed.
         targets: Whether a row without a target is malformed, too.
-        check: Raises `RowError` about a session that is malformed for another reason.
 
     Yields:
         The sessions in the order of the file.
@@ -47,7 +45,7 @@ def read_sessions(
     Raises:
         InputError: The file is missing, unreadable, empty or binary.
     """
-    numbered = numbered_sessions(path, report, known=known, targets=targets, check=check)
+    numbered = numbered_sessions(path, report, known=known, targets=targets)
     for _, session in numbered:
         yield session
 

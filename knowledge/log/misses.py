@@ -60,11 +60,7 @@ def picks_to_learn(model: str) -> Select[uuid.UUID, str, list[str], list[str], s
 
 
 async def misses_to_learn(
-    connection: AsyncConnection,
-    model: str,
-    *,
-    domain: str | None = None,
-    everyones: bool = True,
+    connection: AsyncConnection, model: str, *, everyones: bool = True
 ) -> list[Miss]:
     """Return the oldest misses of a model that were not learned from yet.
 
@@ -82,8 +78,6 @@ async def misses_to_learn(
         )
         .order_by(FeedbackRow.created_at, FeedbackRow.recommendation_id)
     )
-    if domain is not None:
-        statement = statement.where(DomainRow.name == domain)
     if not everyones:
         learns = exists().where(
             ApiKeyRow.id == FeedbackRow.source,
