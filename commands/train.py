@@ -46,7 +46,7 @@ def train(
     every_cell: Annotated[
         bool,
         typer.Option(
-            "--all-cells", help="Pay for every pair of session and hint that training visits."
+            "--every-cell", help="Pay for every pair of session and hint that training visits."
         ),
     ] = False,
     max_llm_calls: MaxCalls = None,
