@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ...errors import BudgetSpentError, ModelDownError, Re2llmError, is_retried
-from ...knowledge.jobs.jobs import Job, end_job, find_job, is_running, plan_pieces
+from ...knowledge.jobs.jobs import Job, JobState, end_job, find_job, is_running, plan_pieces
 from ...runtime.budget import Budget
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
@@ -131,7 +131,7 @@ async def fail(job_id: str, attempt: int, reason: str) -> None:
         await _end(job, "failed", reason)
 
 
-async def _end(job: Job, state: Any, reason: str) -> None:
+async def _end(job: Job, state: JobState, reason: str) -> None:
     leave_if_told()  # an error may be one of the end of this process
     services = await shared_services()
     async with services.engine.begin() as connection:
