@@ -29,7 +29,7 @@ class Re2llmError(Exception):
     """Anything that goes wrong for a reason that the caller can fix.
 
     Attributes:
-        kind: What sort of error it is, for who reads `as_dict`. Several classes may share one.
+        kind: What sort of error it is, for readers of `as_dict`. Several classes may share one.
         field: The argument, setting, file or line at fault. An argument is called as in Python.
         problem: What is wrong with it.
         remedy: What to do about it. Both texts name other arguments in backticks, as `max_cost`.
@@ -112,7 +112,7 @@ class InputError(Re2llmError):
 
 
 class NotThereError(InputError):
-    """What a request names does not exist, or not for who asks."""
+    """What a request names does not exist, or the caller may not know of it."""
 
 
 class GoneError(NotThereError):
@@ -258,7 +258,7 @@ def _quotation(said: str) -> str:
 def is_retried(error: Re2llmError) -> bool:
     """Return whether a job's step or a schedule's tick is tried again after an error.
 
-    It is after any error of the database, but for what a pooler cannot give: that does not pass.
+    It is after any error of the database, except for what a pooler cannot give: that does not pass.
     So is one whose session or hint was deleted meanwhile: the next try does without it.
     """
     return isinstance(error, DatabaseError | GoneError) and not isinstance(error, PoolerError)

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 
 class Inherited(ABC):
-    """An object that a forked process begins anew with."""
+    """An object that a forked process begins again with."""
 
     def __init__(self) -> None:
         _objects.add(self)

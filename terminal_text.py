@@ -11,7 +11,7 @@ _HIDDEN = re.compile(
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
     "\U000e0020-\U000e007f\ud800-\udfff]"
 )
-"""Control and format characters (Cc, Cf, Cs), but for line ends, tabs, and joiners of scripts."""
+"""Control and format characters (Cc, Cf, Cs), except line ends, tabs, and joiners of scripts."""
 
 
 _LINE_ENDS = re.compile("[\n\u2028\u2029]")

@@ -3,10 +3,10 @@
 python -m benchmarks.reflection_batches --home DIR [--data HETREC] [--batches 1,3,6]
     [--calls 2000] [--seeds 0,1,2] [--unseen 200] [--json FILE]
 
-Each run learns anew, within the same number of model calls, with the offline model alone deciding
-(`RE2LLM_FUSE=llm`). What its hints gain is then measured on training sessions on which none of them
-was verified. `DIR` keeps the loaded catalogue; with `--json`, runs that are in the file are not
-made again.
+Each run learns from nothing, within the same number of model calls, with the offline model alone
+deciding (`RE2LLM_FUSE=llm`). What its hints gain is then measured on training sessions on which
+none of them was verified. `DIR` keeps the loaded catalogue; with `--json`, runs that are in the
+file are not made again.
 """
 
 from __future__ import annotations

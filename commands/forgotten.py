@@ -11,7 +11,7 @@ from .console import out
 
 
 class Outcome(Protocol):
-    """Of an operation that may have fitted the first stage anew."""
+    """Of an operation that may have fitted the first stage again."""
 
     @property
     def domain(self) -> str:
@@ -35,12 +35,12 @@ def print_forgotten(
     """Print what was forgotten, if anything was.
 
     Args:
-        fitted: Say, too, that the first stage was fitted anew, by how many sessions there are.
+        fitted: Say, too, that the first stage was fitted again, by how many sessions there are.
         measured: Weights that were measured again since.
     """
     weights = [one for one in outcome.weights_forgotten if one not in measured]
     if fitted and (outcome.trials_forgotten or outcome.weights_forgotten):
-        out.print("The number of sessions has changed much, so the first stage was fitted anew.")
+        out.print("The number of sessions has changed much, so the first stage was fitted again.")
     if outcome.trials_forgotten:
         paid = counted(outcome.trials_forgotten, "trial")
         out.print_line(

@@ -88,7 +88,7 @@ async def _drop(source: str, domain: str | None, as_json: bool) -> None:
         listed = ", ".join(map(str, dropped.hints_pending))
         out.print(f"These hints wait for approval again: {listed}.")
     if dropped.first_stage == "fitted":
-        out.print("The first stage had learned from them, and was fitted anew.")
+        out.print("The first stage had learned from them, and was fitted again.")
     elif dropped.first_stage == "gone":
         out.print("The first stage had learned from them, and is gone: no session is left.")
     print_forgotten(dropped, fitted=False)

@@ -117,7 +117,7 @@ def rarer_columns(held: Mapping[str, int]) -> set[str]:
 
 
 def counterparts(name: str, ends: Sequence[str], there: Sequence[str]) -> list[str]:
-    """Return the columns that are named as another one but for a last word.
+    """Return the columns that are named as another one, except for a last word.
 
     Args:
         name: The other one, such as `order_date`: `order_time` and `time` are counterparts of it.
@@ -143,7 +143,7 @@ def time_stem(name: str) -> str:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Return whether two tables call a column the same, but for capitals and marks."""
+    """Return whether two tables call a column the same, apart from capitals and marks."""
     return _form(one) == _form(other)
 
 

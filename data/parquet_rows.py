@@ -26,7 +26,7 @@ def is_parquet(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(_MAGIC)) == _MAGIC
-    except OSError:  # as whoever reads it says
+    except OSError:  # the reader reports it
         return False
 
 

@@ -25,7 +25,7 @@ _MARKS = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 def as_json(text: str) -> str:
     """Return a row that Python wrote as JSON, and any other text as it is.
 
-    Nothing is evaluated: texts and names are written anew, and what is no JSON then remains none.
+    Nothing is evaluated: texts and names are written again, and what is no JSON then remains none.
 
     Raises:
         RowError: A text holds a character that there is not.

@@ -15,7 +15,7 @@ class RowOrder:
     """Watches rows as they are read, and puts them in time order afterwards.
 
     In a file that is written newest first, of two rows of the same time the lower one came first.
-    Each user's own rows are compared; if they tell nothing, all rows are, whoever the user is.
+    Each user's own rows are compared; if they tell nothing, all rows are, of whatever user.
     """
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ def split_rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """Stream the rows that have all columns, each with the number of its last line.
 
-    Of other rows, each line is reported, but for rows that a spreadsheet left empty.
+    Of other rows, each line is reported, except for rows that a spreadsheet left empty.
 
     Args:
         lines: The lines below the header.

@@ -1,4 +1,4 @@
-"""What rewards of logged decisions say of each choice, and which decisions were drawn anew."""
+"""What rewards of logged decisions say of each choice, and which decisions are new draws."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def reward_model(used: Sequence[Decision], shares: Sequence[Shares]) -> tuple[An
 def draws(used: Sequence[Decision]) -> NDArray[np.int64]:
     """Number the draws, `[N]`: the same choice for a session as the time before may be no new one.
 
-    Whoever asks again gets the same hint, and in logs of earlier versions everybody did. The log
-    does not tell who asked; chance repeats itself as well, and makes intervals a little wider.
+    Who asks again gets the same hint, and in logs of earlier versions everybody did. The log does
+    not tell who asked; chance repeats itself as well, and makes intervals a little wider.
 
     Args:
         used: N decisions, oldest first.

@@ -24,7 +24,7 @@ _LOOK_EVERY = 0.2
 class Portal(Inherited):
     """Runs coroutines for synchronous callers; any number of threads may call at the same time.
 
-    Its thread starts with the first call, and in a forked process anew. A program that forgets to
+    Its thread starts with the first call, and again in a forked process. A program that forgets to
     close it can still exit.
 
     Args:
@@ -78,7 +78,7 @@ class Portal(Inherited):
             thread.end()
 
     def forget_parent(self) -> None:
-        """Start anew in a forked process, in which the parent's thread does not run."""
+        """Start again in a forked process, in which the parent's thread does not run."""
         self._parents.append(self._thread)
         self._thread = None
         self._lock = Lock()
@@ -137,7 +137,7 @@ class _Thread:
             try:
                 asyncio.run(work())
                 self._ended.set_result(None)
-            except BaseException as error:  # noqa: BLE001  # whoever waits is to have it
+            except BaseException as error:  # noqa: BLE001  # the caller that waits raises it
                 (self._ended if started.done() else started).set_exception(error)
 
         # A daemon: Python would wait for any other before it calls what is registered below.

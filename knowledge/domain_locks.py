@@ -27,7 +27,7 @@ async def hold_domain(connection: AsyncConnection, name: str) -> None:
 async def try_to_hold_domain(connection: AsyncConnection, name: str) -> bool:
     """Hold a domain as `hold_domain` does if nobody else does, and return whether it is held.
 
-    Whoever waited would keep a connection as long as a load takes, and requests have few.
+    A request that waited would keep a connection as long as a load takes, and requests have few.
     """
     held = await connection.scalar(
         text("SELECT pg_try_advisory_xact_lock(hashtextextended('re2llm:' || :name, 0))"),

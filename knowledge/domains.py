@@ -68,7 +68,7 @@ class Domain:
         id: Its key in every table.
         name: What people call it.
         encoder: Id of the text encoder of its embeddings.
-        revision: Goes up with every change of items or training sessions, but for withdrawals.
+        revision: Goes up with every change of items or training sessions, except for withdrawals.
         recent_from: Key of the first recent training session, where their order tells time.
         first_stage: Number of the fitted first stage that serves, if there is one.
         indexed: Whether its items have an index by meaning.

@@ -1,4 +1,4 @@
-"""Which release a domain serves, and the lock of whoever changes that."""
+"""Which release a domain serves, and the lock for changing that."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACTIVE = select(ReleaseRow.number).where(
 async def hold_served(connection: AsyncConnection, domain_id: int) -> None:
     """Hold alone, until the transaction ends, which releases a domain serves.
 
-    Whoever changes the active release or a rollout holds this first, then the rollout's row, then
+    Code that changes the active release or a rollout holds this first, then the rollout's row, then
     the hints. What is read before that may be out of date.
 
     Args:

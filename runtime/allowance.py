@@ -72,7 +72,7 @@ class Claims:
         budget = self._options.budget
         job = None if budget is None else budget.job
         if job is not None and not self._free:
-            # Before anything is claimed, since whoever is cancelled in its wait books nothing.
+            # Before anything is claimed: a caller that is cancelled while it waits books nothing.
             await self._wait_for_turn()
         if self._options.caller is not None and not self._free:
             await self._claim_from(self._options.caller)

@@ -58,7 +58,7 @@ class Booking(Claims):
         """Cover the asking, and close the question if that ends in an error.
 
         What was sent until then is paid, whether or not the caller still waits. A model's failure
-        is an outcome like others, which whoever asks closes the question with.
+        is an outcome like others, with which the caller closes the question.
         """
         try:
             yield

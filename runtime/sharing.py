@@ -64,7 +64,7 @@ class ServiceSet(Inherited):
             await services.close()
 
     def forget_parent(self) -> None:
-        """Open anew in a forked process, and keep the parent's connections from being closed."""
+        """Open again in a forked process, and keep the parent's connections from being closed."""
         self._parents.append(self._opened)
         self._opened = {}
 

@@ -56,8 +56,8 @@ async def claim_day_call(
 ) -> DayClaim | None:
     """Count a call of an autopilot's job before it is made, and reserve what it may cost.
 
-    That is the estimate, or what the dearest question of the day cost if that is more. There is no
-    exception for a first call: a call that does not fit into the day is not made.
+    That is the estimate, or what the most expensive question of the day cost if that is more.
+    There is no exception for a first call: a call that does not fit into the day is not made.
 
     Args:
         connection: A connection in a transaction.

@@ -73,4 +73,4 @@ class AutopilotDayRow(Base):
     reserved: Mapped[float] = mapped_column(server_default="0")
     """What calls in flight may cost."""
     dearest: Mapped[float] = mapped_column(server_default="0")
-    """What the dearest question cost."""
+    """What the most expensive question cost."""

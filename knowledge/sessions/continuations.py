@@ -1,7 +1,7 @@
 """Finds the sessions that continue another one, and so show what was chosen in it.
 
 A person's session that grows is stored again and again: `[a, b]` and then `c`, later `[a, b, c]`
-and then `d`. So are the windows of a long history. Whoever ranks the first must not see the second.
+and then `d`. So are the windows of a long history. What ranks the first must not see the second.
 """
 
 from __future__ import annotations

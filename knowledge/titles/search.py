@@ -100,7 +100,7 @@ class TitleSearch:
         return [self._items[id_] for id_, likeness in called.items() if likeness == _EXACT]
 
     def titled(self, typed: Iterable[str]) -> dict[str, list[Item]]:
-        """Return the items whose title each text is, but for blanks around it."""
+        """Return the items whose title each text is, apart from blanks around it."""
         found = {text: self.exact(text) for text in typed}
         if any(not _form(text) for text in found):  # such as "$"
             formless = defaultdict[str, list[Item]](list)

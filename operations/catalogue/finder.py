@@ -152,7 +152,7 @@ class Finder:
             typed: The text.
             count: The highest number to return.
             every: Whether withdrawn items are found by title too, and marked. Else they are left
-                out: whoever asks may offer what is found.
+                out: the caller may offer what is found.
 
         Returns:
             The items, the likeliest first, and whether they were found by meaning.

@@ -37,7 +37,7 @@ async def search_items(
         query: A title or a part of one, or a description.
         domain: Its name; `None` takes the context's.
         count: The highest number to return.
-        every: Whether withdrawn items are found by title too, for who looks after the catalogue.
+        every: Whether withdrawn items are found by title too, for the catalogue's editors.
 
     Raises:
         Re2llmError: There is no such domain.

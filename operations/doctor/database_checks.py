@@ -106,7 +106,7 @@ async def _fitting(options: RunOptions, domain: str, number: int | None) -> Chec
     if options.fuse == "learned" and not {f"{RELEASE}{number}", "ppo"} & serving.fusions.keys():
         said = (
             f"{fits}, but no weight of the model beside the first stage is known for it, so the "
-            "model is asked, whatever it adds. A first stage that is fitted anew forgets the weight"
+            "model is asked, whatever it adds. Fitting the first stage again forgets the weight"
         )
         remedy = f"`re2llm train --domain {shlex.quote(domain)}` measures it again."
         return Check(name="release", status="note", found=said, remedy=remedy)

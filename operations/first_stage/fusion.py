@@ -30,7 +30,7 @@ async def learn_fusions(
 ) -> dict[str, Fusion]:
     """Learn the weight of the model's opinion for each way to choose hints.
 
-    It is stored at once, but for `ppo`: that belongs to the release, and is stored with it.
+    It is stored at once, except for `ppo`: that belongs to the release, and is stored with it.
 
     Args:
         states: Training sessions whose trials are paid; a missing one is left out.

@@ -134,7 +134,7 @@ class AnswerFile:
             os.fsync(self._file.fileno())
             if finished:
                 self._write_parquet()
-        if finished:  # whoever opens it in between sees that the answers are complete
+        if finished:  # a reader in between sees that the answers are complete
             self._growing.unlink()
 
     def _write_parquet(self) -> None:

@@ -107,7 +107,7 @@ def _answers_to(reading: _Reading, sampling: Sampling) -> list[Answers]:
 
 
 class _Reading:
-    """A batch of prompts that the model has read but for the last token."""
+    """A batch of prompts that the model has read, except for the last token."""
 
     def __init__(self, model: Any, tokenizer: Any, inputs: Any, max_tokens: int) -> None:
         self._model, self._tokenizer, self._most = model, tokenizer, max_tokens

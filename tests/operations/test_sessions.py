@@ -417,7 +417,7 @@ async def test_a_first_stage_that_learned_from_dropped_sessions_is_fitted_anew(
     number, *_ = await kept(services, domain)
     words = ("sessions", "drop", "--domain", domain, "--source", shop.key_id)
     said = " ".join((await asyncio.to_thread(command, *words)).output.split())
-    assert "fitted anew" in said
+    assert "fitted again" in said
     assert "1 trial" in said
     assert f"`re2llm measure --domain {domain}` and `re2llm train --domain {domain}`" in said
     found, trials, weights = await kept(services, domain)
@@ -473,7 +473,7 @@ async def test_what_a_load_forgets_is_told(
     more = write_more(tmp_path / "more.jsonl")
     words = ("load", "--domain", domain, "--sessions", str(more))
     said = " ".join((await asyncio.to_thread(command, *words)).output.split())
-    assert "the first stage was fitted anew" in said
+    assert "the first stage was fitted again" in said
     assert "1 trial" in said
     assert f"`re2llm measure --domain {domain}` and `re2llm train --domain {domain}`" in said
     assert (await kept(services, domain))[1:] == (0, 0)
