@@ -1,4 +1,4 @@
-"""Makes any chat LLM a better recommender without fine-tuning it.
+"""Recommends, and teaches a chat LLM to do it better without fine-tuning.
 
 `import re2llm` is quick: what a name stands for is loaded when it is first used.
 """

@@ -57,7 +57,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Make any chat LLM a better recommender, without fine-tuning it."""
+    """Recommend, and teach a chat LLM to do it better without fine-tuning."""
 
 
 app.command()(demo)
