@@ -86,7 +86,7 @@ def print_verified(found: VerifiedHints) -> None:
         out.print_line(f"hint {hint.id}: {hint.text}")
         out.print(f"  {hint.gain} {_OUTCOMES[hint.outcome]} and {hint.decision}.")
     shown = {hint.id for hint in found.hints}
-    print_retired([hint for hint in found.retired if hint.id not in shown])
+    print_retired([hint for hint in found.retired_hints if hint.id not in shown])
     if not found.kept and not found.hints:
         out.print(
             f"{found.domain} has no active or pending hints: `re2llm learn` finds some, and "

@@ -7,7 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import error_from
-from ...operations.hints.verify import hints_to_verify, try_on_its_panel, verify_hints
+from ...operations.hints.verify import (
+    hints_to_verify,
+    nothing_verified,
+    try_on_its_panel,
+    verify_hints,
+)
 from ...runtime.options import RunOptions
 from .base import Arguments, Finished, Plan, Work
 
@@ -37,7 +42,7 @@ class Verify:
     async def finish(self, work: Work) -> Finished:
         """Decide on every hint."""
         if not work.arguments["hints"]:
-            return Finished({"hints": [], "retired": [], "left": 0})
+            return Finished((await nothing_verified(work.context)).model_dump())
         verified = await verify_hints(work.context, work.arguments["hints"])
         stopped = None if verified.stopped is None else error_from(verified.stopped)
         return Finished(verified.model_dump(), stopped)

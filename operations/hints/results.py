@@ -128,7 +128,9 @@ class VerifiedHints(BaseModel):
     domain: str
     model: str
     hints: list[VerifiedHint]
-    retired: list[RetiredHint] = Field(description="Also others whose loss is beyond doubt now.")
+    retired_hints: list[RetiredHint] = Field(
+        description="Also others whose loss is beyond doubt now."
+    )
     left: int = Field(description="Hints that were not tried to the end.")
     kept: int = Field(description="Active and pending hints of the domain now.")
     llm_calls: int = Field(description="Retries included.")

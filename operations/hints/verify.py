@@ -86,11 +86,29 @@ async def verify_hints(
         domain=options.domain,
         model=options.model,
         hints=decided,
-        retired=retired,
+        retired_hints=retired,
         left=len(todo) - len(decided),
         kept=kept,
         **spent(budget),
         stopped=None if failed is None else failed.as_dict(),
+    )
+
+
+async def nothing_verified(context: Context) -> VerifiedHints:
+    """Return what `verify_hints` returns where no hint is to be tried."""
+    options = await resolve_context(context)
+    async with in_domain(options) as (connection, domain):
+        kept = await count_kept(connection, domain.id)
+    return VerifiedHints(
+        domain=domain.name,
+        model=options.model,
+        hints=[],
+        retired_hints=[],
+        left=0,
+        kept=kept,
+        llm_calls=0,
+        cost=0.0,
+        stopped=None,
     )
 
 

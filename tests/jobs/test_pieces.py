@@ -86,6 +86,13 @@ async def test_verifying_in_pieces(adjust: Change, loaded: Load, url: str) -> No
     assert done.result["hints"] == alone.model_dump(mode="json")["hints"]
 
 
+async def test_verifying_nothing_has_the_result_of_any_other(loaded: Load) -> None:
+    domain = await loaded(3)
+    done = await work_off(await submit(Context(domain=domain), "verify", {}))
+    alone = await verify_hints(Context(domain=domain))
+    assert (done.state, done.result) == ("done", alone.model_dump(mode="json"))
+
+
 @pytest.mark.long
 async def test_tidying_as_a_job_is_the_operation(adjust: Change, loaded: Load, url: str) -> None:
     adjust(**SMALL)
