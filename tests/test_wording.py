@@ -93,5 +93,7 @@ def test_a_fixed_plural_would_be_found(said: re.Pattern[str]) -> None:
         (5, ("miss", "misses"), "5 misses"),
     ],
 )
-def test_numbers_of_things(number: int, words: tuple[str, ...], written: str) -> None:
+def test_numbers_of_things_are_written_with_their_noun(
+    number: int, words: tuple[str, ...], written: str
+) -> None:
     assert counted(number, *words) == written

@@ -87,7 +87,7 @@ async def test_a_deleted_domain_leaves_nothing_and_touches_no_other(
 
 
 @pytest.mark.parametrize(("answer", "deleted"), [("y\n", True), ("n\n", False), ("", False)])
-async def test_it_asks_first(full: str, answer: str, deleted: bool) -> None:
+async def test_deleting_a_domain_asks_first(full: str, answer: str, deleted: bool) -> None:
     done = await command("domains", "delete", full, input=answer)
     assert "360 items" in done.stderr
     assert (done.exit_code == 0) is deleted

@@ -104,7 +104,9 @@ def _rules(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("name", ["runs/[v2]/model", "a[/]b", "[red]x"])
 @pytest.mark.parametrize("terminal", [True, False])
-def test_names_are_text(monkeypatch: pytest.MonkeyPatch, name: str, terminal: bool) -> None:
+def test_names_in_tables_are_no_markup(
+    monkeypatch: pytest.MonkeyPatch, name: str, terminal: bool
+) -> None:
     file = shown(monkeypatch, 200, terminal=terminal)
     means = [{"name": name, "mae": 0.5}, {"name": "bias", "mae": 0.75}]
     tables.print_table(("wide " * 20,), [["x"]], title=f"{name}, split by last")

@@ -137,7 +137,7 @@ def test_level_sets_the_coverage():
     assert 0.43 <= hits / 600 <= 0.57
 
 
-def test_agrees_with_scipy():
+def test_intervals_agree_with_scipy():
     values = np.random.default_rng(3).gamma(2.0, size=400)
     ours = Bootstrap(resamples=9000).mean(values)
     theirs = stats.bootstrap(

@@ -43,7 +43,7 @@ def test_both_parsers_and_every_difference(tmp_path: Path) -> None:
     assert repaired.faults["invented"] == 1
 
 
-def test_json_lines(tmp_path: Path) -> None:
+def test_recorded_answers_are_read_from_json_lines(tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl"
     lines = [json.dumps({"answer": "1. Alien"}), json.dumps("Dr. No"), json.dumps({"answer": ""})]
     file.write_text("\n".join(lines))

@@ -257,7 +257,7 @@ def command(*arguments: object) -> Any:
 
 
 @pytest.fixture
-def test_file(tmp_path: Path) -> Path:
+def held_out_file(tmp_path: Path) -> Path:
     file = tmp_path / "test.jsonl"
     candidates = ["aliens-1986", "casablanca-1942", "toy-story-1995", "psycho-1960"]
     lines = [
@@ -269,11 +269,11 @@ def test_file(tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_a_page_that_says_what_is_missing(
-    films: str, test_file: Path, tmp_path: Path
+    films: str, held_out_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.html"
     done = command(
-        "evaluate", "--domain", films, "--sessions", test_file, "--policies", "none",
+        "evaluate", "--domain", films, "--sessions", held_out_file, "--policies", "none",
         "--baselines", "popularity", "--report", out,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -284,10 +284,10 @@ def test_the_command_writes_a_page_that_says_what_is_missing(
 
 
 def test_a_report_that_cannot_be_made_is_told_before_any_work(
-    films: str, test_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    films: str, held_out_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(out: Path) -> str:
-        asked = ("evaluate", "--domain", films, "--sessions", test_file, "--report", out)
+        asked = ("evaluate", "--domain", films, "--sessions", held_out_file, "--report", out)
         done = command(*asked)
         assert done.exit_code == 1
         [line] = done.stderr.strip().splitlines()

@@ -122,7 +122,7 @@ async def test_only_the_latest_list_counts(thread: Thread) -> None:
     assert arguments["recommendation_id"] == made["recommendation_id"]
 
 
-async def test_none_of_these(thread: Thread) -> None:
+async def test_none_of_these_is_stored_as_feedback(thread: Thread) -> None:
     await thread.say('"Alien"')
     answer = await thread.say("None of these.")
     assert answer.calls[0][1]["picked"] is None

@@ -92,7 +92,7 @@ async def test_studio_can_edit_what_goes_into_a_prompt(server: str, graph: str) 
     assert {node["id"] for node in drawn["nodes"]} & set(fields["model"]["langgraph_nodes"])
 
 
-async def test_as_a_remote_graph(server: str) -> None:
+async def test_the_graph_answers_as_a_remote_graph(server: str) -> None:
     from langgraph.pregel.remote import RemoteGraph
 
     remote = RemoteGraph("recommend", url=server)

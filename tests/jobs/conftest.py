@@ -9,8 +9,11 @@ from fault_server import FaultServer
 from learnt import libpq
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.queue.control import cancel_job, jobs
+from re2llm.knowledge.access.keys import check_key
+from re2llm.operations.accounts.keys import create_key
 from re2llm.operations.hints.manage import add_hint
 from re2llm.operations.loading.load import load_domain
+from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from workers import Workers
@@ -47,3 +50,17 @@ def model() -> Iterator[FaultServer]:
     """A model over HTTP that counts what it is asked."""
     with FaultServer().running() as server:
         yield server
+
+
+@pytest.fixture
+def holder(services: Services) -> Callable[..., Any]:
+    """Make a key that may learn, and return the context of a run with it."""
+
+    async def make(domain: str) -> Context:
+        made = await create_key(Context(), "shop", [domain], may=["learn"])
+        async with services.engine.connect() as connection:
+            key = await check_key(connection, made.key)
+        assert key is not None
+        return Context(domain=domain, caller=Caller.of(key))
+
+    return make

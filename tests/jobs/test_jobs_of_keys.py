@@ -8,25 +8,13 @@ import pytest
 from re2llm.errors import LimitReachedError
 from re2llm.jobs.queue.control import cancel_job, jobs, pause, resume
 from re2llm.jobs.queue.submit import submit
-from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.jobs.of_keys import JOBS_AT_ONCE
-from re2llm.operations.accounts.keys import create_key
-from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
-from re2llm.runtime.services import Services
 
 
-async def keyed(services: Services, domain: str) -> Context:
-    made = await create_key(Context(), "shop", [domain], may=["learn"])
-    async with services.engine.connect() as connection:
-        key = await check_key(connection, made.key)
-    assert key is not None
-    return Context(domain=domain, caller=Caller.of(key))
-
-
-async def test_a_key_fills_no_queue(services: Services, loaded: Callable[..., Any]) -> None:
+async def test_a_key_fills_no_queue(loaded: Callable[..., Any], holder: Callable[..., Any]) -> None:
     domain = await loaded(2, hints=1)
-    greedy, other = await keyed(services, domain), await keyed(services, domain)
+    greedy, other = await holder(domain), await holder(domain)
     asked = [submit(greedy, "verify", {}) for _ in range(JOBS_AT_ONCE + 3)]
     made = await asyncio.gather(*asked, return_exceptions=True)
     refused = [error for error in made if isinstance(error, LimitReachedError)]

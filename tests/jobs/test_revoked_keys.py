@@ -14,30 +14,14 @@ from re2llm.jobs.queue.submit import submit
 from re2llm.jobs.schedules.schedules import add_schedule, list_schedules
 from re2llm.jobs.schedules.ticks import submit_tick
 from re2llm.jobs.worker import pieces
-from re2llm.knowledge.access.keys import check_key
 from re2llm.knowledge.job_budgets import claim_job_call
-from re2llm.operations.accounts.keys import create_key, revoke_key
+from re2llm.operations.accounts.keys import revoke_key
 from re2llm.operations.autopilot.manage import resume_autopilot
 from re2llm.policies.autopilot.plan import AutopilotPlan
-from re2llm.runtime.caller import Caller
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
 Load = Callable[..., Any]
-
-
-@pytest.fixture
-def holder(services: Services) -> Callable[..., Any]:
-    """Make a key, and return the context of a run with it."""
-
-    async def make(domain: str) -> Context:
-        made = await create_key(Context(), "shop", [domain], may=["learn"])
-        async with services.engine.connect() as connection:
-            key = await check_key(connection, made.key)
-        assert key is not None
-        return Context(domain=domain, caller=Caller.of(key))
-
-    return make
 
 
 def key_of(context: Context) -> str:

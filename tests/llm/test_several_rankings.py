@@ -169,7 +169,7 @@ def test_a_ranking_that_is_only_shown_does_not_count(said: str, form: str) -> No
 
 @pytest.mark.parametrize("form", WRITTEN)
 @pytest.mark.parametrize("said", CORRECTIONS)
-def test_a_correction_does(said: str, form: str) -> None:
+def test_a_correction_counts_instead_of_what_it_corrects(said: str, form: str) -> None:
     text = f"{written(form, (7, 9, 8))}\n{said.format(written(form, ORDER))}"
     assert numbers(text) == ORDER
     assert numbers(f"{text}\nFor comparison: {written(form, (8, 7, 9))}") in {(), ORDER}

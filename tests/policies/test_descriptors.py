@@ -120,7 +120,7 @@ def test_repeating_values_by_hand() -> None:
         {"huge": 1e300},
     ],
 )
-def test_any_attributes(attributes: dict[str, Any]) -> None:
+def test_any_attributes_are_described(attributes: dict[str, Any]) -> None:
     history = [item(i, **attributes) for i in range(3)]
     named(history, [item(i + 5, **attributes) for i in range(2)])
     named(history[:1], [item(8), item(9, year=3)])

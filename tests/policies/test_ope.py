@@ -62,7 +62,7 @@ def test_unbiased_and_honest_about_its_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_consistent(name: str) -> None:
+def test_estimates_of_a_large_log_are_near_the_truth(name: str) -> None:
     assert ESTIMATORS[name](Log(200_000, 1)).value == pytest.approx(TRUTH, abs=0.012)
 
 

@@ -86,7 +86,9 @@ def test_a_worse_release_is_taken_back_at_any_step_even_where_it_is_held() -> No
         ("cost", pair(60_000, 0.01, 7.0, 7.4, 0.3), pair(60_000, 0.01, 7.0, 7.1, 0.3)),
     ],
 )
-def test_guards(name: str, bad: Stratum, tolerated: Stratum) -> None:
+def test_a_release_is_taken_back_beyond_a_guards_limit_only(
+    name: str, bad: Stratum, tolerated: Stratum
+) -> None:
     assert verdict(step(0.01, 60_000, **{name: bad})) == (Action.TAKE_BACK, name)
     assert verdict(step(0.01, 60_000, **{name: tolerated})) == (Action.STEP, "no_loss")
 

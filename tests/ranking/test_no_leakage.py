@@ -161,7 +161,7 @@ async def snapshot(services: Services) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def test_file(tmp_path: Path) -> Path:
+def held_out_file(tmp_path: Path) -> Path:
     """Sessions to evaluate on: some with candidates, some without."""
     sampler = NegativeSampler(IDS, seed=5)
     fresh = simulate_sessions(4, seed=99)
@@ -183,26 +183,28 @@ async def evaluated(domain: str, file: Path) -> Mapping[str, Any]:
 
 
 @pytest.mark.long
-async def test_evaluating_stores_nothing(services: Services, films: str, test_file: Path) -> None:
+async def test_evaluating_stores_nothing(
+    services: Services, films: str, held_out_file: Path
+) -> None:
     before = await snapshot(services)
     assert before["item"]
     assert before["session"]
-    document = await evaluated(films, test_file)
+    document = await evaluated(films, held_out_file)
     assert document["n"] == 12
     assert await snapshot(services) == before
 
 
-async def test_evaluating_twice_gives_the_same_figures(films: str, test_file: Path) -> None:
-    first = await evaluated(films, test_file)
-    assert await evaluated(films, test_file) == first
+async def test_evaluating_twice_gives_the_same_figures(films: str, held_out_file: Path) -> None:
+    first = await evaluated(films, held_out_file)
+    assert await evaluated(films, held_out_file) == first
 
 
 async def test_the_prompt_is_the_same_whatever_the_target(
-    films: str, test_file: Path, tmp_path: Path, script: Callable[..., Any]
+    films: str, held_out_file: Path, tmp_path: Path, script: Callable[..., Any]
 ) -> None:
     """Swap every target for another candidate: the model must see the very same messages."""
     name, model = script(services_answer)
-    lines = [json.loads(line) for line in test_file.read_text().splitlines()][:6]
+    lines = [json.loads(line) for line in held_out_file.read_text().splitlines()][:6]
     swapped = [
         {**line, "target": next(c for c in line["candidates"] if c != line["target"])}
         for line in lines

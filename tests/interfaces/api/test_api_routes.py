@@ -155,7 +155,7 @@ async def test_a_bad_row_of_a_batch_does_not_end_the_others(http: httpx.AsyncCli
     assert problem(await http.post("/v1/recommend:batch", json=many), 422)["field"] == "requests"
 
 
-async def test_a_rating(http: httpx.AsyncClient) -> None:
+async def test_a_rating_is_predicted_over_http(http: httpx.AsyncClient) -> None:
     history = [{"title": "Cup", "rating": 4}, {"title": "Bowl", "rating": 2}]
     body = {"item": {"title": "Mug"}, "history": history}
     rated = (await http.post("/v1/rate", json=body)).raise_for_status().json()
@@ -166,7 +166,7 @@ async def test_a_rating(http: httpx.AsyncClient) -> None:
     assert problem(await http.post("/v1/rate", json=wrong), 422)["field"] == "item.titel"
 
 
-async def test_items_and_domains(http: httpx.AsyncClient, films: str) -> None:
+async def test_items_and_domains_are_shown_over_http(http: httpx.AsyncClient, films: str) -> None:
     found = await http.post("/v1/items:search", json={"query": FILM.title})
     assert found.raise_for_status().json()["items"][0]["title"] == FILM.title
     shown = (await http.get(f"/v1/items/{FILM.id}", params={"count": 2})).json()
