@@ -10,7 +10,8 @@ from ..data.malformed import ReadReport
 from ..data.movielens import MovieLensReader
 from ..errors import InputError
 from ..records import RatingScale, Review
-from .reviews import ReviewHistory, checked_rating, once_each
+from .review_rows import checked_rating
+from .reviews import ReviewHistory, once_each
 
 
 def read_rated_films(
