@@ -58,6 +58,15 @@ def test_a_model_that_guesses_gets_no_weight() -> None:
     assert learned.gain <= 0
 
 
+def test_a_weight_that_gains_only_where_it_was_chosen_is_not_kept() -> None:
+    """By luck, noise would have a weight on all sessions, but it loses on those held out."""
+    rng = np.random.default_rng(11)
+    first, said = ([rng.normal(size=12) for _ in range(40)] for _ in range(2))
+    learned = learn_fusion(Opinions(*map(list, (first, said)), [*rng.integers(12, size=40)]), ())
+    assert learned.gain < 0
+    assert learned.weight == 0
+
+
 def test_the_usual_answer_changes_no_order() -> None:
     usual = np.array([*1 / np.log2(np.arange(2, 7)), *np.zeros(ASKED - 5)])
     rare = usual[::-1]
