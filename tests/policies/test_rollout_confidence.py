@@ -187,3 +187,14 @@ def test_the_probability_of_a_hint_is_that_of_the_mixture() -> None:
         expected = probability_of(canary[hint], control[hint], share)
         assert drawn[hint] / 40_000 == pytest.approx(expected, abs=0.01)
         assert probability_of(control[hint], canary[hint], 1 - share) == pytest.approx(expected)
+
+
+def test_the_variance_of_a_mean_by_hand() -> None:
+    """With one request each, it is that of independent people; a repeated one adds nothing."""
+    values = np.array([0.0, 0.2, 0.4, 1.0])
+    once = moments(values)
+    prior = 0.25
+    assert once.variance == pytest.approx((values.var(ddof=1) * 4 + prior) / 4**2)
+    twice = Moments(4, 8, 2 * once.total, 16, 4 * once.squares, 4 * once.cross)
+    assert twice.mean == once.mean
+    assert twice.variance == pytest.approx((values.var(ddof=1) * 4 * 4 + prior) / 8**2)
