@@ -56,8 +56,15 @@ _PREFIX = "RE2LLM_"
 _FILE = ".env"
 
 
+NO_HOME = Path("/dev/null/re2llm")
+"""The data directory of an account that has no home, as in some containers; nobody can make it."""
+
+
 def _default_home() -> Path:
-    return Path(platformdirs.user_data_dir("re2llm", appauthor=False))
+    try:
+        return Path(platformdirs.user_data_dir("re2llm", appauthor=False))
+    except RuntimeError:
+        return NO_HOME
 
 
 class Settings(BaseSettings):

@@ -8,9 +8,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
 import pytest
 from pydantic import SecretStr
-from re2llm.errors import InputError
+from re2llm.errors import DatabaseError, InputError
+from re2llm.knowledge.embedded_postgres.database import start_embedded
+from re2llm.llm.embedding.cache import EmbeddingCache
 from re2llm.settings import Settings, get_settings, setting_sources
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
@@ -162,6 +165,24 @@ def test_home_is_read_as_a_shell_would(monkeypatch: pytest.MonkeyPatch, written:
     monkeypatch.setenv("HOME", "/base")
     monkeypatch.setenv("RE2LLM_HOME", written)
     assert get_settings().home == Path("/base/re2")
+
+
+def test_an_account_without_a_home_needs_none_beside_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*_: object, **__: object) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(platformdirs, "user_data_dir", unknown)
+    home = get_settings().home
+    with pytest.raises(OSError, match="Not a directory"):
+        home.mkdir(parents=True)
+    cache = EmbeddingCache(home / "embeddings.sqlite", "encoder")
+    assert cache.get(["text"]) == {}
+    with pytest.raises(DatabaseError, match="this account has no home directory") as caught:
+        start_embedded(home)
+    assert caught.value.field == "RE2LLM_HOME"
+    assert "Set RE2LLM_HOME to a directory" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,14 @@ from fasteners import InterProcessLock
 
 from ...errors import DatabaseError
 from ...forks import Inherited
+from ...settings import NO_HOME
 
 _ANY_WRITE_BIT = 0o222
 _PATIENCE = 150.0
 """Seconds to wait for another process that starts or stops the server."""
+_OTHER_PLACES = (
+    "Set RE2LLM_HOME to a directory of yours, or RE2LLM_DATABASE_URL to your own server."
+)
 _held = dict[Path, IO[bytes]]()
 """For each data directory, the open file whose shared lock says that this process uses the
 server."""
@@ -98,6 +102,9 @@ def _failure(home: Path, why: str, hint: str = "Set") -> DatabaseError:
 
 
 def _require_writable(home: Path) -> None:
+    if home == NO_HOME:
+        problem = "It is unset, and this account has no home directory."
+        raise DatabaseError("RE2LLM_HOME", problem, _OTHER_PLACES)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Root may write anywhere; a directory without any write bit is still meant read-only.
@@ -112,7 +119,7 @@ def _unwritable(home: Path, why: str) -> DatabaseError:
     return DatabaseError(
         "RE2LLM_HOME",
         f"The data directory {home} cannot be written ({why}).",
-        "Set RE2LLM_HOME to a directory of yours, or RE2LLM_DATABASE_URL to your own server.",
+        _OTHER_PLACES,
     )
 
 
