@@ -202,4 +202,9 @@ def _is_date(cell: object) -> bool:
     if isinstance(cell, date):
         return True
     text = _MIDNIGHT.sub("", str(cell).strip())
-    return ":" not in text and (_NUMBER.fullmatch(text) is None or len(text) == _DATE_DIGITS)
+    if ":" in text or (_NUMBER.fullmatch(text) and len(text) != _DATE_DIGITS):
+        return False
+    try:
+        return seconds(text, "") % SECONDS_A_DAY == 0  # a time may have no colon: 20240131T1005
+    except RowError:  # such as a date that ends in its year
+        return True

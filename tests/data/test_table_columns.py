@@ -175,6 +175,21 @@ def test_a_date_without_a_time_of_day_is_told(
     )
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("20240131T100{}00Z", "20240131T100{}", "2024-01-31T1{}", "31-JAN-24 10.0{}.00.000000 AM"),
+        "31 Jan 2024 {} PM",
+    ],
+)
+def test_a_time_without_a_colon_is_a_time(tmp_path: Path, written: str) -> None:
+    rows = [f"ann,{item},{written.format(item)}" for item in (3, 1, 4, 2)]
+    log = table(tmp_path / "log.csv", "user,item,timestamp", *rows)
+    _, sessions, report = loaded(log)
+    assert sessions == [Session(("1", "2", "3"), "4")]
+    assert "holds no time of day" not in report.remarks[0]
+
+
 def test_a_number_of_midnight_is_a_date(tmp_path: Path) -> None:
     midnight = str(START - START % 86_400)
     log = dated(tmp_path, "date,event_ts", lambda s: s, midnight)
