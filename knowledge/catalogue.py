@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pgvector
+import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Text, any_, bindparam, false, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..arrays import Floats32
@@ -99,13 +101,16 @@ async def _copy(
     if not rows:
         return
     raw: Any = (await connection.get_raw_connection()).driver_connection
-    async with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
-        # The server reads a vector's binary form, whatever type the client calls it.
-        copy.set_types(["int4", "text", "text", "jsonb", "bytea"])
-        for item, embedding in rows:
-            vector = pgvector.Vector(embedding).to_binary()
-            row = (domain.id, item.id, item.title, Jsonb(dict(item.attributes)), vector)
-            await copy.write_row(row)
+    try:
+        async with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+            # The server reads a vector's binary form, whatever type the client calls it.
+            copy.set_types(["int4", "text", "text", "jsonb", "bytea"])
+            for item, embedding in rows:
+                vector = pgvector.Vector(embedding).to_binary()
+                row = (domain.id, item.id, item.title, Jsonb(dict(item.attributes)), vector)
+                await copy.write_row(row)
+    except psycopg.Error as error:  # which SQLAlchemy does not see, as it does those of statements
+        raise DBAPIError.instance(_COPY, None, error, psycopg.Error) from error
 
 
 async def item_ids(connection: AsyncConnection, domain: Domain) -> list[str]:

@@ -15,12 +15,15 @@ from ..errors import DatabaseError
 
 GENERAL = "Is the server up, and are user, password and database right?"
 """What to do if the words are unknown or in another language."""
+UNICODE = "Make a database for it: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0;"
+"""What to do about a database whose encoding does not hold every text."""
 REFUSALS: Mapping[str, str] = {
     "25006": "Use the primary server, or a role that may write.",
     "42501": (
         "Have the tables' owner run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "
         "re2llm TO the role; GRANT USAGE ON ALL SEQUENCES IN SCHEMA re2llm TO the role."
     ),
+    "22P05": UNICODE,
     "53100": "Its disk is full: make room there.",
 }
 """What to do about a statement that a healthy server refuses, by its SQLSTATE."""

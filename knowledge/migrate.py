@@ -32,6 +32,7 @@ from .server_requirements import (
     explained,
     require_recent,
     require_recent_vector,
+    require_unicode,
     require_visible_vector,
 )
 
@@ -153,6 +154,7 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) ->
             _lock(connection)
             # `IF NOT EXISTS` would ask for the right to create one even where it is there.
             if connection.scalar(text(f"SELECT to_regnamespace('{SCHEMA}') IS NULL")):
+                require_unicode(connection)
                 connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
             require_visible_vector(connection)

@@ -9,12 +9,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import DatabaseError
+from .connection_words import UNICODE
 from .schema.tables import SCHEMA
 
 _OLDEST = 13
 """The oldest major version of PostgreSQL that pgvector 0.8.4 supports."""
 _OLDEST_VECTOR = (0, 8)
 """The oldest pgvector with all that the queries use; before 0.8.4, an index may lose rows."""
+_ENCODINGS = {"UTF8", "SQL_ASCII"}
+"""Encodings that hold every text; the latter takes all bytes as they come."""
 FIELD = "RE2LLM_DATABASE_URL"
 """The field that every error names."""
 
@@ -32,6 +35,17 @@ def require_recent(connection: Connection) -> None:
             f"The server is PostgreSQL {version}.",
             f"Use PostgreSQL {_OLDEST} or later, with pgvector 0.8.4 or later.",
         )
+
+
+def require_unicode(connection: Connection) -> None:
+    """Make sure that the database can hold titles in any script.
+
+    Raises:
+        DatabaseError: It has an encoding of few languages.
+    """
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding not in _ENCODINGS:
+        raise DatabaseError(FIELD, f"Its encoding is {encoding}.", UNICODE)
 
 
 def require_recent_vector(connection: Connection) -> None:
@@ -58,18 +72,36 @@ def require_visible_vector(connection: Connection) -> None:
     Raises:
         DatabaseError: It is not.
     """
-    schema, visible, database = connection.execute(
+    schema, visible = connection.execute(
         text(
-            "SELECT extnamespace::regnamespace::text, to_regtype('vector') IS NOT NULL, "
-            "quote_ident(current_database()) FROM pg_extension WHERE extname = 'vector'"
+            "SELECT extnamespace::regnamespace::text, to_regtype('vector') IS NOT NULL "
+            "FROM pg_extension WHERE extname = 'vector'"
         )
     ).one()
     if not visible:
-        raise DatabaseError(
-            FIELD,
-            f"pgvector is in schema {schema}, which is not in the search path.",
-            f'Run: ALTER DATABASE {database} SET search_path = "$user", public, {schema};',
+        problem = f"pgvector is in schema {schema}, which is not in the search path."
+        raise DatabaseError(FIELD, problem, _path_remedy(connection, schema))
+
+
+def _path_remedy(connection: Connection, schema: str) -> str:
+    """Return how a schema gets into the search path: by a setting that no other one outranks."""
+    path, source, database, role = connection.execute(
+        text(
+            "SELECT setting, source, quote_ident(current_database()), quote_ident(current_user) "
+            "FROM pg_settings WHERE name = 'search_path'"
         )
+    ).one()
+    longer = f"{path}, {schema}" if path.strip('" ') else schema
+    match source:
+        case "client" | "session":
+            return f"Add {schema} to the search_path that the connection sets, as in options=."
+        case "user":
+            whose = f"ROLE {role}"
+        case "database user":
+            whose = f"ROLE {role} IN DATABASE {database}"
+        case _:
+            whose = f"DATABASE {database}"
+    return f"Run: ALTER {whose} SET search_path = {longer};"
 
 
 def grants(schema: str, role: str) -> str:
@@ -138,6 +170,12 @@ def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
             remedy = (
                 "Have an administrator run: CREATE EXTENSION IF NOT EXISTS vector; "
                 f"GRANT CREATE ON DATABASE {database} TO {role};"
+            )
+        case errors.InvalidSchemaName():
+            problem = "No schema of the search path exists, so pgvector has no place"
+            remedy = (
+                "Have an administrator run: CREATE SCHEMA extensions; CREATE EXTENSION vector "
+                f"SCHEMA extensions; {_path_remedy(connection, 'extensions').removeprefix('Run: ')}"
             )
         case errors.ReadOnlySqlTransaction():
             problem = "The server is read-only, and the schema is not up to date"

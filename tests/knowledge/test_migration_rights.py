@@ -166,6 +166,58 @@ async def test_a_migration_that_fails_leaves_nothing(fresh: URL) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("statement", "remedy"),
+    [
+        ("ALTER DATABASE {0} SET search_path = app", "Run: ALTER DATABASE {0} SET search_path ="),
+        ("ALTER ROLE {0} SET search_path = app", "Run: ALTER ROLE {0} SET search_path ="),
+        (
+            "ALTER ROLE {0} IN DATABASE {0} SET search_path = app",
+            "Run: ALTER ROLE {0} IN DATABASE {0} SET search_path =",
+        ),
+    ],
+)
+async def test_the_search_path_is_set_where_no_other_setting_outranks_it(
+    fresh: URL, statement: str, remedy: str
+) -> None:
+    name = str(fresh.database)
+    execute(fresh, f"GRANT CREATE ON DATABASE {name} TO {name}", "CREATE SCHEMA app")
+    execute(fresh, "CREATE EXTENSION vector SCHEMA public", statement.format(name))
+    with pytest.raises(DatabaseError, match="pgvector is in schema public") as raised:
+        await migrated(as_role(fresh))
+    assert raised.value.remedy == f"{remedy.format(name)} app, public;"
+    execute(fresh, raised.value.remedy.removeprefix("Run: "))
+    await migrated(as_role(fresh))
+
+
+async def test_a_search_path_of_the_connection_is_to_be_changed_there(fresh: URL) -> None:
+    execute(fresh, "CREATE SCHEMA app", "CREATE EXTENSION vector SCHEMA public")
+    options = {"options": "-c search_path=app"}
+    with pytest.raises(DatabaseError, match="Add public to the search_path that the connection"):
+        await migrated(fresh, connect_args=options)
+
+
+async def test_a_search_path_without_a_schema_is_told(fresh: URL) -> None:
+    name = str(fresh.database)
+    execute(fresh, f"ALTER DATABASE {name} SET search_path = nowhere")
+    with pytest.raises(DatabaseError, match="No schema of the search path exists") as raised:
+        await migrated(fresh)
+    execute(fresh, *raised.value.remedy.partition("run: ")[2].rstrip(";").split("; "))
+    await migrated(fresh)
+
+
+async def test_a_database_that_cannot_hold_every_text_is_refused(fresh: URL) -> None:
+    name = f"{fresh.database}_latin"
+    encoding = "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+    execute(fresh, f"CREATE DATABASE {name} {encoding}")
+    try:
+        with pytest.raises(DatabaseError, match=r"Its encoding is LATIN1\..*ENCODING 'UTF8'"):
+            await migrated(fresh.set(database=name))
+    finally:
+        execute(fresh, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.long
 async def test_a_read_only_server_serves_what_is_up_to_date(fresh: URL) -> None:
     options = {"options": "-c default_transaction_read_only=on"}
     with pytest.raises(DatabaseError, match="read-only"):

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from fresh_databases import execute
 from re2llm.cli import app
 from re2llm.data.interactions import TableOptions
 from re2llm.data.sample import sample_items
-from re2llm.errors import InputError
+from re2llm.errors import DatabaseError, InputError
 from re2llm.knowledge.domains import find_domain
 from re2llm.operations.loading.load import load_domain
 from re2llm.operations.loading.load_files import load_files
@@ -229,6 +230,33 @@ async def test_a_malformed_session_is_named_by_file_and_line_and_nothing_is_stor
     with pytest.raises(InputError) as caught:
         await load_files(Context(), "jsonl", items, domain=domain, sessions=[sessions])
     assert f"{sessions}:2" in str(caught.value)
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("53100", "Its disk is full: make room there."),
+        ("22P05", "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0;"),
+    ],
+)
+async def test_items_that_the_server_does_not_take_end_a_load_with_an_error(
+    url: str, services: Services, rows: Rows, tmp_path: Path, domain: str, state: str, told: str
+) -> None:
+    items = write(tmp_path / "items.jsonl", [{"id": 1, "title": "refused"}])
+    before = rows()
+    refuse = f"BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END"
+    execute(
+        url,
+        f"CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $${refuse}$$",
+        "CREATE TRIGGER refused BEFORE INSERT ON re2llm.item EXECUTE FUNCTION refused()",
+    )
+    try:
+        with pytest.raises(DatabaseError) as caught:
+            await load_files(Context(), "jsonl", items, domain=domain)
+    finally:
+        execute(url, "DROP FUNCTION refused() CASCADE")
+    assert told in caught.value.remedy
     assert rows() == before
 
 
