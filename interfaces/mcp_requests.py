@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from http import HTTPStatus
 from pathlib import Path
 
 import mcp
+import orjson
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,12 +17,17 @@ _FOLDER = str(Path(mcp.__file__).parent)
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
 """Of JSON-RPC."""
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
+_FLOAT_ID = re.compile(rb'"id"\s*:\s*-?[0-9]{1,20}[.eE]')
+_ANY_TYPE = re.compile(rb"(?:^|[,\s])(?:\*|application)/\*")
+"""Media types of JSON among others."""
+_ACCEPT = b"accept"
 
 
 class StrictMessages:
     """Refuses what is no strict JSON: too large, too deep, or with text that is no Unicode.
 
-    Opens no stream: the server says nothing unasked, and each would stay open forever.
+    Opens no stream: the server says nothing unasked, and each would stay open forever. Clients that
+    say with other words than the protocol's that they read JSON are read as well.
 
     Args:
         app: The transport behind it.
@@ -40,7 +47,7 @@ class StrictMessages:
             return
         request = StrictRequest(scope, receive)
         try:
-            await request.json()
+            document = await request.json()
         except ProblemError as problem:
             status = _BAD_REQUEST if problem.status_code == _UNPROCESSABLE else problem.status_code
             await _refusal(status, _INVALID_REQUEST, problem.detail)(scope, receive, send)
@@ -48,12 +55,29 @@ class StrictMessages:
         except ValueError:
             await _refusal(_BAD_REQUEST, _PARSE_ERROR, "The body is no JSON.")(scope, receive, send)
             return
-        waiting: list[Message] = [{"type": "http.request", "body": await request.body()}]
+        if isinstance(document, list):
+            told = "Send one message a request: the protocol has no batches."
+            await _refusal(_BAD_REQUEST, _INVALID_REQUEST, told)(scope, receive, send)
+            return
+        body = await request.body()
+        if _FLOAT_ID.search(body):  # the id 1.0 is 1; the transport would never answer it
+            body = orjson.dumps(document)
+        waiting: list[Message] = [{"type": "http.request", "body": body}]
 
         async def replay() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        await self._app(scope, replay, send)
+        await self._app(_accepting(scope), replay, send)
+
+
+def _accepting(scope: Scope) -> Scope:
+    """Return a request that says that it accepts JSON, if it accepts any type."""
+    given = [value for name, value in scope["headers"] if name == _ACCEPT]
+    accepted = b", ".join(given).strip()
+    if accepted and not _ANY_TYPE.search(accepted):
+        return scope
+    others = [header for header in scope["headers"] if header[0] != _ACCEPT]
+    return {**scope, "headers": [*others, (_ACCEPT, b"application/json, text/event-stream")]}
 
 
 def _refusal(status: int, code: int, message: str) -> JSONResponse:

@@ -65,9 +65,10 @@ class _Server(FastMCP):
     def streamable_http_app(self) -> Starlette:
         app = super().streamable_http_app()
         app.router.routes[:] = [
-            Route(route.path, StrictMessages(route.endpoint))
+            Route(path, StrictMessages(route.endpoint))
             for route in app.router.routes
             if isinstance(route, Route)
+            for path in (route.path, f"{route.path}/")  # as some clients write it
         ]
         return app
 

@@ -176,6 +176,16 @@ async def test_an_argument_by_another_name_is_refused_and_not_passed_over(
                 "highest": "",
             },
         ),
+        *(
+            (
+                "rate",
+                {
+                    "item": {"title": "Fargo", "attributes": nothing},
+                    "history": [{"title": "Heat", "rating": 4, "attributes": nothing}],
+                },
+            )
+            for nothing in ("", [], {}, None)
+        ),
     ],
 )
 async def test_an_optional_argument_that_is_filled_with_nothing_is_absent(

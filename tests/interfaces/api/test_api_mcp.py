@@ -59,6 +59,45 @@ async def test_what_is_no_strict_json_is_refused(
     assert answer.json()["error"]["code"] == code
 
 
+async def test_a_batch_is_refused_in_one_sentence(http: httpx.AsyncClient) -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    answer = await http.post("/mcp", json=[ping, ping], headers=HEADERS)
+    told = {"code": -32600, "message": "Send one message a request: the protocol has no batches."}
+    assert (answer.status_code, answer.json()["error"]) == (400, told)
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
+@pytest.mark.parametrize(
+    "accepts", [None, "", "*/*", "application/*", "text/html, */*;q=0.1", "application/json"]
+)
+async def test_whoever_reads_json_is_answered(
+    http: httpx.AsyncClient, path: str, accepts: str | None
+) -> None:
+    request = http.build_request("POST", path, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    del request.headers["accept"]
+    if accepts is not None:
+        request.headers["accept"] = accepts
+    answer = await http.send(request)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["result"] == {}
+
+
+@pytest.mark.parametrize("accepts", ["text/event-stream", "text/html"])
+async def test_whoever_reads_no_json_is_refused(http: httpx.AsyncClient, accepts: str) -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    answer = await http.post("/mcp", json=ping, headers={**HEADERS, "accept": accepts})
+    assert answer.status_code == 406
+
+
+@pytest.mark.parametrize("written", ["1.0", "10e0", "-3.00"])
+async def test_an_id_that_a_client_writes_as_a_float_is_answered(
+    http: httpx.AsyncClient, written: str
+) -> None:
+    body = f'{{"jsonrpc": "2.0", "id": {written}, "method": "ping"}}'
+    answer = await http.post("/mcp", content=body, headers=HEADERS)
+    assert answer.json() == {"jsonrpc": "2.0", "id": float(written), "result": {}}
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "PUT"])
 async def test_no_stream_is_opened_that_would_never_end(
     http: httpx.AsyncClient, method: str
