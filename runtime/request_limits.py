@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticKnownError
 
 from ..errors import InputError
 from ..flattening import flat_attributes
@@ -33,12 +33,18 @@ def _repaired(value: Any) -> Any:
     return without_surrogates(value) if isinstance(value, str) else value
 
 
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")  # as 1 it could be a rating
+    return value
+
+
 def _flat(value: Any) -> Any:
     """Take attributes as a file of items may hold them: nested, or null where one is unknown.
 
-    What is true or false is 1 or 0.
+    What is true or false is 1 or 0. Programs fill in an empty text or list for none, too.
     """
-    if value is None:
+    if value is None or value in ("", []):
         return {}
     if not isinstance(value, dict):
         return value
@@ -67,7 +73,7 @@ Titles = Annotated[list[Title], Field(max_length=MOST_ITEMS)]
 LongText = Annotated[str, Field(max_length=LONGEST_TEXT), _REPAIR]
 OptionalText = Annotated[LongText, BeforeValidator(lambda value: "" if value is None else value)]
 RowKey = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
-Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Rating = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False), BeforeValidator(_no_truth)]
 _Whole = Annotated[int, Field(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
 _Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Attributes = Annotated[
