@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
 
 from ...errors import InputError
 from ...settings import OFFLINE_MODEL, Settings, setting_sources
+from ..errors.network_settings import network_fault
 from ..offline import OfflineRanker
 from .api_keys import api_key_of
 from .base_urls import cleaned_url
 
 _OPENAI = "openai"
 _EXAMPLE = "openai:gpt-4.1-mini"
+_SHORTEST_KEY = 8
+"""Characters of what may be a key that gives access."""
 
 
 def make_chat_model(
@@ -61,19 +66,27 @@ def make_chat_model(
         # With a provider of its own: LangChain guesses one where it does not know a name's prefix.
         return init_chat_model(model, model_provider=provider, **options)  # pyright: ignore[reportUnknownVariableType]  # open overloads
     except Exception as error:  # noqa: BLE001  # each provider's package raises types of its own
-        reason = str(error).splitlines()[0]
-        if key:
-            reason = reason.replace(key.get_secret_value(), "**********")
-        remedy = (
-            "Install that package in the environment of re2llm."
-            if isinstance(error, ImportError)
-            else "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own "
-            "server; or take the model offline."
-        )
+        reason, remedy = network_fault(error) or _reason(error, key)
         field = _setting_of(settings, name, reflects=reflects) or option
         place = " in .env" if setting_sources().get(field) == ".env" else ""
         problem = f"The model {name!r}{place} cannot be created ({reason})."
         raise InputError(field, problem, remedy) from None
+
+
+def _reason(error: Exception, key: SecretStr | None) -> tuple[str, str]:
+    """Return why a model cannot be made, without its key, and what to do."""
+    reason = str(error).splitlines()[0]
+    if key:
+        text = key.get_secret_value()
+        # Servers that ask for no key get one such as `x`, which is a letter of many words.
+        edge = r"\b" if len(text) < _SHORTEST_KEY else ""
+        reason = re.sub(f"{edge}{re.escape(text)}{edge}", "**********", reason)
+    if isinstance(error, ImportError):
+        return reason, "Install that package in the environment of re2llm."
+    return reason, (
+        "Write it as openai:NAME, set RE2LLM_API_KEY, and RE2LLM_BASE_URL for your own server; or "
+        "take the model offline."
+    )
 
 
 def _provider_and_model(name: str) -> tuple[str, str]:

@@ -18,6 +18,9 @@ from ..usage import TIMINGS, Usage, read_usage
 from .http_client import AnswerClient
 from .openai_format import as_completion
 
+_SOCKETS = "http_socket_options"
+"""A field of newer versions of LangChain's model."""
+
 
 def no_warning_of_parts() -> None:
     """Let nothing be printed about answers that come as a list of parts, which are read right.
@@ -40,7 +43,12 @@ def openai_server(model: str, options: Mapping[str, Any]) -> OpenAIServer:
     """
     # LangChain refuses a proxy beside a client, so the client takes it.
     client = AnswerClient(proxy=os.environ.get("OPENAI_PROXY") or None)
-    return OpenAIServer(model=model, http_async_client=client, openai_proxy="", **options)
+    given: dict[str, Any] = {"http_async_client": client, "openai_proxy": "", **options}
+    if _SOCKETS in OpenAIServer.model_fields:
+        # Else LangChain warns that the environment's proxies are passed over, as its own client
+        # would, which is never asked.
+        given[_SOCKETS] = ()
+    return OpenAIServer(model=model, **given)
 
 
 class OpenAIServer(ChatOpenAI):

@@ -15,6 +15,7 @@ from .echoes import without_echo
 from .error_words import error_body, error_words, shown
 from .hidden_errors import hidden_status
 from .http_errors import chain, http_status, retry_after, said_pause
+from .network_settings import proxy_before
 from .too_long import says_pace, says_too_long
 from .unsupported_options import (
     WAYS,
@@ -32,6 +33,8 @@ _TIMED_OUT = frozenset({408, 504})
 _PASSING = frozenset({409, 425})
 _DENIED = frozenset({401, 402, 403, 407})
 _FORBIDDEN = 403
+_OF_PROXIES = frozenset({403, 407, 502, 503, 504})
+"""What proxies answer about a server that they do not reach, or may not ask."""
 _TOO_LARGE = 413
 _UNKNOWN_OPTION = 501
 _FILTERED = re.compile(
@@ -175,7 +178,22 @@ def _words_of(
         words = shown(str(chain(error)[-1]) or str(error), secrets)
     elif not words and (status is not None or failure in {Failure.UNKNOWN, Failure.REFUSED}):
         words = shown(without_echo(str(error)), secrets)
-    return words
+    return _with_proxy(words, error, failure, status)
+
+
+def _with_proxy(words: str, error: BaseException, failure: Failure, status: int | None) -> str:
+    """Return words with the proxy that a request did not get through, or that may have refused it.
+
+    Over HTTPS a proxy passes on what the server answers, and so it says nothing itself.
+    """
+    url = str(getattr(getattr(error, "request", None), "url", ""))
+    unsent = failure is Failure.CONNECTION or (failure is Failure.TIMEOUT and _is_unsent(error))
+    refused = status in _OF_PROXIES and url.lower().startswith("http:")
+    proxy = proxy_before(url) if url and (unsent or refused) else ""
+    if not proxy:
+        return words
+    told = f"The request went through the proxy in {proxy}; NO_PROXY names hosts to ask directly"
+    return f"{words.rstrip('.')}. {told}" if words else told
 
 
 def _may_be_the_form(
