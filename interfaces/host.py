@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import InputError
@@ -46,12 +47,12 @@ class Re2llm(Client):
         policy: How hints are chosen.
 
     Raises:
-        InputError: The model is neither a name nor a chat model.
+        InputError: The model is neither a name nor a chat model, or the database is none of these.
     """
 
     def __init__(
         self,
-        database: str | AsyncEngine | None = None,
+        database: str | URL | AsyncEngine | None = None,
         *,
         model: str | BaseChatModel | None = None,
         model_name: str | None = None,
@@ -59,12 +60,12 @@ class Re2llm(Client):
         policy: HintChoice | None = None,
     ) -> None:
         self._engine = database if isinstance(database, AsyncEngine) else None
+        url = _database_url(database)
         self._engine_loop: asyncio.AbstractEventLoop | None = None
         self._model = _chat_model(model)
-        url = self._engine.url.render_as_string(hide_password=False) if self._engine else database
         name = _name(self._model, model_name) if self._model is not None else model
         changes = {
-            "database_url": SecretStr(url) if isinstance(url, str) else None,
+            "database_url": None if url is None else SecretStr(url),
             "model": name,
             "domain": domain,
             "policy": policy,
@@ -156,6 +157,26 @@ class Re2llm(Client):
             return None
         self._engine_loop = self._engine_loop or loop
         return self._engine if loop is self._engine_loop else None
+
+
+def _database_url(given: object) -> str | None:
+    """Return the URL of a host's database, or `None` if it gives nothing.
+
+    Raises:
+        InputError: It gives something else: the settings' database would be used unnoticed.
+    """
+    if isinstance(given, AsyncEngine):
+        given = given.url
+    if isinstance(given, URL):
+        return given.render_as_string(hide_password=False)
+    if given is None or isinstance(given, str):
+        return given
+    kind = type(given)
+    raise InputError(
+        "database",
+        f"It is neither a URL nor an AsyncEngine ({kind.__module__}.{kind.__qualname__}).",
+        "Hand over a URL, or make it with sqlalchemy.ext.asyncio.create_async_engine.",
+    )
 
 
 def _chat_model(given: object) -> BaseChatModel | None:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from psycopg import errors
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .autocommit import Autocommit
 from .domains import Domain, meaning_index
 from .schema.embedding_column import EMBEDDING_DIM
 from .schema.tables import SCHEMA
@@ -32,7 +33,7 @@ _PROGRESS = text("""
 
 
 async def index_meaning(
-    engine: AsyncEngine,
+    database: Autocommit,
     domain: Domain,
     items: int,
     advance: Callable[[int, int], None],
@@ -40,7 +41,7 @@ async def index_meaning(
     """Build the index of a catalogue, if it is large and has none. Others may read meanwhile.
 
     Args:
-        engine: An engine whose connections commit each statement.
+        database: Connections that commit each statement.
         domain: The domain.
         items: How many it has.
         advance: Called with how many blocks of the table have been read, and how many there are.
@@ -55,9 +56,9 @@ async def index_meaning(
         return None
     name = meaning_index(domain.id)
     memory = min(max(items * _BYTES_AN_ITEM, _LEAST_MEMORY), _MOST_MEMORY) // 1024
-    watching = asyncio.create_task(_watch(engine, advance))
+    watching = asyncio.create_task(_watch(database, advance))
     try:
-        async with engine.connect() as connection:
+        async with database.connect() as connection:
             while not await _is_valid(connection, name):
                 # Two builds on one table wait for each other until PostgreSQL ends one of them.
                 if (await connection.execute(_PROGRESS)).first() is None:
@@ -105,16 +106,16 @@ async def _build(connection: AsyncConnection, name: str, domain: Domain, memory:
     return None
 
 
-async def drop_meaning_index(engine: AsyncEngine, domain: Domain) -> None:
+async def drop_meaning_index(database: Autocommit, domain: Domain) -> None:
     """Drop the index of a deleted catalogue. One that stays does no harm: it is empty.
 
     Args:
-        engine: An engine whose connections commit each statement.
+        database: Connections that commit each statement.
     """
     if domain.indexed:
         drop = f"DROP INDEX CONCURRENTLY IF EXISTS {SCHEMA}.{meaning_index(domain.id)}"
         with suppress(DBAPIError):
-            async with engine.connect() as connection:
+            async with database.connect() as connection:
                 await connection.execute(text(drop))
 
 
@@ -124,8 +125,8 @@ async def _is_valid(connection: AsyncConnection, name: str) -> bool:
     return bool(await connection.scalar(text(found), {"name": f"{SCHEMA}.{name}"}))
 
 
-async def _watch(engine: AsyncEngine, advance: Callable[[int, int], None]) -> None:
-    async with engine.connect() as connection:
+async def _watch(database: Autocommit, advance: Callable[[int, int], None]) -> None:
+    async with database.connect() as connection:
         while True:
             row = (await connection.execute(_PROGRESS)).first()
             if row is not None and row[1]:

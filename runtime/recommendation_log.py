@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..knowledge.autocommit import Autocommit
 from ..knowledge.log.recommendations import Recommendation, log_recommendations
 from ..knowledge.rollouts.exposures import Exposure, log_exposures
 from .coalescing import GroupedWrites
@@ -25,7 +26,7 @@ def recommendation_log(
         engine: The database.
         timeout: Returns the seconds that the database may take.
     """
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    autocommit = Autocommit(engine)
 
     async def write(answered: Sequence[Answered]) -> None:
         exposures = {made.id: exposure for made, exposure in answered if exposure is not None}

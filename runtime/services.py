@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import InputError
+from ..knowledge.autocommit import Autocommit, in_transactions
 from ..knowledge.engine import database_url, make_engine, ping
 from ..knowledge.locks import AdvisoryLocks
 from ..knowledge.migrate import migrate
@@ -75,7 +76,7 @@ class Services:
         self.models = ChatModels(lambda: self.settings, self.engine)
         self.feedback_budget = Budget(max_llm_calls=self.settings.feedback_calls)
         self.locks = AdvisoryLocks(self.engine)
-        self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.autocommit = Autocommit(self.engine)
         self.answered = recommendation_log(self.engine, lambda: self.settings.database_timeout)
 
     async def read_once(
@@ -136,6 +137,8 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
         url = await asyncio.to_thread(database_url, settings)
         engine = await asyncio.to_thread(make_engine, url, settings)
     await ping(engine, settings)
+    if given is not None:
+        engine = await in_transactions(given)
     await migrate(engine)
     embedder = await asyncio.to_thread(get_embedder)
     return Services(settings, engine, embedder, owns_engine=given is None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _SOCKS = "socksio"
@@ -23,7 +23,7 @@ def proxy_before(url: str) -> str:
     """
     proxies = getproxies_environment()
     parts = urlsplit(url)
-    if proxy_bypass_environment(parts.netloc.rpartition("@")[2], proxies):
+    if proxies and proxy_bypass(parts.netloc.rpartition("@")[2]):
         return ""
     return next((f"{kind.upper()}_PROXY" for kind in (parts.scheme, "all") if kind in proxies), "")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from langchain_core.messages import convert_to_openai_messages
 
 from ...llm.ratings.prompt import rating_messages, rating_prompt_version
@@ -17,7 +19,7 @@ _FIELDS = tuple(RatingRequest.model_fields)
 @first_node(RatingResult)
 async def prepare_rating(state: RatingState, options: RunOptions) -> Update:
     """Return the prompt, the scale, and a rating to fall back to."""
-    given = {name: state[name] for name in _FIELDS if state.get(name) is not None}
+    given: dict[str, Any] = {name: state[name] for name in _FIELDS if state.get(name) is not None}
     task = rating_task(given)
     refuse_unknown_keys(given)
     limits = prompt_limits(options.settings)

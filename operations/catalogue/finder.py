@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,7 +42,7 @@ class Finder:
         self._services = options.services
         self._compared = 0
 
-    def connect(self) -> AsyncConnection:
+    def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Return a connection to open for some statements, each its own transaction."""
         return self._services.autocommit.connect()
 

@@ -24,6 +24,7 @@ from re2llm.interfaces.portal import Portal
 from re2llm.knowledge.embedded_postgres.database import start_embedded
 from re2llm.llm.client.limits import Pace
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 IDS = [film.id for film in load_films()]
@@ -79,6 +80,64 @@ def test_a_chat_model_with_options_bound_to_it_is_refused() -> None:
     bound: Any = ChatOpenAI(model="m", api_key=SecretStr("sk-none")).bind(stop=["."])
     with pytest.raises(InputError, match="no chat model"):
         re2llm.Re2llm(model=bound)
+
+
+@pytest.mark.parametrize("kind", [create_engine, Path, SecretStr])
+def test_a_database_of_another_kind_is_refused(url: str, kind: Callable[[str], object]) -> None:
+    given: Any = kind(url)
+    with pytest.raises(InputError, match="neither a URL nor an AsyncEngine") as caught:
+        re2llm.Re2llm(given)
+    assert caught.value.field == "database"
+
+
+async def test_a_url_of_sqlalchemy_names_the_database(films: str, url: str) -> None:
+    async with re2llm.Re2llm(make_url(url), domain=films) as host:
+        answer = await host.arecommend(["Alien"], k=2)
+    assert len(answer.items) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"isolation_level": "AUTOCOMMIT"},
+        {"connect_args": {"autocommit": True}},
+        {"isolation_level": "AUTOCOMMIT", "poolclass": NullPool},
+        {"level": "SERIALIZABLE"},
+    ],
+)
+async def test_whatever_the_level_of_an_engine_all_or_nothing_is_stored(
+    url: str, domain: str, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    rows = [f'{{"id": {n}, "title": "Film {n}"}}\n' for n in range(600)]
+    items = tmp_path / "items.jsonl"
+    items.write_text("".join(rows) + "{")
+    level = options.pop("level", None)
+    made = create_async_engine(url, **options)
+    engine = made.execution_options(isolation_level=level) if level else made
+    try:
+        async with re2llm.Re2llm(engine) as host:
+            with pytest.raises(InputError, match="is not JSON"):
+                await host.aload("jsonl", items, domain=domain)
+            assert domain not in {found.name for found in await host.adomains()}
+            items.write_text("".join(rows[:5]))
+            assert (await host.aload("jsonl", items, domain=domain)).items == 5
+            answer = await host.arecommend(["Film 1"], domain=domain, k=2)
+            await host.afeedback(answer.recommendation_id, None, domain=domain)
+        for _ in range(2):
+            async with engine.connect() as connection:  # the host's own are as it made them
+                lent = await connection.get_raw_connection()
+                assert lent.driver_connection is not None
+                assert lent.driver_connection.autocommit is (level != "SERIALIZABLE")
+    finally:
+        await made.dispose()
+
+
+async def test_an_engine_whose_options_commit_each_statement_is_refused(url: str) -> None:
+    made = create_async_engine(url)
+    engine = made.execution_options(isolation_level="AUTOCOMMIT")
+    with pytest.raises(InputError, match="isolation_level is AUTOCOMMIT"):
+        await re2llm.Re2llm(engine).adomains()
+    await made.dispose()
 
 
 async def test_a_call_that_is_under_way_opens_nothing_after_the_end(films: str) -> None:

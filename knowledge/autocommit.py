@@ -1,0 +1,67 @@
+"""Connections that commit each statement, and those that do not, whatever a host's engine does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ..errors import InputError
+
+_TRANSACTIONS, _EACH = "READ COMMITTED", "AUTOCOMMIT"
+
+
+class Autocommit:
+    """The connections of an engine, on which each statement is its own transaction.
+
+    It spares a request the round trips of beginning and ending one. The level is set on each
+    connection: of the options of engines that were made from each other, the first one's count.
+
+    Args:
+        engine: Any over psycopg 3.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[AsyncConnection]:
+        """Yield a connection."""
+        async with self._engine.connect() as connection:
+            await connection.execution_options(isolation_level=_EACH)
+            yield connection
+
+
+async def in_transactions(engine: AsyncEngine) -> AsyncEngine:
+    """Return a host's engine, with transactions if its connections commit each statement.
+
+    What is stored as a whole or not at all needs them. The host's own use of its connections stays
+    as it is.
+
+    Args:
+        engine: Any over psycopg 3.
+
+    Raises:
+        InputError: Its options commit each statement: no engine made from it can do otherwise.
+    """
+    if engine.get_execution_options().get("isolation_level") == _EACH:
+        raise InputError(
+            "engine",
+            f"Its option isolation_level is {_EACH}: nothing would be stored as a whole.",
+            "Hand over the engine without that option.",
+        )
+    async with engine.connect() as connection:
+        lent = await connection.get_raw_connection()
+        if lent.driver_connection is None or not lent.driver_connection.autocommit:
+            return engine
+    event.listen(engine.sync_engine.pool, "checkin", _commit_each)
+    return engine.execution_options(isolation_level=_TRANSACTIONS)
+
+
+def _commit_each(connection: Any, _: object) -> None:
+    """Give a connection back as it was lent, which SQLAlchemy does only for levels of its own."""
+    if connection is not None:  # a lost one
+        connection.autocommit = True
