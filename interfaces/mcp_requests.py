@@ -17,8 +17,8 @@ _FOLDER = str(Path(mcp.__file__).parent)
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
 """Of JSON-RPC."""
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422
-_FLOAT_ID = re.compile(rb'"id"\s*:\s*-?[0-9]{1,20}[.eE]')
-_ANY_TYPE = re.compile(rb"(?:^|[,\s])(?:\*|application)/\*")
+_FLOAT_ID = re.compile(r'"id"\s{0,9}:\s{0,9}-?[0-9]{1,20}[.eE]')
+_ANY_TYPE = re.compile(r"(?:^|[,\s])(?:\*|application)/\*")
 """Media types of JSON among others."""
 _ACCEPT = b"accept"
 
@@ -60,7 +60,8 @@ class StrictMessages:
             await _refusal(_BAD_REQUEST, _INVALID_REQUEST, told)(scope, receive, send)
             return
         body = await request.body()
-        if _FLOAT_ID.search(body):  # the id 1.0 is 1; the transport would never answer it
+        # The id 1.0 is 1; the transport would never answer it.
+        if _FLOAT_ID.search(body.decode("latin-1")):
             body = orjson.dumps(document)
         waiting: list[Message] = [{"type": "http.request", "body": body}]
 
@@ -73,7 +74,7 @@ class StrictMessages:
 def _accepting(scope: Scope) -> Scope:
     """Return a request that says that it accepts JSON, if it accepts any type."""
     given = [value for name, value in scope["headers"] if name == _ACCEPT]
-    accepted = b", ".join(given).strip()
+    accepted = b", ".join(given).decode("latin-1").strip()
     if accepted and not _ANY_TYPE.search(accepted):
         return scope
     others = [header for header in scope["headers"] if header[0] != _ACCEPT]
