@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ..errors import BudgetSpentError, HintsFullError
 from ..llm.prices import Prices, require_prices
@@ -17,20 +17,26 @@ from ..records import counted
 class Budget:
     """Counts calls, tokens and cost, and refuses what would exceed a limit."""
 
+    # A limit under another name would be no limit.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     max_llm_calls: Annotated[
-        int | None, Field(description="Calls that may be made; null for any number.")
+        int | None, Field(ge=0, description="Calls that may be made; null for any number.")
     ] = None
     max_tokens: Annotated[
         int | None,
-        Field(description="Tokens after which no further call is made; null for any number."),
+        Field(ge=0, description="Tokens after which no further call is made; null for any number."),
     ] = None
     max_cost: Annotated[
         float | None,
-        Field(description="Cost after which no further call is made; null for any."),
+        Field(ge=0, description="Cost after which no further call is made; null for any."),
     ] = None
     max_hints: Annotated[
         int | None,
-        Field(description="Active and pending hints that a domain may have; null for any number."),
+        Field(
+            ge=0,
+            description="Active and pending hints that a domain may have; null for any number.",
+        ),
     ] = None
     llm_calls: Annotated[int, Field(description="Calls made so far, retries included.")] = 0
     tokens: Annotated[

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from pydantic import TypeAdapter, ValidationError
 
 from ..knowledge.serving_state import ServingState
+from .budget import Budget
 from .caller import Caller, caller_of
 from .context import Context
 from .questions import Questions
@@ -102,4 +103,5 @@ def checked(context: Context) -> Context:
     try:
         return _FORM.validate_python(values)
     except ValidationError as error:
-        raise input_error(error, schema="context") from error
+        limits = [field.name for field in fields(Budget)]  # what else is unknown is left out
+        raise input_error(error, schema="context", known=limits) from error

@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-_UNKNOWN = "extra_forbidden"
+_UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+"""How pydantic calls a field that a model, or a dataclass, does not have."""
 _SAYINGS: Mapping[str, str] = MappingProxyType(
     {
         "missing": "It is missing",
-        _UNKNOWN: "There is no such field",
+        **dict.fromkeys(_UNKNOWN, "There is no such field"),
         "string_unicode": "It holds characters that are no text",
         "int_parsing_size": "The number is too large",
         "invalid_key": "Its keys must be texts",
@@ -27,7 +28,7 @@ _KIND: Mapping[str, str] = MappingProxyType(
         "float": "a number",
         "bool": "true or false",
         **dict.fromkeys(("list", "tuple", "set"), "a list"),
-        **dict.fromkeys(("dict", "mapping", "model", "model_attributes"), "an object"),
+        **dict.fromkeys(("dict", "mapping", "model", "model_attributes", "dataclass"), "an object"),
     }
 )
 _EXACT = 2.0**53
@@ -35,6 +36,7 @@ _EXACT = 2.0**53
 _OF_KIND = ("_type", "_parsing", "_from_float")
 """How types of errors end that say only of what kind a value must be."""
 _SUBJECT = re.compile(r"^[A-Z]\w+ should (be|have|match)\b")
+_OF_ITEMS = re.compile(r"(\bat (?:least|most) \d+) item(s?)\b")
 _AFTER = re.compile(r"(?: after validation)?, not \d+$")
 
 
@@ -47,7 +49,7 @@ def sentence(error: ErrorDetails, known: Iterable[str] = ()) -> str:
     """
     kind, said = error["type"], error["msg"]
     names = ", ".join(f"`{name}`" for name in known)
-    if kind == _UNKNOWN and names:
+    if kind in _UNKNOWN and names:
         return f"{_SAYINGS[kind]}. There are {names}."
     of_kind = next((kind.removesuffix(end) for end in _OF_KIND if kind.endswith(end)), "")
     if of_kind == "int" and _is_large(error.get("input")):
@@ -59,6 +61,8 @@ def sentence(error: ErrorDetails, known: Iterable[str] = ()) -> str:
     elif kind in {"value_error", "assertion_error"}:  # the words of our own checks
         said = said.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     else:
+        if isinstance(error.get("input"), str):  # a limit around a validator counts in items
+            said = _OF_ITEMS.sub(r"\1 character\2", said)
         said = _AFTER.sub("", _SUBJECT.sub(r"It must \1", said))
         said = said.replace("must have at most", "may have at most")
     return f"{said.rstrip('.')}."

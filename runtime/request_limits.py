@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -83,15 +83,18 @@ Attributes = Annotated[
 ]
 
 
-def input_error(error: ValidationError, schema: str = "input") -> InputError:
+def input_error(
+    error: ValidationError, schema: str = "input", known: Iterable[str] = ()
+) -> InputError:
     """Return what is wrong with the first field that does not fit.
 
     Args:
         error: An error from pydantic.
         schema: The schema that the field is in.
+        known: The fields that there are, to name where there is no such field.
     """
     where, first = told_errors(error.errors(include_url=False))[0]
-    problem = sentence(first)
+    problem = sentence(first, known)
     if first["type"] in _NO_ID and len(where) > 1 and where[-1].isdigit():
         # As for an id that is not known, the list is named.
         *where, entry = where

@@ -252,12 +252,18 @@ async def observe_session(
     Raises:
         InputError: It names an item that the catalogue does not know.
     """
-    ids = {*session.history, session.target or "", *(session.candidates or ())}
-    unknown = ids - set(await fetch_items(connection, domain, list(ids)))
-    if unknown:
-        raise InputError(
-            "history", f"Domain {domain.name!r} has no item {min(unknown)!r}.", "Send known ids."
-        )
+    named = {
+        "history": session.history,
+        "target": [session.target or ""],
+        "candidates": session.candidates or (),
+    }
+    ids = {id_ for listed in named.values() for id_ in listed}
+    there = await fetch_items(connection, domain, list(ids))
+    for field, listed in named.items():
+        unknown = [id_ for id_ in listed if id_ not in there]
+        if unknown:
+            problem = f"Domain {domain.name!r} has no item {unknown[0][:40]!r}."
+            raise InputError(field, problem, "Send ids of loaded items.")
     if known := await stored_keys(connection, domain, [session]):
         return min(known)
     await hold_row(connection, domain.id)  # first: its writers queue on the domain's row

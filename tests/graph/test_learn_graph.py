@@ -459,6 +459,10 @@ async def test_bad_requests_are_told(domain: str, keys: list[int]) -> None:
         ("candidates", {"observed": {"history": list(own.history), "target": own.target,
                                      "candidates": [own.history[0], own.history[1]]}}),
         ("history", {"observed": {"history": ["no-such-film"], "target": own.target}}),
+        ("target", {"observed": {"history": list(own.history), "target": "no-such-film"}}),
+        ("target", {"observed": {"history": list(own.history), "target": ""}}),
+        ("candidates", {"observed": {"history": list(own.history), "target": own.target,
+                                     "candidates": [own.target, "no-such-film"]}}),
         ("domain", {"domain": "no-such-domain"}),
     ]  # fmt: skip
     for field, request in bad:

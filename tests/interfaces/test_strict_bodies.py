@@ -103,6 +103,8 @@ def test_what_does_not_fit_is_told_in_plain_sentences(model: type[BaseModel]) ->
                     told = sentence(error)
                     assert _SENTENCE.fullmatch(told), (error["type"], told)
                     assert not re.search(r"[Ii]nput|\bvalid\b|string|dictionary|should", told), told
+                    of_text = isinstance(error["input"], str)
+                    assert not (of_text and re.search(r"\bitems?\b", told)), told
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,25 @@ async def test_a_text_is_given_as_the_hint(films: str, record: bool) -> None:
     assert answer["hint"] == {"id": None, "text": HINT, "policy": "given", "probability": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("budget", "field", "said"),
+    [
+        ({"max_calls": 0}, "budget.max_calls", "There is no such field. There are `max_l"),
+        ({"max_llm_calls": 1, "cost_limit": 1}, "budget.cost_limit", "There is no such field."),
+        ({"max_llm_calls": -1}, "budget.max_llm_calls", "It must be greater than or equal to 0."),
+        ({"max_cost": "much"}, "budget.max_cost", "It must be a number."),
+        (5, "budget", "It must be an object."),
+    ],
+)
+async def test_a_budget_that_would_limit_nothing_is_refused(
+    films: str, budget: Any, field: str, said: str
+) -> None:
+    answer = await ask(films, budget=budget)
+    assert answer["error"]["field"] == field
+    assert answer["error"]["problem"].startswith(said)
+    assert answer["items"] == []
+
+
 async def test_an_empty_text_sets_nothing(films: str) -> None:
     answer = await ask(films, hint="")
     assert (answer["hint"]["text"], answer["hint"]["policy"]) == (None, "none")

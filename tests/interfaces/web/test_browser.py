@@ -73,7 +73,7 @@ async def test_back_leads_to_the_session_that_was_ranked(tab: Any, films: str) -
         assert await tab.get_by_label(name).input_value() == value
     await tab.get_by_label("Hint number").fill("none")
     await tab.get_by_role("button", name="Rank").click()
-    await tab.get_by_role("alert").get_by_text("as an integer. Change it.").wait_for()
+    await tab.get_by_role("alert").get_by_text("a whole number. Change it.").wait_for()
     await tab.get_by_label("Remove Heat").wait_for()
 
 
