@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, cast, get_origin, get_type_hints
 
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import IN_THE_LOG, InternalError, Re2llmError
+from ..errors import IN_THE_LOG, InputError, InternalError, Re2llmError
 from ..knowledge.engine import unreachable
 from .context import Context
 from .options import RunOptions, resolve
+from .request_limits import input_error
 
+_EDITED = "Edit the thread's state again, or start a new thread."
 _log = logging.getLogger(__name__)
 
 Update = dict[str, Any]
@@ -71,8 +75,9 @@ def node(
 ) -> Node[_State]:
     """Make a node of a function over state and options.
 
-    Every failure becomes the state's `error`: ours as they are, a lost database as such, and
-    anything else as `internal`, with its trace in the log.
+    Every failure becomes the state's `error`: ours as they are, a lost database as such, a state
+    that was edited into another form by the key that does not fit, and anything else as `internal`,
+    with its trace in the log.
 
     Args:
         work: Returns the keys of the state that change. It may raise.
@@ -91,7 +96,7 @@ def node(
         except GraphBubbleUp:  # an interrupt is no failure
             raise
         except Exception as error:  # noqa: BLE001
-            return {**blank, **_failed(error, options)}
+            return {**blank, **_failed(error, options, partial(_misfit, work, state))}
         if "flags" in update:
             # A checkpoint holds plain text, not the members of an enum.
             update = {**update, "flags": [str(flag) for flag in update["flags"]]}
@@ -103,15 +108,39 @@ def node(
     return run
 
 
-def _failed(error: Exception, options: RunOptions | None) -> Update:
+def _failed(
+    error: Exception,
+    options: RunOptions | None,
+    misfit: Callable[[], InputError | None] = lambda: None,
+) -> Update:
     if isinstance(error, ExceptionGroup):
         group = cast("ExceptionGroup[Exception]", error)
-        return _failed(group.exceptions[0], options)
+        return _failed(group.exceptions[0], options, misfit)
     if isinstance(error, Re2llmError):
         return {"error": error.as_dict()}
     if isinstance(error, OSError | SQLAlchemyError) and options is not None:
         return {"error": unreachable(options.services.engine, error).as_dict()}
     _log.error("a node failed", exc_info=error)
+    if (found := misfit()) is not None:
+        return {"error": found.as_dict()}
     problem = f"An unexpected {type(error).__name__} ended the run."
     internal = InternalError("re2llm", problem, IN_THE_LOG)
     return {"error": internal.as_dict()}
+
+
+def _misfit(work: Callable[..., object], state: object) -> InputError | None:
+    """Return what is wrong with the first key of a state that has another type than the node takes.
+
+    `None` is no misfit: it stands for what an earlier run of the thread has not answered.
+    """
+    kinds = get_type_hints(get_type_hints(work).get("state", object))
+    for key, value in cast("Mapping[str, Any]", state).items():
+        if key not in kinds or value is None:
+            continue
+        try:
+            TypeAdapter(kinds[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            told = input_error(error, schema="")
+            field = ".".join(filter(None, (key, told.field)))
+            return InputError(field, told.problem, _EDITED)
+    return None
