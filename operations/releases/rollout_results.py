@@ -47,6 +47,10 @@ class RolloutShown(BaseModel):
     figures: dict[str, Any] = Field(
         description="Reward and guards with intervals that hold at all times."
     )
+    differ: int = Field(
+        description="Answered requests of both sides for which the releases may rank differently. "
+        "Only their rewards are compared."
+    )
     control_counts: ArmCounts
     canary_counts: ArmCounts
     events: list[RolloutEvent]

@@ -168,6 +168,7 @@ async def _shown(
         words=waiting_for if waits else last.words,
         plan=dict(rollout.plan),
         figures=last.figures if last.figures and told_last else verdict.figures,
+        differ=sum(step.differ for step in evidence.steps),
         control_counts=_counts(evidence, 0),
         canary_counts=_counts(evidence, 1),
         events=events,

@@ -306,6 +306,8 @@ async def test_feedback_in_time_late_never_and_none_of_these_are_told_apart(
     assert shown.control_counts.exposures == 0
     assert (counts.exposures, counts.answered, counts.none_picked) == (6, 2, 1)
     assert (counts.waiting, counts.silent, counts.late) == (2, 2, 1)
+    assert shown.differ == sum(r["differs"] for r in await rows(services, there.domain_id))
+    assert shown.differ == 6
     (first,) = [r for r in await rows(services, there.domain_id) if r["reward"] == 1.0]
     assert not first["late"]
 
