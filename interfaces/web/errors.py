@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
@@ -20,6 +21,11 @@ from .guard import guarded
 from .labels import in_labels
 from .rendering import written
 
+_TITLES = {
+    HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be done",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not now",
+}
+"""What pages say for phrases of HTTP that tell people nothing."""
 _LONGEST_NAME = 500
 """Most characters of a domain's name."""
 
@@ -40,6 +46,10 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     problem, headers = await explained(error, scope)
     problem.detail = in_labels(problem.detail)
     problem.remedy = in_labels(problem.remedy or "")
+    if problem.status in _TITLES:
+        problem.title = _TITLES[problem.status]
+    if isinstance(error, HTTPException) and problem.status == HTTPStatus.NOT_FOUND:
+        problem.detail, problem.remedy = "There is no such page.", "Choose a section above."
     if isinstance(error, RequestValidationError | ValidationError):
         problem.remedy = "Change it." if _is_script(scope) else "Go back and change it."
     return problem_page(problem, headers, scope)

@@ -30,6 +30,16 @@ class Paging:
         """How many pages there are, at least one."""
         return max(1, -(-self.total // self.size))
 
+    @property
+    def beyond(self) -> bool:
+        """Whether it comes after the last page: the address is older than the list."""
+        return self.number > self.count
+
+    @property
+    def previous(self) -> int:
+        """The page before this one that there is; 0 before the first."""
+        return min(self.number - 1, self.count)
+
 
 def skipped(number: int, size: int = PAGE_SIZE) -> int:
     """Return how many rows come before a page.

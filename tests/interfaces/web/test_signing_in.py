@@ -253,7 +253,9 @@ async def test_every_page_has_the_strict_headers(browser: Browser, path: str) ->
 
 
 async def test_an_unknown_page_and_a_wrong_method_are_pages(browser: Browser) -> None:
-    await browser.get("/console/nothing", expect=404)
+    nothing = await browser.get("/console/nothing", expect=404)
+    assert "There is no such page." in nothing.one("main").text
+    assert "openapi" not in nothing.text
     await browser.get("/console/static/nothing", expect=404)
     await browser.get("/console/hints/999999", expect=404)
     await browser.get("/console/hints", expect=422, domain="nowhere")
