@@ -21,7 +21,7 @@ from .guard import guarded
 from .labels import in_labels
 from .rendering import written
 
-_TITLES = {
+_TITLES: dict[int, str] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be done",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not now",
 }
@@ -46,8 +46,7 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     problem, headers = await explained(error, scope)
     problem.detail = in_labels(problem.detail)
     problem.remedy = in_labels(problem.remedy or "")
-    if problem.status in _TITLES:
-        problem.title = _TITLES[problem.status]
+    problem.title = _TITLES.get(problem.status, problem.title)
     if isinstance(error, HTTPException) and problem.status == HTTPStatus.NOT_FOUND:
         problem.detail, problem.remedy = "There is no such page.", "Choose a section above."
     if isinstance(error, RequestValidationError | ValidationError):

@@ -14,7 +14,7 @@ from ...operations.hints.results import AddedHint
 from ...runtime.request_limits import DomainName, RowKey
 from ..api.callers import require_right
 from .browsers import PREFIX
-from .hints import SECTION
+from .hints import SECTION, HintFilter, HintOrder
 from .rendering import see
 from .routing import form_of, page_router
 from .visits import visit
@@ -24,11 +24,14 @@ router = page_router()
 
 
 class StatusForm(BaseModel):
-    """Hints, and what was decided on them."""
+    """Hints, what was decided on them, and the view of the table in which they were chosen."""
 
     domain: DomainName
     hints: list[RowKey] = []
     change: Literal["approve", "retire"]
+    status: HintFilter = ""
+    words: Annotated[str, Field(max_length=500)] = ""
+    sort: HintOrder | None = None
 
 
 class TextForm(BaseModel):
@@ -51,8 +54,10 @@ async def change_route(request: Request) -> Response:
     change = approve_hints if approve else retire_hints
     word = "approved" if approve else "retired"
     await change(seen.context, form.hints, reason=f"A person {word} it in the console.")
-    one = f"/{form.hints[0]}" if len(form.hints) == 1 else ""
-    return see(request, SECTION + one, {"domain": form.domain}, done=word)
+    if len(form.hints) == 1:
+        return see(request, f"{SECTION}/{form.hints[0]}", {"domain": form.domain}, done=word)
+    view = form.model_dump(include={"domain", "status", "words", "sort"})
+    return see(request, SECTION, view, done=word)
 
 
 @router.post(PREFIX + SECTION + ":add")

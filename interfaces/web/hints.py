@@ -18,7 +18,9 @@ from .visits import DomainChoice, visit
 
 SECTION = "/hints"
 _TRIALS = 20
-_Sort = Literal["age", "-age", "gain", "-gain", "uses", "-uses", "trials", "-trials"]
+HintFilter = HintStatus | Literal[""]
+"""The status of the hints that are shown; empty for all."""
+HintOrder = Literal["age", "-age", "gain", "-gain", "uses", "-uses", "trials", "-trials"]
 router = page_router()
 
 
@@ -26,9 +28,9 @@ router = page_router()
 async def hints_page(
     request: Request,
     domain: DomainChoice = None,
-    status: Annotated[HintStatus | Literal[""], Query()] = "",
+    status: Annotated[HintFilter, Query()] = "",
     words: Annotated[str, Query(max_length=500)] = "",
-    sort: Annotated[_Sort, Query()] = "age",
+    sort: Annotated[HintOrder, Query()] = "age",
     number: Annotated[PageNumber, Query(alias="page")] = 1,
 ) -> Response:
     """Show a page of the hints."""

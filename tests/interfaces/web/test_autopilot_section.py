@@ -101,6 +101,8 @@ async def test_it_is_turned_on_by_a_form_that_says_what_is_wrong_beside_each_fie
             assert "--" not in said[name]  # a form has no options
             field = refused.one(f"pilot-{name}")
             assert field.attributes["aria-describedby"] == f"pilot-{name}-wrong"
+        first = [one for one in refused.all() if "autofocus" in one.attributes]
+        assert [one.attributes["id"] for one in first] == [f"pilot-{next(iter(wrong))}"]
         assert dict(form_to(refused, ON).fields).items() >= typed.items()  # nothing is typed again
         assert (await show_autopilot(Context(domain=school))).state == "off"
     typed = {"calls_per_day": " 200/day ", "steps": "10, 100", "hold": "50"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
 from console import Browser, Element, form_to
 from re2llm.interfaces.web.pictures import gain_picture
-from re2llm.operations.hints.manage import list_hints, show_hint
+from re2llm.operations.hints.manage import add_hint, list_hints, show_hint
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
@@ -160,6 +161,23 @@ async def test_a_hint_is_added_edited_approved_and_retired(browser: Browser, thi
         "retired",
         "retired",
     ]
+
+
+async def test_after_a_decision_on_several_hints_the_same_view_is_shown(
+    browser: Browser, thing: str
+) -> None:
+    made = [await add_hint(Context(domain=thing), f"Prefer {word}.") for word in ("new", "old")]
+    view = {"status": "active", "words": "prefer", "sort": "-gain"}
+    page = await browser.get("/console/hints", domain=thing, **view)
+    form = form_to(page, "/console/hints:change")
+    chosen = [one.hint_id for one in made]
+    answer = await browser.send(form, ("change", "retire"), hints=chosen)
+    shown = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert shown == {"domain": [thing], "done": ["retired"], **{k: [v] for k, v in view.items()}}
+    page = await browser.get("/console/hints", domain=thing, words="prefer")
+    form = form_to(page, "/console/hints:change")
+    answer = await browser.send(form, ("change", "approve"), hints=chosen, status="nonsense")
+    assert answer.status_code == 422
 
 
 async def test_what_cannot_be_stored_is_said(browser: Browser, thing: str) -> None:

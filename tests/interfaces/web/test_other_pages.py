@@ -74,6 +74,9 @@ async def test_withdrawn_items_are_marked(browser: Browser, load: Any, domain: s
     found = (await browser.get("/console/catalogue", domain=domain, words="Thing 1")).all("tr")[1:]
     assert {row.all("code")[0].text: "withdrawn" in row.text for row in found}["i1"]
     assert sum("withdrawn" in row.text for row in found) == 1
+    tried = await browser.get("/console/try", domain=domain, history="i0", candidates="i1")
+    chips = [one.text for one in tried.all("li") if "\N{MULTIPLICATION SIGN}" in one.text]
+    assert ["withdrawn" in text for text in chips] == [False, True]
     assert "Withdrawn" in (await browser.get("/console/catalogue/i1", domain=domain)).text
     assert "Withdrawn" not in (await browser.get("/console/catalogue/i2", domain=domain)).text
 
