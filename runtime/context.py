@@ -29,11 +29,12 @@ def _at(*nodes: str) -> dict[str, Any]:
 class Context:
     """A run's options. What is unset falls back to the settings (`RE2LLM_*`).
 
-    For a run with an API key, `granted` says which of them count.
+    With an API key, only those count that it was granted.
     """
 
     domain: Annotated[
-        DomainName | None, Field(description="The domain, if the request names none.")
+        DomainName | None,
+        Field(description="The domain, if the request names none. Unset: `RE2LLM_DOMAIN`."),
     ] = None
     domains: Annotated[
         Annotated[list[DomainName], Field(max_length=1_000)] | None,
@@ -45,40 +46,48 @@ class Context:
     ] = None
     policy: Annotated[
         HintChoice | None,
-        Field(description="How the hint is chosen.", json_schema_extra=_at("select_hint")),
+        Field(
+            description="How the hint is chosen: `none`, `random`, `similar` (nearest in meaning), "
+            "`static` (highest gain) or `ppo` (the active release). Unset: `RE2LLM_POLICY`.",
+            json_schema_extra=_at("select_hint"),
+        ),
     ] = None
     model: Annotated[
         _ModelName | None,
         Field(
-            description="The ranking model, such as `openai:gpt-4.1-mini`.",
+            description="The ranking model, such as `openai:gpt-4.1-mini`. Unset: `RE2LLM_MODEL`.",
             json_schema_extra=_at("recommend", "check", "verify_hint", "predict_rating", "model"),
         ),
     ] = None
     reflect_model: Annotated[
         _ModelName | None,
         Field(
-            description="The model that reflects on misses, if it is another one.",
+            description="The model that reflects on misses, if it is another one. Unset: "
+            "`RE2LLM_REFLECT_MODEL`.",
             json_schema_extra=_at("reflect", "verify_hint", "store_hint"),
         ),
     ] = None
     prompt: Annotated[
         PromptRecipe | None,
         Field(
-            description="How the ranking is asked for: `json`, `letters`, `auto` or `paper`.",
+            description="How the ranking is asked for: `json`, `letters`, `auto` or `paper`. "
+            "Unset: `RE2LLM_PROMPT`.",
             json_schema_extra=_at("recommend", "check"),
         ),
     ] = None
     fuse: Annotated[
         FuseMode | None,
         Field(
-            description="What decides the order: `learned`, `llm`, `first_stage` or `sum`.",
+            description="What decides the order: `learned`, `llm`, `first_stage` or `sum`. With "
+            "`llm`, the model always ranks. Unset: `RE2LLM_FUSE`.",
             json_schema_extra=_at("prepare", "recommend", "check"),
         ),
     ] = None
     prompt_order: Annotated[
         PromptOrder | None,
         Field(
-            description="How the prompt lists the candidates: `first_stage` or `shuffled`.",
+            description="How the prompt lists the candidates: `first_stage` or `shuffled`. Unset: "
+            "`RE2LLM_PROMPT_ORDER`.",
             json_schema_extra=_at("prepare"),
         ),
     ] = None
@@ -86,14 +95,15 @@ class Context:
         Annotated[int, Field(ge=1, le=16)] | None,
         Field(
             description="In how many orders of the candidates the ranking is asked for; the "
-            "answers are fused.",
+            "answers are fused. Unset: `RE2LLM_ORDERS`.",
             json_schema_extra=_at("recommend"),
         ),
     ] = None
     reflection_batch: Annotated[
         Annotated[int, Field(ge=1, le=12)] | None,
         Field(
-            description="Misses with a common cause that one reflection is about at most.",
+            description="Misses with a common cause that one reflection is about at most. Unset: "
+            "`RE2LLM_REFLECTION_BATCH`.",
             json_schema_extra=_at("reflect"),
         ),
     ] = None
@@ -109,7 +119,9 @@ class Context:
     ] = 0
     seed: Annotated[
         Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None,
-        Field(description="Seed of the candidates' order and of random hints."),
+        Field(
+            description="Seed of the candidates' order and of random hints. Unset: `RE2LLM_SEED`."
+        ),
     ] = None
     record: Annotated[
         bool, Field(description="Whether the answer is logged.", json_schema_extra=_at("check"))

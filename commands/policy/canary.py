@@ -8,7 +8,6 @@ import typer
 
 from ...errors import InputError
 from ...policies.rollout.plan import Goal, Plan, percentages, steps_text
-from ...records import counted
 from ...runtime.request_limits import LARGEST_KEY
 from ..completion import complete_release
 from ..console import fail, note, out, print_json, run
@@ -149,7 +148,7 @@ def _print(shown: RolloutShown) -> None:
     out.print("without it: " + _counts(shown.control_counts))
     out.print("with it:    " + _counts(shown.canary_counts))
     both = shown.control_counts.exposures + shown.canary_counts.exposures
-    out.print(f"They may rank differently in {shown.differ:,} of {counted(both, 'exposure')}.")
+    out.print(f"They may rank differently in {shown.differ:,} of {both:,} exposures.")
     for event in shown.events:
         out.print(
             f"  {event.created_at[:16]}  {event.kind:<10} {event.percent:>5g} %  {event.words}",

@@ -9,6 +9,7 @@ from re2llm.graph.rate import graph as rate_graph
 from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.interfaces.chat import graph as chat_graph
 from re2llm.runtime.context import Context
+from re2llm.settings import Settings
 
 IDS = [film.id for film in load_films()]
 HINT = "Prefer the most recent films."
@@ -22,6 +23,14 @@ def test_every_option_is_described(graph: Any) -> None:
     fields = {name: field for form in forms for name, field in form.get("properties", {}).items()}
     assert {"domain", "policy", "hint", "budget", "max_llm_calls"} <= set(fields)
     assert [name for name, field in fields.items() if not field.get("description")] == []
+
+
+def test_an_option_says_which_setting_holds_where_it_is_unset() -> None:
+    fields = recommend_graph.get_context_jsonschema()["properties"]
+    set_elsewhere = {name for name in fields if name in Settings.model_fields}
+    assert {"domain", "policy", "model", "fuse", "seed"} <= set_elsewhere
+    for name in set_elsewhere:
+        assert f"Unset: `RE2LLM_{name.upper()}`." in fields[name]["description"], name
 
 
 def test_studio_shows_options_beside_the_nodes_that_read_them() -> None:
