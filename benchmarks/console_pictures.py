@@ -66,11 +66,11 @@ async def prepare() -> dict[str, Any]:
     context = Context(domain="films", fuse="llm", seed=0)
     hints = [(await add_hint(context, text)).hint_id for text in HINTS]
     await verify_hints(context)
-    for _ in range(2):
-        await train(context, force=True)
-    await edit_hint(
-        context, hints[2] or 1, "Prefer films from the same years as the history.", retire=True
-    )
+    await train(context, force=True)
+    # The second release lacks a hint of the first, so that a rollout has something to compare.
+    years = "Prefer films from the same years as the history."
+    await edit_hint(context, hints[4] or 1, years, retire=True)
+    await train(context, force=True)
     for film in items[:20]:
         made = await recommend(Context(domain="films", policy="random"), [film.id])
         if made.recommendation_id is not None:
