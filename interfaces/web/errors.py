@@ -22,12 +22,19 @@ from .labels import in_labels
 from .rendering import written
 
 _TITLES: dict[int, str] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "Not a page",
     HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be done",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not now",
 }
 """What pages say for phrases of HTTP that tell people nothing."""
 _LONGEST_NAME = 500
 """Most characters of a domain's name."""
+
+
+_NO_PAGE: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is no such page.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "A form is sent to this address; it shows nothing by itself.",
+}
 
 
 class NothingLoadedError(Exception):
@@ -47,8 +54,8 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     problem.detail = in_labels(problem.detail)
     problem.remedy = in_labels(problem.remedy or "")
     problem.title = _TITLES.get(problem.status, problem.title)
-    if isinstance(error, HTTPException) and problem.status == HTTPStatus.NOT_FOUND:
-        problem.detail, problem.remedy = "There is no such page.", "Choose a section above."
+    if isinstance(error, HTTPException) and problem.status in _NO_PAGE:
+        problem.detail, problem.remedy = _NO_PAGE[problem.status], "Choose a section above."
     if isinstance(error, RequestValidationError | ValidationError):
         problem.remedy = "Change it." if _is_script(scope) else "Go back and change it."
     return problem_page(problem, headers, scope)

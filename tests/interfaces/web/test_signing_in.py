@@ -260,6 +260,9 @@ async def test_an_unknown_page_and_a_wrong_method_are_pages(browser: Browser) ->
     await browser.get("/console/hints/999999", expect=404)
     await browser.get("/console/hints", expect=422, domain="nowhere")
     await browser.get("/console/hints", expect=422, page="x")
+    form = await browser.get("/console/hints:add", expect=405)  # as after a form that was refused
+    assert "A form is sent to this address" in form.one("main").text
+    assert "POST" not in form.one("main").text
     answer = await browser.http.post("/console/hints")
     assert answer.status_code == 405
     assert answer.headers["content-type"].startswith("text/html")
