@@ -10,7 +10,7 @@ from ...records import Item
 from ..text.declined import declines
 from .key_names import Counted, counted_by
 from .numbers import LONGEST, NUMBERED, bare_number
-from .title_match import WRAPPING, Titles
+from .title_match import WRAPPING, Titles, plain_title
 
 Column = list[int]
 
@@ -55,8 +55,26 @@ class Candidates:
 
     def is_entry(self, text: str) -> bool:
         """Whether a line is numbered, and that number no part of a title such as "12 Monkeys"."""
-        whole = bare_number(text) is None and self.called(_BULLET.sub("", text, count=1))
-        return self.numbered(text) and not whole
+        unmarked = _BULLET.sub("", text[:LONGEST], count=1).strip(WRAPPING)
+        bare = bare_number(text)
+        if bare is not None:
+            return bare <= len(self._items) or not self._is_title(unmarked)
+        start = NUMBERED.match(unmarked)
+        titled = self._is_whole(unmarked, start) or self._begins_numeric(unmarked)
+        return self.numbered(text) and not titled
+
+    def _begins_numeric(self, text: str) -> bool:
+        """Whether a text begins with a title that begins with a number, whatever follows it."""
+        plain = plain_title(text)
+        begun = (title for title in self._numeric if plain.startswith(title))
+        return any(not plain[len(title) :][:1].isalnum() for title in begun)
+
+    @cached_property
+    def _numeric(self) -> list[str]:
+        """Titles that begin with a number, but for those that may be a candidate's, as "9"."""
+        titles = (plain_title(item.title[:LONGEST]) for item in self._items[:MOST])
+        begun = (title for title in titles if title[:1].isdecimal())
+        return [t for t in begun if not t.isdecimal() or int(t) > len(self._items)]
 
     def without_refusals(self, text: str) -> str:
         """Return a text without those titles that would be taken for a refusal."""
