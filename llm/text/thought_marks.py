@@ -31,7 +31,7 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 TAG = re.compile(f"{OPENING.pattern}|{_CLOSING.pattern}", re.IGNORECASE)
-HEADING = re.compile(r"\[/?(?!think)", re.IGNORECASE)
+HEADING = re.compile(r"\[/?+(?!think)", re.IGNORECASE)
 """A word in brackets that may be a heading: it opens a thought only if one ends there, too."""
 BLOCKS = (
     (

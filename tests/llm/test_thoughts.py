@@ -32,6 +32,8 @@ THOUGHTS = {
     "draft\n</think>\nHello": "\nHello",
     "draft</think>Hello": "Hello",
     "draft</think>": "",
+    "draft\n[/THINK]\nHello": "\nHello",
+    "draft[/thinking]Hello": "Hello",
     f"{HARMONY}<|channel|>final<|message|>Hello": "Hello",
     f"{HARMONY}<|channel|>final<|message|>Hello<|return|>": "Hello",
     "<|channel|>analysis draft <|channel|>final<|message|>{}": "{}",
