@@ -55,13 +55,14 @@ class Candidates:
 
     def is_entry(self, text: str) -> bool:
         """Whether a line is numbered, and that number no part of a title such as "12 Monkeys"."""
+        if not self.numbered(text):
+            return False
         unmarked = _BULLET.sub("", text[:LONGEST], count=1).strip(WRAPPING)
         bare = bare_number(text)
         if bare is not None:
             return bare <= len(self._items) or not self._is_title(unmarked)
         start = NUMBERED.match(unmarked)
-        titled = self._is_whole(unmarked, start) or self._begins_numeric(unmarked)
-        return self.numbered(text) and not titled
+        return not (self._is_whole(unmarked, start) or self._begins_numeric(unmarked))
 
     def _begins_numeric(self, text: str) -> bool:
         """Whether a text begins with a title that begins with a number, whatever follows it."""
