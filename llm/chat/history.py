@@ -65,7 +65,11 @@ def _with_inert_text(message: BaseMessage) -> BaseMessage:
     fields = message.additional_kwargs if calls else {}
     update: dict[str, Any] = {
         "content": _inert_content(message.content, _CALL_BLOCKS if calls else frozenset()),
-        "additional_kwargs": {k: v for k, v in fields.items() if k not in _NOT_OF_CALLS},
+        "additional_kwargs": {
+            name: inert(value) if isinstance(value, str) else value
+            for name, value in fields.items()
+            if name not in _NOT_OF_CALLS
+        },
     }
     if isinstance(message, HumanMessage) and message.content and not update["content"]:
         update["content"] = NOT_TEXT

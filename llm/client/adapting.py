@@ -94,6 +94,21 @@ def _no_stream_options(model: BaseChatModel) -> BaseChatModel | None:
     return _unset(model, ["stream_options"])
 
 
+def _in_parts(model: BaseChatModel) -> BaseChatModel | None:
+    """Ask for an answer in parts with the count of its tokens; our HTTP client joins them."""
+    extra: Any = getattr(model, "extra_body", None) or {}
+    if not hasattr(model, "extra_body") or extra.get("stream"):
+        return None
+    counted = {"stream": True, "stream_options": {"include_usage": True}}
+    return model.model_copy(update={"extra_body": {**extra, **counted}})
+
+
+def _enabled(model: BaseChatModel, field: str) -> BaseChatModel | None:
+    """Set a field of our own model for OpenAI's protocol, unless it is set."""
+    off = getattr(model, field, None) is False
+    return model.model_copy(update={field: True}) if off else None
+
+
 def _no_parallel(model: BaseChatModel) -> BaseChatModel | None:
     """Leave out what LangChain sends with the tool that an answer in JSON is asked for with."""
     changed = _unset(model, [_PARALLEL]) or model
@@ -123,6 +138,11 @@ _ADAPT: Mapping[Part, Callable[[BaseChatModel], BaseChatModel | None]] = {
     Part.STOP: partial(_unset, names=["stop", "stop_sequences"]),
     Part.STORE: partial(_unset, names=["store"]),
     Part.N: partial(_unset, names=["n"]),
+    Part.ONE_PIECE: _in_parts,
+    Part.STREAM: partial(_enabled, field="disable_streaming"),
+    Part.MISSING_THOUGHTS: partial(_enabled, field="sends_thoughts"),
+    Part.MISSING_SIGNATURES: partial(_enabled, field="sends_signatures"),
+    Part.NULL_CONTENT: partial(_enabled, field="sends_content"),
 }
 """The parts that a model's own fields hold. A system message, tools and the form of an answer come
 with each question: `Endpoint` rewrites those."""

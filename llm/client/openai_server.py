@@ -7,16 +7,17 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.outputs import ChatResult
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 
 from ...errors import Failure
 from ..errors.failures import ModelFailedError
-from ..responses import REASONING
-from ..text.json_values import is_object
+from ..text.json_values import is_list, is_object
 from ..usage import TIMINGS, Usage, read_usage
 from .http_client import AnswerClient
 from .openai_format import as_completion
+from .shown_again import kept_fields, shown_again
 
 _SOCKETS = "http_socket_options"
 """A field of newer versions of LangChain's model."""
@@ -56,7 +57,44 @@ class OpenAIServer(ChatOpenAI):
 
     vLLM's reasoning parsers put a whole answer in JSON into the first and leave the content empty;
     llama.cpp counts cached tokens in the second.
+
+    Attributes:
+        sends_thoughts: Whether calls in a chat's history are sent with the thoughts before them.
+        sends_signatures: Whether they are sent with a signature, if need be a made-up one.
+        sends_content: Whether they are sent with an empty text in place of none.
     """
+
+    sends_thoughts: bool = False
+    sends_signatures: bool = False
+    sends_content: bool = False
+
+    def _get_request_payload(
+        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a bare dict
+        if "messages" in payload:
+            messages = self._convert_input(input_).to_messages()
+            payload["messages"] = [
+                shown_again(
+                    sent,
+                    message,
+                    thoughts=self.sends_thoughts,
+                    signatures=self.sends_signatures,
+                    content=self.sends_content,
+                )
+                for sent, message in zip(payload["messages"], messages, strict=True)
+            ]
+        return payload
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> ChatGenerationChunk | None:
+        part = super()._convert_chunk_to_generation_chunk(chunk, *args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # a bare dict
+        choices: Any = chunk.get("choices")
+        if part is not None and is_list(choices) and choices:
+            delta: Any = choices[0].get("delta")
+            part.message.additional_kwargs.update(kept_fields(delta or {}))
+        return part
 
     def _create_chat_result(
         self,
@@ -69,9 +107,7 @@ class OpenAIServer(ChatOpenAI):
         result = super()._create_chat_result(response, generation_info)  # pyright: ignore[reportUnknownMemberType]  # a bare dict
         for generation, choice in zip(result.generations, raw.get("choices") or (), strict=False):
             message: dict[str, Any] = choice.get("message") or {}
-            thoughts = message.get(REASONING) or message.get("reasoning")
-            if thoughts:
-                generation.message.additional_kwargs[REASONING] = thoughts
+            generation.message.additional_kwargs.update(kept_fields(message))
             if raw.get(TIMINGS):
                 generation.message.response_metadata[TIMINGS] = raw[TIMINGS]
         return result

@@ -30,7 +30,9 @@ from .unsupported_options import (
 _HTTP_CLIENT, _HTTP_SERVER = 400, 500
 _TOO_MANY = 429
 _TIMED_OUT = frozenset({408, 504})
-_PASSING = frozenset({409, 425})
+_PASSING = frozenset({409, 425, 498, 499})
+"""498 is Groq's for no capacity left and others' for a bad token, 499 a call that was cut off."""
+_INVALID_TOKEN = 498
 _DENIED = frozenset({401, 402, 403, 407})
 _FORBIDDEN = 403
 _OF_PROXIES = frozenset({403, 407, 502, 503, 504})
@@ -221,6 +223,8 @@ def _of_status(status: int, said: str) -> Failure:
         failure = Failure.REFUSED if flagged and status == _FORBIDDEN else Failure.DENIED
     elif status == _TOO_LARGE or (_HTTP_CLIENT <= status <= _HTTP_SERVER and says_too_long(said)):
         failure = Failure.TOO_LONG
+    elif status == _INVALID_TOKEN and says_denied(said):
+        failure = Failure.DENIED
     elif status >= _HTTP_SERVER or status in _PASSING:
         failure = Failure.SERVER_ERROR
     elif status >= _HTTP_CLIENT:

@@ -29,6 +29,11 @@ class Part(StrEnum):
     SYSTEM_ROLE = "system_role"
     TOOLS = "tools"
     RESPONSE_FORMAT = "response_format"
+    ONE_PIECE = "answer_in_one_piece"
+    STREAM = "stream"
+    MISSING_THOUGHTS = "missing_thoughts"
+    MISSING_SIGNATURES = "missing_signatures"
+    NULL_CONTENT = "null_content"
 
 
 WAYS = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
@@ -111,6 +116,40 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
         ),
         _words(_REFUSED.pattern + r"|\btoo (?:complex|large|many)\b|failed to (?:parse|init)"),
     ),
+    Part.ONE_PIECE: (
+        _words(
+            r"\bonly (?:be )?(?:supports?|accepts?|allows?|works?)\b.{0,12}\bstream(?:ing)?\b(?!_)"
+            r"|\bnon.?stream(?:ing|ed)?\b|\bstream(?:ing)? (?:mode )?is (?:required|mandatory)\b"
+            r"|\bstream\b(?!_).{0,12}\b(?:must|has to|needs to) be\b.{0,12}\b(?:true|set|enabled)\b"
+            r"|\bplease (?:use|enable|set)\b.{0,12}\bstream(?:ing)?\b(?!_)"
+        ),
+        None,
+    ),
+    Part.STREAM: (
+        _words(
+            r"(?<!non-)(?<!non )\bstream(?:ing)?\b(?!_)(?! options\b).{0,24}"
+            r"\bnot (?:supported|allowed|available|permitted|enabled|implemented)\b"
+            r"|\bverified to stream\b|\bnot support stream(?:ing)?\b(?!_)"
+            r"|\bstream(?:ing)? (?:is )?(?:unsupported|disabled)\b"
+        ),
+        None,
+    ),
+    Part.MISSING_THOUGHTS: (
+        _words(
+            r"\bmissing\b.{0,20}\breasoning(?:_content|_details)?\b"
+            r"|\breasoning_(?:content|details)\b.{0,60}"
+            r"\b(?:missing|required|passed back|must be (?:passed|provided|included|sent))\b"
+        ),
+        None,
+    ),
+    Part.MISSING_SIGNATURES: (_words(r"\bthought_?signature\b"), None),
+    Part.NULL_CONTENT: (
+        _words(
+            r"\bcontent\b(?!-).{0,60}\b(?:null|none(?:type)?|valid string|a string|required)\b"
+            r"|\b(?:null|none|missing)\b.{0,30}\bcontent\b"
+        ),
+        None,
+    ),
 }
 """For each part, the words that name it and those that refuse it; `None` if the name is enough."""
 _REFUSING = frozenset({400, 404, 405, 406, 415, 422, 424, 500, 501, 502})
@@ -127,7 +166,8 @@ _ELSEWHERE = _words(
     r"\bmodels?\b.{0,120}(?:not (?:found|exist)|doesn.t exist|is unknown|no longer)"
     r"|\bmodels?\b.{0,120}(?:decommissioned|discontinued|retired|shut down|been deprecated)"
     r"|no such model|(?:invalid|not a valid) model\b|model_not_found|unknown model"
-    r"|page not found|cannot post|no route"
+    r"|\bdeployment\b.{0,60}(?:not (?:found|exist)|doesn.t exist)|\bdeploymentnotfound\b"
+    r"|(?:page|resource) not found|cannot post|no route"
     r"|(?:location|country|region)\b.{0,20}not (?:supported|available|allowed)"
     r"|unexpected endpoint|<html|<!doctype|^\W{0,40}not found\W{0,10}$"
     r"|\bdetail\W{1,6}not found\W{1,4}(?:\s|$)"
@@ -176,6 +216,7 @@ _DENIED = _words(
     r"|\b(?:invalid|not validate|no|missing)\b.{0,12}\bcredentials?\b"
     r"|无效的?(?:令牌|密钥)|(?:令牌|密钥)无效"
 )
+_OF_THOUGHTS = frozenset({Part.MISSING_THOUGHTS, Part.MISSING_SIGNATURES})
 _LONGEST = 4_000
 
 
@@ -194,6 +235,8 @@ def refused_parts(status: int | None, said: str) -> frozenset[Part]:
         for part, (named, refused) in _REFUSALS.items()
         if named.search(said) and (refused is None or refused.search(said))
     )
+    if parts & _OF_THOUGHTS:  # which speak of the calls of tools, too
+        parts &= _OF_THOUGHTS
     return parts & _NOT_THE_KEYS if status == _FORBIDDEN else parts
 
 

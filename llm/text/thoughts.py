@@ -44,6 +44,7 @@ THOUGHT_BLOCKS = frozenset(
     {"reasoning", "reasoning_content", "thinking", "redacted_thinking", "thought"}
 )
 """Types of blocks of content that hold thoughts."""
+_SEEN_AGAIN = "reasoning_content"
 _THOUGHT_FIELDS = frozenset(
     {"reasoning", "reasoning_content", "reasoning_details", "thinking", "thoughts"}
 )
@@ -95,8 +96,8 @@ def said_from(text: str) -> int:
 def without_thoughts_in(message: AIMessage) -> AIMessage:
     """Return a message without thoughts in its text, its blocks, or its provider's own fields.
 
-    A message that calls tools keeps its blocks: some providers refuse the tools' answers unless
-    they see those blocks again.
+    A message that calls tools keeps its blocks and its thoughts in a field: some providers refuse
+    the tools' answers unless they see those again.
     """
     written = str(message.text)
     said = without_thoughts(written)
@@ -113,7 +114,7 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
     fields = {
         name: value
         for name, value in message.additional_kwargs.items()
-        if name not in _THOUGHT_FIELDS
+        if name not in _THOUGHT_FIELDS or (message.tool_calls and name == _SEEN_AGAIN)
     }
     return message.model_copy(update={"content": content, "additional_kwargs": fields})
 

@@ -86,6 +86,36 @@ WORDS: dict[Part, list[str]] = {
     ],
     Part.STORE: ["Unknown parameter: 'store'.", "body.store: Extra inputs are not permitted"],
     Part.N: ["Unknown parameter: 'n'.", "n must be <= 1"],
+    Part.ONE_PIECE: [
+        "This model only support stream mode, please enable the stream parameter to access it.",
+        "parameter.enable_thinking must be set to false for non-streaming calls",
+        "Non-streaming requests are not supported for this model",
+        "Stream must be set to true",
+        "'stream' must be true for this model",
+        "This model only supports streaming. Please set `stream=true`.",
+    ],
+    Part.STREAM: [
+        "Your organization must be verified to stream this model.",
+        "Streaming is not supported for this model",
+        "This model does not support streaming.",
+        "Unsupported value: 'stream' is not supported with this model.",
+        "streaming is not supported with tools",
+        "stream mode is not supported",
+    ],
+    Part.MISSING_THOUGHTS: [
+        "Missing `reasoning_content` field in the assistant message at message index 2.",
+        "The `reasoning_content` in the thinking mode must be passed back to the API.",
+        "thinking is enabled but reasoning_content is missing in assistant tool call message at 2",
+    ],
+    Part.MISSING_SIGNATURES: [
+        "Function call is missing a thought_signature in functionCall parts, which tools require",
+    ],
+    Part.NULL_CONTENT: [
+        "messages.2.content: Input should be a valid string, received null",
+        "Invalid value for 'content': expected a string, got null.",
+        "Failed to deserialize the JSON body: messages[2]: missing field `content` at line 1",
+        "content field is required",
+    ],
     Part.STREAM_OPTIONS: [
         "Unrecognized request argument supplied: stream_options",
         "body.stream_options: Extra inputs are not permitted",
@@ -249,7 +279,6 @@ DENIED = [
 INNOCENT = [
     "That request makes no sense",
     "An assistant message with 'tool_calls' must be followed by tool messages.",
-    "Missing `reasoning_content` field in the assistant message at message index 2.",
     "The model `gpt-5-mega` does not exist or you do not have access to it.",
     "Request contains an invalid argument.",
     "Incorrect API key provided",
@@ -278,6 +307,20 @@ def test_a_good_key_may_be_forbidden_an_option_alone(part: Part) -> None:
     forms = {Part.SYSTEM_ROLE, Part.TOOLS, Part.RESPONSE_FORMAT}
     assert (part in failed.refuses) == (part not in forms)
     assert failed.failure is (Failure.DENIED if part in forms else Failure.REJECTED)
+
+
+@pytest.mark.parametrize("part", [Part.MISSING_THOUGHTS, Part.MISSING_SIGNATURES])
+def test_a_call_without_its_thoughts_is_no_refusal_of_tools(part: Part) -> None:
+    for said in WORDS[part]:
+        assert refused_parts(400, said) == {part}
+
+
+def test_which_way_of_sending_an_answer_is_refused() -> None:
+    for part in (Part.ONE_PIECE, Part.STREAM):
+        for said in WORDS[part]:
+            assert refused_parts(400, said) & {Part.ONE_PIECE, Part.STREAM} == {part}
+    for said in WORDS[Part.STREAM_OPTIONS]:
+        assert refused_parts(400, said) == {Part.STREAM_OPTIONS}
 
 
 def test_a_role_of_tools_is_no_refusal_of_tools() -> None:
@@ -494,3 +537,30 @@ def test_a_filtered_answer_is_a_refusal_though_its_status_is_200() -> None:
     error: Any = ContentFilterFinishReasonError()
     error.response = httpx.Response(200, request=httpx.Request("POST", "http://localhost/v1"))
     assert read_failure(error).failure is Failure.REFUSED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The API deployment for this resource does not exist. Please wait a moment and try again.",
+        "DeploymentNotFound",
+        "Resource not found",
+    ],
+)
+def test_a_missing_deployment_is_no_refusal_of_a_form(said: str) -> None:
+    failed = read_failure(ServerSaidError(404, said))
+    assert failed.failure is Failure.REJECTED
+    assert not failed.asks_for_less
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(498, "Flex tier capacity exceeded"), (499, "Request Cancelled")]
+)
+def test_a_lack_of_capacity_passes(status: int, said: str) -> None:
+    failed = read_failure(ServerSaidError(status, said))
+    assert failed.failure is Failure.SERVER_ERROR
+    assert not failed.asks_for_less
+
+
+def test_an_invalid_token_does_not_pass() -> None:
+    assert read_failure(ServerSaidError(498, "The token has expired.")).failure is Failure.DENIED

@@ -631,3 +631,32 @@ async def test_a_rating_is_asked_for_with_fewer_reviews(server: FaultServer, ask
     assert (result["rating"], result["flags"]) == (3.0, ["prompt_shortened"])
     assert result["valid"]
     assert [long(asked.body) for asked in server.asked] == [True, False]
+
+
+# Answers in parts
+
+STREAMS_ONLY = [
+    "parameter.enable_thinking must be set to false for non-streaming calls",
+    "This model only support stream mode, please enable the stream parameter.",
+    "Stream must be set to true",
+]
+
+
+@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("said", STREAMS_ONLY)
+async def test_a_server_that_only_streams_is_asked_for_parts(
+    server: FaultServer, ask: Ask, said: str, counts: bool
+) -> None:
+    def refuse(body: Body) -> tuple[int, Any] | None:
+        if not body.get("stream"):
+            return 400, error(said)
+        if not counts and "stream_options" in body:
+            return 400, error("Unrecognized request argument supplied: stream_options")
+        return None
+
+    server.refuse = refuse
+    first = await ask()
+    assert (first["flags"], first["llm_calls"]) == ([], 2 if counts else 3)
+    second = await ask(1)
+    assert (second["flags"], second["llm_calls"]) == ([], 1)
+    assert {asked.method for asked in server.asked} == {"json_schema"}
