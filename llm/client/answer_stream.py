@@ -27,6 +27,7 @@ from ..errors.unsupported_options import Part
 from ..text.json_values import is_object
 from ..text.thought_marks import safe_length
 from ..text.thoughts import without_thoughts
+from ..text.tolerant_json import decode_tolerantly
 from .adapting import without_system
 from .openai_messages import arguments_text, decoded
 
@@ -180,12 +181,24 @@ def _readable(message: AIMessage) -> AIMessage:
     """Return a message whose calls are valid as far as their arguments can be read."""
     calls, broken = list(message.tool_calls), list[InvalidToolCall]()
     for call in message.invalid_tool_calls:
-        args: Any = decoded(arguments_text(call.get("args")))
-        if call.get("name") and is_object(args):
+        args = _arguments(arguments_text(call.get("args")))
+        if call.get("name") and args is not None:
             calls.append(tool_call(name=str(call["name"]), args=args, id=call.get("id")))
         else:
             broken.append(call)
     return message.model_copy(update={"tool_calls": calls, "invalid_tool_calls": broken})
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    """Return the arguments of a call, if need be with slips or between marks of code."""
+    value: Any = decoded(text)
+    if is_object(value):
+        return value
+    try:
+        found = decode_tolerantly(text, max(0, text.find("{")))
+    except ValueError:
+        return None
+    return found.value if is_object(found.value) and not found.cut else None
 
 
 def _calls(message: AIMessage) -> list[ToolCallChunk]:

@@ -113,6 +113,24 @@ async def test_the_thoughts_before_a_call_are_sent_again_where_they_must_be(
     assert THOUGHTS not in "".join(message.text for message in messages)
 
 
+WRITTEN = [
+    "{'titles': ['Heat']}",
+    '```json\n{"titles": ["Heat"]}\n```',
+    '{"titles": ["Heat"],}',
+    json.dumps(json.dumps({"titles": ["Heat"]})),
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+async def test_arguments_with_slips_are_read(server: FaultServer, talk: Talk, written: str) -> None:
+    function = {**CALL, "arguments": written}
+    server.refuse = lambda body: calling(body, tool_calls=called(function=function))
+    messages = await talk()
+    (call,) = messages[1].tool_calls
+    assert call["args"] == {"titles": ["Heat"]}
+    assert messages[-1].text.strip() == ANSWER
+
+
 async def test_thoughts_are_not_sent_where_nobody_asks_for_them(
     server: FaultServer, talk: Talk
 ) -> None:
