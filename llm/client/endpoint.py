@@ -169,7 +169,7 @@ class Endpoint:
                     try:
                         return await self._attempts.make(request, turn)
                     except ModelFailedError as error:
-                        error.final = not may_repeat()
+                        error.final = error.final or not may_repeat()
                         if error.final or not self._adapt(error, model, folds=whole):
                             raise
         raise AssertionError  # the last attempt has raised

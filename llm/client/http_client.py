@@ -13,7 +13,7 @@ from ..errors.hidden_errors import ASKS, hidden_status, reveal
 from ..errors.stream_errors import with_errors
 from .events import are_events, as_events, encoded, joined, pieces, usual_events
 from .openai_format import as_completion
-from .openai_messages import decoded
+from .openai_messages import body_in, decoded
 from .oversized import Events, refuse_oversized
 
 LARGEST_ANSWER = 20_000_000
@@ -27,6 +27,10 @@ _PACKED = frozenset({"content-encoding", "content-length"})
 _MOST_STEPS = 5
 _LONGEST_PLACE = 80
 _KEEPS_THE_QUESTION = frozenset({307, 308})
+
+
+class RedirectedError(httpx.RemoteProtocolError):
+    """A server sends a request elsewhere, as it would again."""
 
 
 class AnswerClient(DefaultAsyncHttpxClient):
@@ -69,7 +73,7 @@ class AnswerClient(DefaultAsyncHttpxClient):
             await response.aclose()
             request = _followed(request, response)
         else:
-            raise httpx.RemoteProtocolError("The server sends the request in circles.")
+            raise RedirectedError("The server sends the request in circles.")
         path = request.url.path
         if not path.endswith(_FILE):
             response = _limited(response, in_parts=stream)
@@ -108,7 +112,7 @@ def _followed(request: Any, response: Any) -> Any:
     if keeps and (same or secured or stored):
         return response.next_request
     place = f"{new.scheme}://{new.netloc.decode()}{new.path}"
-    raise httpx.RemoteProtocolError(
+    raise RedirectedError(
         f"The server redirects to {place[:_LONGEST_PLACE]}; set RE2LLM_BASE_URL to the right one."
     )
 
@@ -144,22 +148,23 @@ async def _as_asked(response: httpx.Response, *, in_parts: bool) -> httpx.Respon
         return response  # gets its form while it is read
     content = await response.aread()
     told = are_events(content)
+    strict = None
     if told:
         parts = with_errors(pieces(content, Events()))
         if in_parts:
             whole = b"".join([part async for part in usual_events(parts)])
             return _instead(response, whole, _EVENTS)
-        body = usual = await joined(parts)
+        usual = await joined(parts)
     else:
         refuse_oversized(content)
-        body = decoded(content)
-        usual = as_completion(body)
+        strict = decoded(content)
+        usual = as_completion(body_in(content, strict))
     status = hidden_status(usual)
     if status is not None:
         return _instead(response, encoded(usual), _JSON, status)
     if in_parts and (events := as_events(usual)):
         return _instead(response, events, _EVENTS)
-    if usual == body and not told:
+    if usual == strict and not told:
         return response
     whole = encoded(usual)
     refuse_oversized(whole)

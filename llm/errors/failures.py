@@ -144,7 +144,7 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
         failure = Failure.REJECTED  # the key is good, and the server forbids it an option
     if failure is Failure.TOO_LONG:
         refuses &= {Part.MAX_TOKENS}  # a smaller answer may leave room for the prompt
-    return ModelFailedError(
+    failed = ModelFailedError(
         failure,
         retry_after=_pause(error, failure, said),
         asks_for_less=_may_be_the_form(failure, status, refuses, said),
@@ -152,6 +152,8 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
         said=_words_of(error, failure, status, body, secrets),
         maybe_billed=failure is Failure.TIMEOUT and not _is_unsent(error),
     )
+    failed.final = any("Redirected" in name for name in _class_names(error))
+    return failed
 
 
 def _pause(error: BaseException, failure: Failure, said: str) -> float | None:

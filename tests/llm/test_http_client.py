@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from re2llm.errors import Failure
 from re2llm.llm.client import http_client as limited_answers
 from re2llm.llm.client.factory import make_chat_model
+from re2llm.llm.client.retry import may_pass
 from re2llm.llm.errors.failures import read_failure
 from re2llm.llm.errors.stream_errors import with_errors
 from re2llm.settings import Settings
@@ -192,6 +193,33 @@ def test_a_model_of_the_provider_itself_has_the_limit_too() -> None:
     assert isinstance(made.http_async_client, limited_answers.AnswerClient)
 
 
+ODD_BODIES: dict[str, Callable[[bytes], bytes]] = {
+    "more behind it": lambda body: body + b"\n[DONE]\n",
+    "twice": lambda body: body + body,
+    "zero bytes behind it": lambda body: body + b"\n\x00",
+    "encoded twice": lambda body: json.dumps(body.decode()).encode(),
+    "control signs": lambda body: body.replace(SAID.encode(), b"\t" + SAID.encode() + b"\n"),
+    "Latin-1": lambda body: body.replace(b'"m"', b'"caf\xe9"'),
+}
+
+
+@pytest.mark.parametrize("write", ODD_BODIES.values(), ids=ODD_BODIES)
+async def test_an_answer_is_read_in_a_body_that_is_no_plain_json(
+    write: Callable[[bytes], bytes],
+) -> None:
+    body = write(answer(SAID))
+    assert body != answer(SAID)
+    with serving(b"", 1, head("application/json") + body) as (url, _):
+        assert (await model(url).ainvoke("Hello")).text.strip() == SAID
+
+
+@pytest.mark.parametrize("cut", [1, 20])
+async def test_an_answer_that_is_cut_off_is_none(cut: int) -> None:
+    body = answer(SAID)[:-cut]
+    with serving(b"", 1, head("application/json") + body) as (url, _), pytest.raises(ValueError):  # noqa: PT011  # of the JSON decoder
+        await model(url).ainvoke("Hello")
+
+
 def redirect(status: int, place: str) -> bytes:
     return f"HTTP/1.1 {status} Elsewhere\r\nlocation: {place}\r\n\r\n".encode()
 
@@ -205,7 +233,9 @@ async def test_a_question_is_not_sent_on_to_another_server(status: int) -> None:
         with pytest.raises(APIConnectionError) as failed:
             await model(url).ainvoke("Hello")
         assert asked == [0]
-    said = read_failure(failed.value).said
+    failure = read_failure(failed.value)
+    said = failure.said
+    assert not may_pass(failure)
     assert f"{inside}/secret" in said
     assert "RE2LLM_BASE_URL" in said
 
