@@ -58,7 +58,9 @@ ANSWER_LINE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """What ends a thought that is not closed."""
-CHANNEL, MESSAGE, FINAL = "<|channel|>", "<|message|>", "final"
+CHANNEL, MESSAGE, FINAL, COMMENTARY = "<|channel|>", "<|message|>", "final", "commentary"
+ADDRESSED = "to="
+"""In the header of a call, before its channel or within it."""
 _ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
 END = re.compile("|".join(map(re.escape, _ENDS)))
 CLOSED = re.compile(

@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage
 
 from .json_values import is_list, is_object, is_one_of
 from .thought_marks import (
+    ADDRESSED,
     ANSWER,
     ANSWER_LINE,
     ANSWER_TURN,
@@ -24,6 +25,7 @@ from .thought_marks import (
     BLOCKS,
     CHANNEL,
     CLOSED,
+    COMMENTARY,
     END,
     FINAL,
     HEADING,
@@ -130,15 +132,21 @@ def with_text(blocks: Sequence[Any], text: str) -> list[Any]:
 
 
 def _final_channel(text: str) -> str:
+    """Return what the final channel says; without one, what is said beside calls of tools."""
     said: list[str] = []
+    beside: list[str] = []
     for part in text.split(CHANNEL)[1:]:
         header, mark, body = part.partition(MESSAGE)
         name = header.strip()
         if name.startswith(FINAL):
             body = body if mark else name.removeprefix(FINAL)
-            end = END.search(body)
-            said.append(body[: end.start()] if end else body)
-    return "".join(said)
+        end = END.search(body)
+        body = body[: end.start()] if end else body
+        if name.startswith(FINAL):
+            said.append(body)
+        elif name.startswith(COMMENTARY):
+            beside.append(body)
+    return "".join(said if said or ADDRESSED in text else beside)
 
 
 def _without_analysis(text: str) -> str:

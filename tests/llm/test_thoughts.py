@@ -40,6 +40,11 @@ THOUGHTS = {
     "<|start|>assistant<|channel|>analysis<|message|>cut off": "",
     "<|channel|>commentary to=functions.rate<|message|>{}<|call|>": "",
     "<|channel|>final<|message|>Hello<|end|>": "Hello",
+    f"{HARMONY}<|channel|>commentary<|message|>Hello<|end|>": "Hello",
+    "<|channel|>commentary <|constrain|>json<|message|>{}": "{}",
+    f"<|channel|>commentary<|message|>I look.<|end|>{HARMONY}<|channel|>final<|message|>Hi": "Hi",
+    "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant"
+    "<|channel|>commentary to=functions.rate<|message|>{}<|call|>": "",
     "analysisThe person waves.assistantfinalHello": "Hello",
     "<|START_THINKING|>draft<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>": "Hello",
     "<|thinking|>draft<|/thinking|>Hello": "Hello",
