@@ -155,9 +155,19 @@ def failed_generation(error: Exception, answer_format: AnswerFormat | None) -> A
     Args:
         error: The error as the model raised it.
     """
+    written = generated(error)
+    if answer_format is None or not written or not answer_format.fits(written):
+        return None
+    return AIMessage(written)
+
+
+def generated(error: Exception) -> str:
+    """Return what a model has written that its server could not read; empty if it does not say.
+
+    Args:
+        error: The error as the model raised it.
+    """
     body = error_body(error)
     held: Any = body.get("error", body) if is_object(body) else None
     written: Any = held.get("failed_generation") if is_object(held) else None
-    if answer_format is None or not isinstance(written, str) or not answer_format.fits(written):
-        return None
-    return AIMessage(written)
+    return written[:LONGEST_ANSWER] if isinstance(written, str) else ""

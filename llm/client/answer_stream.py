@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Self
@@ -24,6 +24,7 @@ from ..chat.calls import fit_answer
 from ..chat.text_calls import may_be_calls
 from ..errors.failures import Failure, ModelFailedError
 from ..errors.unsupported_options import Part
+from ..responses import generated
 from ..text.json_values import is_object
 from ..text.thought_marks import safe_length
 from ..text.thoughts import without_thoughts
@@ -121,7 +122,13 @@ class AnswerOnlyModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         sent = self._sent(messages)
-        return self._said(await self.inner.ainvoke(sent, _NO_STREAM, stop=stop, **kwargs))
+        try:
+            message = await self.inner.ainvoke(sent, _NO_STREAM, stop=stop, **kwargs)
+        except Exception as error:
+            message = self._unread_calls(error)
+            if message is None:
+                raise
+        return self._said(message)
 
     async def _astream(
         self,
@@ -132,8 +139,7 @@ class AnswerOnlyModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         parts: list[AIMessage] = []
         shown, waiting = "", ""
-        sent = self._sent(messages)
-        async with aclosing(self.inner.astream(sent, _NO_STREAM, stop=stop, **kwargs)) as stream:
+        async with aclosing(self._parts(messages, stop, **kwargs)) as stream:
             async for part in stream:
                 parts.append(part)
                 waiting += part.text
@@ -147,6 +153,28 @@ class AnswerOnlyModel(BaseChatModel):
                     yield self._chunk(ready, [])
         answer = self._note(_whole(parts))
         yield self._chunk(_rest(answer.text, shown), _calls(answer))
+
+    async def _parts(
+        self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any
+    ) -> AsyncGenerator[AIMessage]:
+        begun = False
+        sent = self._sent(messages)
+        try:
+            stream = self.inner.astream(sent, _NO_STREAM, stop=stop, **kwargs)
+            async with aclosing(stream):
+                async for part in stream:
+                    begun = True
+                    yield part
+        except Exception as error:
+            message = None if begun else self._unread_calls(error)
+            if message is None:
+                raise
+            yield message
+
+    def _unread_calls(self, error: Exception) -> AIMessage | None:
+        """Return the calls of tools that a server could not read, as Groq sends them back."""
+        message = AIMessage(generated(error))
+        return message if fit_answer(message, self.tools).tool_calls else None
 
     def _sent(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         return messages if self.streamed.traits.takes_system else without_system(messages)

@@ -1,4 +1,4 @@
-"""What a server sends next to a tool call, and wants to see again in every later turn."""
+"""Tool calls in the chat, as servers send them, and as they must see them again later."""
 
 from __future__ import annotations
 
@@ -129,6 +129,26 @@ async def test_arguments_with_slips_are_read(server: FaultServer, talk: Talk, wr
     (call,) = messages[1].tool_calls
     assert call["args"] == {"titles": ["Heat"]}
     assert messages[-1].text.strip() == ANSWER
+
+
+UNREAD = [
+    '<function=find_titles>{"titles": ["Heat"]}</function>',
+    '{"name": "find_titles", "arguments": {"titles": ["Heat"]}}',
+]
+
+
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("written", UNREAD)
+async def test_a_call_that_its_server_could_not_read_is_made(
+    server: FaultServer, talk: Talk, written: str, streams: bool
+) -> None:
+    failed = error("Failed to call a function.", "tool_use_failed")
+    failed["error"]["failed_generation"] = written
+    server.refuse = lambda body: (400, failed) if body["messages"][-1]["role"] == "user" else None
+    messages = await talk(streams=streams)
+    assert messages[1].tool_calls[0]["args"] == {"titles": ["Heat"]}
+    assert messages[-1].text.strip() == ANSWER
+    assert len(server.asked) == 2
 
 
 async def test_thoughts_are_not_sent_where_nobody_asks_for_them(
