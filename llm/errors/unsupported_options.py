@@ -145,8 +145,8 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     Part.MISSING_SIGNATURES: (_words(r"\bthought_?signature\b"), None),
     Part.NULL_CONTENT: (
         _words(
-            r"\bcontent\b(?!-).{0,60}\b(?:null|none(?:type)?|valid string|a string|required)\b"
-            r"|\b(?:null|none|missing)\b.{0,30}\bcontent\b"
+            r"\bcontent\b(?!-).{0,40}\b(?:valid string|a string|got null|received null|is required"
+            r"|field required|not be (?:null|none|empty))\b|\bmissing field\W{1,3}content\b"
         ),
         None,
     ),

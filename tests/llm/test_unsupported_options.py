@@ -115,6 +115,7 @@ WORDS: dict[Part, list[str]] = {
         "Invalid value for 'content': expected a string, got null.",
         "Failed to deserialize the JSON body: messages[2]: missing field `content` at line 1",
         "content field is required",
+        "messages[2].content must not be null",
     ],
     Part.STREAM_OPTIONS: [
         "Unrecognized request argument supplied: stream_options",
@@ -282,6 +283,7 @@ INNOCENT = [
     "The model `gpt-5-mega` does not exist or you do not have access to it.",
     "Request contains an invalid argument.",
     "Incorrect API key provided",
+    "{'choices': [{'message': {'content': None}, 'finish_reason': 'error'}], 'code': None}",
 ]
 
 
