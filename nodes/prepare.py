@@ -35,7 +35,8 @@ async def prepare(state: RecommendState, options: RunOptions) -> Update:
         "candidates": request.candidates,
     }
     domain = await domain_for(options, request.domain or options.domain)
-    if state.get("target") is None:  # past sessions keep what they listed
+    # Sessions of the past keep what they listed, whether they teach or measure.
+    if state.get("target") is None and not options.past_session:
         checked["candidates"] = await offered(options.services, domain, request.candidates)
     gathered = await gather(domain, checked, options)
     left_out = checked["candidates"] != request.candidates

@@ -13,6 +13,7 @@ from ..knowledge.serving_state import ServingState
 from ..settings import FuseMode, HintChoice, PromptOrder, PromptRecipe
 from .budget import Budget
 from .caller import Caller
+from .past_session import PastSession
 from .questions import Questions
 from .request_limits import LARGEST_SEED, DomainName, RowKey
 from .sharing import ServiceSet
@@ -165,6 +166,8 @@ class Context:
     """Collects the run's questions instead of asking the model; in this process only."""
     serving_state: SkipJsonSchema[InstanceOf[ServingState] | None] = None
     """The domain's serving state, read for this very request; in this process only."""
+    past_session: SkipJsonSchema[InstanceOf[PastSession] | None] = None
+    """Set where a session of the past is ranked, to measure; in this process only."""
     command: Annotated[
         str,
         Field(max_length=100, description="What the ledger books the run's model calls under."),

@@ -12,6 +12,7 @@ from ..knowledge.serving_state import ServingState
 from .budget import Budget
 from .caller import Caller, caller_of
 from .context import Context
+from .past_session import PastSession
 from .questions import Questions
 from .request_limits import input_error
 from .sharing import ServiceSet
@@ -22,6 +23,7 @@ _IN_PROCESS = {
     "caller": Caller,
     "questions": Questions,
     "serving_state": ServingState,
+    "past_session": PastSession,
 }
 """The type of values that no client can send: anything else in their place is ignored."""
 

@@ -53,6 +53,7 @@ class RunOptions:
         command: What the ledger books the calls under.
         questions: Collects the questions instead of asking them, or `None`.
         serving_state: The domain's, if it was read for this very request, or `None`.
+        past_session: Whether a session of the past is ranked, to measure.
     """
 
     services: Services
@@ -78,6 +79,7 @@ class RunOptions:
     command: str
     questions: Questions | None = None
     serving_state: ServingState | None = None
+    past_session: bool = False
 
     @property
     def owner(self) -> str:
@@ -233,6 +235,7 @@ async def resolve_context(context: Context) -> RunOptions:
         command=context.command,
         questions=context.questions,
         serving_state=context.serving_state,
+        past_session=context.past_session is not None,
     )
 
 

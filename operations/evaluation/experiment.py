@@ -22,6 +22,7 @@ from ...runtime.batch_calls import ask_ahead
 from ...runtime.context import Context
 from ...runtime.options import resolve_context
 from ...runtime.outages import OutageGuard, side_by_side
+from ...runtime.past_session import PastSession
 from ...runtime.progress import Progress, silent
 from ...runtime.questions import Questions
 from ..database import in_domain
@@ -178,7 +179,7 @@ class Experiment:
         return rows
 
     def _under(self, **options: Any) -> Context:
-        return replace(self.context, record=False, **options)
+        return replace(self.context, record=False, past_session=PastSession(), **options)
 
     async def _with_each_hint(self) -> list[tuple[Hint, Context]]:
         """Return a context for each active hint."""

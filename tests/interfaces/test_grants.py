@@ -42,7 +42,7 @@ GRANTED = {"model", "reflect_model"}
 SERVERS = {
     *("prompt", "fuse", "prompt_order", "orders", "reflection_batch", "order", "record"),
     *("in_rollout", "hint_id", "hint", "budget", "services", "caller", "questions"),
-    *("serving_state", "command"),
+    *("serving_state", "past_session", "command"),
 }
 """Never take effect for a key."""
 

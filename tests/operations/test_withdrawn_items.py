@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prompts import document_of
 from re2llm.data.interactions import TableOptions
 from re2llm.errors import BusyError, InputError, NotThereError
+from re2llm.graph.learn import graph as learn_graph
+from re2llm.graph.recommend import graph as recommend_graph
 from re2llm.knowledge.domain_locks import hold_domain
 from re2llm.operations.catalogue.items import browse_items, items_of_ids, search_items, show_item
 from re2llm.operations.catalogue.titles import find_titles
 from re2llm.operations.catalogue.withdraw import withdraw_items
-from re2llm.operations.evaluation.evaluate import evaluate
+from re2llm.operations.evaluation.evaluate import Evaluation, evaluate
+from re2llm.operations.evaluation.experiment import Experiment
 from re2llm.operations.loading.load_files import load_files
 from re2llm.operations.recommending.recommend import recommend
+from re2llm.ranking.hints.trials import resolve_session
 from re2llm.records import Item, Session
 from re2llm.runtime.context import Context
+from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
+from tried import keys_of, stored
 
 TEAS = [Item(f"t{n}", f"Tea {name}", {"kind": "tea"}) for n, name in enumerate("ABCDEFGH")]
 SESSIONS = [
@@ -71,6 +79,77 @@ async def test_what_names_it_goes_on(shop: Context, domain: str) -> None:
     outcome = await evaluate(shop, held_out, policies=["none"])
     assert [one.target for one in outcome.sessions] == ["t2", "t0"]
     assert outcome.sessions[0].candidates == ("t2", "t3", "t4")
+
+
+HELD_OUT = [
+    Session(("t1",), "t2", ("t2", "t3", "t4")),
+    Session(("t0",), "t2", ("t2", "t5")),
+    Session(("t6",), "t3", ("t3", "t5")),
+    Session(("t0", "t7"), "t6"),
+]
+"""Of some, the target is withdrawn, or all candidates but one, or all of them."""
+
+
+@pytest.mark.parametrize("permutations", [1, 2])
+async def test_what_is_measured_ranks_what_its_sessions_list(
+    shop: Context, services: Services, domain: str, permutations: int
+) -> None:
+    await stored(services, domain, "Prefer the newest tea.", "Prefer the first tea.")
+    systems = {
+        "policies": ["none", "random", "similar", "static"],
+        "baselines": ["random", "popularity", "vsknn", "sum", "first-stage"],
+    }
+
+    async def measured() -> Evaluation:
+        return await evaluate(
+            shop, HELD_OUT, **systems, oracle=True, permutations=permutations, negatives=3
+        )
+
+    before = await measured()
+    await withdraw_items(shop, ["t2", "t3", "t5"])
+    after = await measured()
+    assert after.document == before.document
+    assert len(after.rows) > len(systems["policies"]) + len(systems["baselines"])
+    listed = [set(session.candidates or ()) for session in after.sessions]
+    for old, new in zip(before.rows, after.rows, strict=True):
+        assert new.rankings == old.rankings
+        assert not new.rankings or [set(ranking) for ranking in new.rankings] == listed
+        assert min(new.ranks) > 0
+
+
+async def test_what_is_asked_ahead_ranks_what_its_sessions_list(
+    shop: Context, script: Callable[..., Any]
+) -> None:
+    name, model = script(lambda _: '{"ranking": [2, 1]}')
+    await withdraw_items(shop, ["t2"])
+    experiment = Experiment(replace(shop, model=name, prompt="json"), HELD_OUT[:2])
+    await experiment.ask_now(["none"])
+    listed = [len(document_of(messages)["candidates"]) for messages in model.asked]
+    assert listed == [3, 2]
+
+
+async def test_trials_rank_what_their_sessions_list(
+    shop: Context, services: Services, domain: str
+) -> None:
+    await withdraw_items(shop, ["t2", "t5"])
+    session = (await keys_of(services, domain))[2]
+    state = await resolve_session(domain, session, await resolve_context(shop))
+    assert {item["id"] for item in state["candidate_items"]} == {"t2", "t4", "t5"}
+    request: Any = {"domain": domain, "session": session}
+    async for update in learn_graph.astream(request, context=shop, stream_mode="updates"):
+        if ranked := update.get("check"):
+            assert set(ranked["ranking"]) == {"t2", "t4", "t5"}
+            return
+    pytest.fail("Nothing was ranked.")
+
+
+@pytest.mark.parametrize("sent", [True, "PastSession", {}, {"past_session": True}])
+async def test_no_request_gets_a_withdrawn_item_by_an_option(shop: Context, sent: Any) -> None:
+    await withdraw_items(shop, ["t2"])
+    request: Any = {"history": ["t0"], "candidates": ["t2", "t3", "t4"], "target": "t2"}
+    options: Any = {"domain": shop.domain, "policy": "none", "past_session": sent}
+    answer = await recommend_graph.ainvoke(request, context=options)
+    assert (sorted(answer["ranking"]), answer["flags"]) == (["t3", "t4"], ["withdrawn"])
 
 
 async def test_it_is_shown_as_withdrawn_and_offered_nowhere(shop: Context) -> None:

@@ -128,7 +128,7 @@ def _given(draw: Draw, ids: Ids, graph: str) -> Any:
 @st.composite
 def _contexts(draw: Draw, ids: Ids) -> Any:
     names = ("domain", "domains", "model", "reflect_model", "policy", "hint_id", "budget")
-    names += ("caller", "services", "serving_state", "command", "orders", "record")
+    names += ("caller", "services", "serving_state", "past_session", "command", "orders", "record")
     names += ("seed", "prompt")
     return draw(_changed(ids, {}, names))
 
