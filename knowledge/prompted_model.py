@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, and_, bindparam
 from .schema.decisions import HintDecisionRow
 from .schema.fusions import FusionRow
 from .schema.log import LlmBatchRow
-from .schema.tables import HintStatsRow, TrialRow
+from .schema.tables import HintStatsRow, ReleaseRow, TrialRow
 
-_Row = type[FusionRow | HintDecisionRow | HintStatsRow | LlmBatchRow | TrialRow]
+_Row = type[FusionRow | HintDecisionRow | HintStatsRow | LlmBatchRow | ReleaseRow | TrialRow]
 
 
 @dataclass(frozen=True, slots=True)

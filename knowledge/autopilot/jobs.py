@@ -1,15 +1,19 @@
-"""The jobs of a domain's autopilot: its cycles, and the steps that they begin."""
+"""The jobs of a domain's autopilot, its cycles and their steps; and anybody's trainings."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, delete, select, true
+from sqlalchemy import ColumnElement, Float, and_, cast, delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..jobs.jobs import JOB_COLUMNS, Job
+from ..prompted_model import PromptedModel, of_model
 from ..schema.jobs import JobRow
-from ..schema.tables import DomainRow
+from ..schema.tables import DomainRow, ReleaseRow
+
+_SECOND = dt.timedelta(seconds=1)
 
 
 async def last_step(connection: AsyncConnection, domain_id: int) -> Job | None:
@@ -31,6 +35,26 @@ async def last_training(
     """
     ended = and_(JobRow.kind == "train", JobRow.state.in_(states))
     return await _piloted(connection, domain_id, ended)
+
+
+async def last_release_begun(
+    connection: AsyncConnection, domain_id: int, prompted_model: PromptedModel
+) -> dt.datetime | None:
+    """Return when the training of a release began, the latest, whoever asked for it.
+
+    Args:
+        prompted_model: The model and prompt that it must be trained for.
+
+    Returns:
+        The time, or `None` without such a release. A job begins when it is submitted.
+    """
+    # Releases of older versions do not say how long they took.
+    took = func.coalesce(cast(ReleaseRow.config["seconds"].astext, Float), 0.0) * _SECOND
+    begun = func.least(ReleaseRow.created_at - took, JobRow.created_at)
+    by_job = JobRow.id == ReleaseRow.config["job"].astext
+    latest = select(func.max(begun)).select_from(ReleaseRow).outerjoin(JobRow, by_job)
+    its = (ReleaseRow.domain_id == domain_id, of_model(ReleaseRow, prompted_model))
+    return await connection.scalar(latest.where(*its))
 
 
 async def _piloted(

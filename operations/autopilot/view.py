@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...knowledge.autopilot.autopilots import Autopilot
 from ...knowledge.autopilot.counted_rewards import count_rewards
 from ...knowledge.autopilot.days import room_of_day
-from ...knowledge.autopilot.jobs import last_step, last_training
+from ...knowledge.autopilot.jobs import last_release_begun, last_step, last_training
 from ...knowledge.hint_store.hints import count_kept
 from ...knowledge.jobs.jobs import Job
 from ...knowledge.log.live_picks import count_new, fresh_hints
@@ -42,7 +42,8 @@ async def observe(
     trained = await last_training(connection, domain, "done")
     # What a person has cancelled waits for something newer.
     ended = await last_training(connection, domain, "done", "cancelled")
-    since = None if ended is None else ended.created_at
+    begun = await last_release_begun(connection, domain, options.prompted_model)
+    since = max(filter(None, (begun, ended and ended.created_at)), default=None)
     rollout = await latest_rollout(connection, domain)
     misses, picks = await count_new(connection, domain, options.model, since)
     return Observation(

@@ -116,8 +116,8 @@ def _differences(
     ]
 
 
-_NO_SETTINGS = frozenset({"policy.hidden", "training.hidden"})
-"""Of older releases, always 0."""
+_NO_SETTINGS = frozenset({"policy.hidden", "training.hidden", "seconds"})
+"""Two that are always 0, of older releases, and how long it took."""
 
 
 def _settings(release: ListedRelease) -> dict[str, Any]:

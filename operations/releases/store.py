@@ -40,6 +40,7 @@ def release_of(
     hints: Sequence[Hint],
     options: RunOptions,
     *,
+    seconds: float,
     left_out: Sequence[int] | None = None,
 ) -> Release:
     """Return the release of a trained policy, with all that it must be served with.
@@ -47,6 +48,7 @@ def release_of(
     Args:
         metrics: The metrics of the training; its learning curve is added.
         hints: The hints in the order of the actions that it was trained on.
+        seconds: What the training has taken: what became active since its start is new.
         left_out: Other hints that were active, if not all hints were tried; see `TrainedHints`.
     """
     choice = {} if left_out is None else {"hints": TrainedHints.of(hints, left_out).as_dict()}
@@ -67,7 +69,13 @@ def release_of(
         model=options.model,
         hint_set=hint_set_version(hints),
         hint_ids=[hint.id for hint in hints],
-        config={"policy": shape, "training": config.as_dict(), **choice, **_made_by(options)},
+        config={
+            "policy": shape,
+            "training": config.as_dict(),
+            "seconds": round(seconds, 1),
+            **choice,
+            **_made_by(options),
+        },
         metrics={**metrics, "curve": curve},
     )
 

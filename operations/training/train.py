@@ -110,6 +110,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         of_release,
         hints,
         options,
+        seconds=time.perf_counter() - started,
         left_out=tried.left_out,
     )
     against = "" if force else worse or judged.too_little()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from piloted import served
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.autopilots import (
@@ -15,8 +16,9 @@ from re2llm.knowledge.autopilot.autopilots import (
     store_autopilot,
 )
 from re2llm.knowledge.jobs.jobs import store_job
+from re2llm.knowledge.schema.log import FeedbackRow, RecommendationRow
 from re2llm.knowledge.schema.rollouts import ExposureRow, RolloutRow
-from re2llm.knowledge.schema.tables import ReleaseRow
+from re2llm.knowledge.schema.tables import HintRow, ReleaseRow
 from re2llm.operations.autopilot import manage as operation
 from re2llm.operations.autopilot.manage import show_autopilot
 from re2llm.operations.autopilot.view import observe
@@ -28,7 +30,7 @@ from re2llm.runtime.context import Context
 from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services
 from rollouts import TwoReleases, fill, live_id, two_releases
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 
 @pytest_asyncio.fixture
@@ -109,6 +111,50 @@ async def test_a_release_is_measured_against_one_that_can_serve(
     async with services.engine.begin() as connection:
         await connection.execute(releases.values(prompt_version="another"))
     assert (await look(services, piloted)).candidate is None
+
+
+TRAINED = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+"""When the training ended that the next test is about."""
+
+
+@pytest.mark.parametrize(
+    ("release", "new"),
+    [
+        ({}, False),
+        ({"status": "inactive", "metrics": {"gain": -0.1, "worse": "It is."}}, False),
+        ({"config": {"seconds": 3_500.0}}, False),
+        ({"config": {"seconds": 3_700.0}}, True),
+        ({"config": {"seconds": 60.0, "job": "person"}}, True),
+        ({"config": {"seconds": 60.0, "job": "gone"}}, False),
+        ({"model": "another"}, True),
+        ({"prompt_version": "another"}, True),
+        ({"created_at": TRAINED - dt.timedelta(hours=2)}, True),
+    ],
+)
+async def test_what_anybody_has_trained_with_is_not_new(
+    services: Services, piloted: TwoReleases, release: dict[str, Any], *, new: bool
+) -> None:
+    """A hint and a pick that came an hour before the end of a person's training."""
+    before = TRAINED - dt.timedelta(hours=1)
+    await served(services, piloted.domain, [(before, 0.0, 1.0)])
+    async with services.engine.begin() as connection:
+        feedback = select(RecommendationRow.id).where(
+            RecommendationRow.domain_id == piloted.domain_id
+        )
+        picked = update(FeedbackRow).where(FeedbackRow.recommendation_id.in_(feedback))
+        await connection.execute(picked.values(picked="alien-1979"))
+        hints = update(HintRow).where(HintRow.id == piloted.hints[0])
+        await connection.execute(hints.values(status_since=before))
+        its = update(ReleaseRow).where(ReleaseRow.domain_id == piloted.domain_id)
+        old = {"created_at": TRAINED - dt.timedelta(days=1)}
+        await connection.execute(its.where(ReleaseRow.number == 1).values(old))
+        values = {"created_at": TRAINED, **release}
+        if "job" in (config := values.get("config", {})):
+            values["config"] = config | {"job": f"{config['job']}-{piloted.domain[-8:]}"}
+        await connection.execute(its.where(ReleaseRow.number == 2).values(values))
+    await step(services, piloted, "person", created_at=before - dt.timedelta(minutes=1))
+    seen = await look(services, piloted)
+    assert (seen.fresh, seen.picks) == ((1, 1) if new else (0, 0))
 
 
 async def test_while_it_is_off_no_reward_is_read(

@@ -174,6 +174,7 @@ async def test_only_the_best_hints_are_tried_beyond_the_panel(
     assert stats.keys() == {str(hint) for hint in best}
     assert {one["trials"] for one in stats.values()} == {count}
     assert release.config["hints"]["left_out"] == sorted({hint.id for hint in hints} - best)
+    assert 0 < release.config["seconds"] <= trained.seconds
     gained = gains(url, school, hint_key(next(h.text for h in hints if h.id in best)))
     first = stats[str(next(h.id for h in hints if h.id in best))]
     assert first["mean_gain"] == pytest.approx(np.mean(gained))

@@ -55,7 +55,11 @@ async def known(load: Any, domain: str, services: Services) -> tuple[str, list[i
                     model=options.model,
                     hint_set=f"set of {len(given)}",
                     hint_ids=given,
-                    config={"policy": shape, "training": {"updates": 100 + number, "seed": 0}},
+                    config={
+                        "policy": shape,
+                        "training": {"updates": 100 + number, "seed": 0},
+                        "seconds": float(number),
+                    },
                     metrics={"gain": number / 100, "validation_sessions": 9, "curve": []},
                 ),
             )
