@@ -146,7 +146,8 @@ class AsyncReleases(ABC):
             release: The one whose rollout is meant; `None` is whichever is live.
 
         Raises:
-            Re2llmError: No release was rolled out, or another one than `release` is being.
+            Re2llmError: No release was rolled out, another one than `release` is being, or its
+                release was promoted before and serves everybody.
         """
         return await stop_canary(self.context(), domain=domain, release=release)
 

@@ -267,7 +267,16 @@ async def rollback_release(
         InputError: No other release was ever active, or another one than `active` is by now.
     """
     await hold_served(connection, domain_id)
-    previous = await connection.scalar(
+    previous = await previous_release_number(connection, domain_id)
+    if previous is None:
+        raise InputError("domain", "It has no other release that was active before.", _ANOTHER)
+    await activate_release(connection, domain_id, previous, force=True, instead_of=active)
+    return previous
+
+
+async def previous_release_number(connection: AsyncConnection, domain_id: int) -> int | None:
+    """Return the number of the release that was active before the present one, if one was."""
+    return await connection.scalar(
         select(ReleaseRow.number)
         .where(
             ReleaseRow.domain_id == domain_id,
@@ -277,10 +286,6 @@ async def rollback_release(
         .order_by(ReleaseRow.activated_at.desc())
         .limit(1)
     )
-    if previous is None:
-        raise InputError("domain", "It has no other release that was active before.", _ANOTHER)
-    await activate_release(connection, domain_id, previous, force=True, instead_of=active)
-    return previous
 
 
 def _unknown(number: int) -> NotThereError:

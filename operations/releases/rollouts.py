@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import InputError
@@ -17,6 +19,7 @@ from ...knowledge.rollouts.rollouts import (
     start_rollout,
     stop_live_rollout,
 )
+from ...knowledge.served import active_release_number
 from ...policies.rollout.evidence import Evidence
 from ...policies.rollout.owners import decide_without_one
 from ...policies.rollout.plan import Plan
@@ -31,6 +34,10 @@ from .rollout_results import ArmCounts, RolloutEvent, RolloutShown
 
 class NoRolloutError(InputError):
     """No release was ever rolled out in a domain."""
+
+
+class ServesAllError(InputError):
+    """A rollout cannot be stopped any more, since everybody gets its release by now."""
 
 
 async def start_canary(
@@ -84,7 +91,8 @@ async def stop_canary(
 ) -> RolloutShown:
     """Stop the live rollout: the next request is served by the active release.
 
-    If none is live any more, nothing changes, and the latest is shown.
+    If none is live any more, nothing changes, and the latest is shown, unless everybody gets its
+    release by now.
 
     Args:
         domain: Its name; `None` takes the context's.
@@ -92,12 +100,14 @@ async def stop_canary(
 
     Raises:
         NoRolloutError: There was none.
+        ServesAllError: Its release was promoted or activated meanwhile, and is active.
         Re2llmError: There is no such domain, or another release is being rolled out.
     """
     options = await resolve_context(context)
     async with in_domain(options, domain, write=True) as (connection, found):
         words = done_by(options, "stopped")
-        await stop_live_rollout(connection, found.id, "asked", words, release=release)
+        if await stop_live_rollout(connection, found.id, "asked", words, release=release) is None:
+            await _refuse_if_active(connection, found, release)
         return await _latest(connection, found, options, release)
 
 
@@ -130,6 +140,25 @@ def _none(domain: Domain, field: str = "domain", *, live: bool = False) -> Input
         field,
         f"{there} rolled out in domain {domain.name!r}.",
         "Start with: re2llm policy canary RELEASE",
+    )
+
+
+async def _refuse_if_active(
+    connection: AsyncConnection, domain: Domain, release: int | None
+) -> None:
+    """Refuse to stop a rollout that has ended with its release active: it would seem stopped."""
+    rollout = await latest_rollout(connection, domain.id, release=release)
+    if rollout is None or rollout.release != await active_release_number(connection, domain.id):
+        return
+    named = shlex.quote(domain.name)
+    remedy = f"`re2llm policy rollback --domain {named}` takes it back."
+    if await stored.previous_release_number(connection, domain.id) is None:
+        remedy = f"No other was active before; `re2llm policy list --domain {named}` shows all."
+    done = "promoted" if rollout.state == "promoted" else "activated"
+    raise ServesAllError(
+        "release",
+        f"Release {rollout.release} was {done}, and serves everybody now. Nothing was stopped.",
+        remedy,
     )
 
 

@@ -20,6 +20,7 @@ from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.errors import InputError
 from re2llm.knowledge.log.feedback import logged_decisions
 from re2llm.knowledge.rollouts.rollouts import claim_rollout, latest_rollout, rollout_events
+from re2llm.knowledge.schema.tables import ReleaseRow
 from re2llm.knowledge.served import active_release_number
 from re2llm.llm.offline.model import OfflineRanker
 from re2llm.operations.loading.load import load_domain
@@ -43,7 +44,7 @@ from re2llm.ranking.rollouts import look
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 from rollouts import FILM_IDS, TwoReleases, fill, live_id, two_releases
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 
 PLAN = Plan(steps=(10, 50, 100), hold=5)
 
@@ -555,6 +556,34 @@ async def test_a_person_stops_promotes_or_activates_another(
     await start_canary(Context(), 2, plan=PLAN, **where)
     assert (await promote_canary(Context(), **where)).state == "promoted"
     assert (await rollback_release(Context(), **where)).id == 1
+
+
+@pytest.mark.parametrize("ended", ["promoted", "activated", "promoted as the first"])
+async def test_a_stop_that_came_too_late_does_not_seem_to_work(
+    services: Services, there: TwoReleases, ended: str
+) -> None:
+    where: dict[str, Any] = {"domain": there.domain}
+    if ended == "promoted as the first":
+        async with services.engine.begin() as connection:
+            its = update(ReleaseRow).where(ReleaseRow.domain_id == there.domain_id)
+            await connection.execute(its.values(status="inactive", activated_at=None))
+    await start_canary(Context(), 2, plan=PLAN, **where)
+    if ended == "activated":
+        await activate_release(Context(), 2, **where)
+    else:
+        await promote_canary(Context(), **where)
+    for named in ({}, {"release": 2}):
+        with pytest.raises(InputError) as caught:
+            await stop_canary(Context(), **where, **named)
+        told = f"Release 2 was {ended.split(maxsplit=1)[0]}, and serves everybody now."
+        assert (caught.value.field, told in caught.value.problem) == ("release", True)
+        rollback = f"re2llm policy rollback --domain {there.domain}"
+        assert (rollback in caught.value.remedy) == (ended != "promoted as the first")
+    if ended == "promoted as the first":
+        return
+    await rollback_release(Context(), **where)
+    before = await show_canary(Context(), **where)
+    assert await stop_canary(Context(), **where) == before
 
 
 async def test_feedback_brings_the_next_look(

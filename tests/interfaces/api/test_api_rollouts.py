@@ -46,6 +46,8 @@ async def test_a_canary_from_start_to_end(http: httpx.AsyncClient, released: str
     (await http.post(CANARY, json=plan)).raise_for_status()
     promoted = (await http.post("/v1/releases:promote-canary", json=where)).json()
     assert (promoted["state"], promoted["percent"]) == ("promoted", 100)
+    late = problem(await http.post("/v1/releases:stop-canary", json=where), 422)
+    assert (late["field"], "was promoted" in late["detail"]) == ("release", True)
     listed = (await http.get("/v1/releases/2", params=where)).json()
     assert (listed["status"], listed["rollout"]["number"]) == ("active", 2)
 
@@ -144,4 +146,5 @@ async def test_the_command_starts_shows_and_stops(
     started = await asyncio.to_thread(command, "2", "--steps", "0,5,100", "--json")
     assert json.loads(started)["plan"]["steps"] == [0, 5, 100]
     assert "0 of 500 exposures" in await asyncio.to_thread(command, "--status")
+    assert "stopped" in await asyncio.to_thread(command, "--stop")
     assert "stopped" in await asyncio.to_thread(command, "--stop")
