@@ -179,9 +179,29 @@ class BudgetSpentError(Re2llmError):
 
 
 class LimitReachedError(BudgetSpentError):
-    """An API key has used what it was given."""
+    """An API key has used what it was given.
+
+    Attributes:
+        seconds: After how many it can go on, where it is known.
+    """
 
     kind = "limit"
+
+    def __init__(
+        self, field: str, problem: str, remedy: str, *, seconds: int | None = None
+    ) -> None:
+        super().__init__(field, problem, remedy)
+        self.seconds = seconds
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the error as JSON primitives, with the seconds to wait if they are known."""
+        more = {} if self.seconds is None else {"seconds": str(self.seconds)}
+        return {**super().as_dict(), **more}
+
+    def take(self, document: Mapping[str, str]) -> None:
+        """Take the seconds to wait from a document."""
+        told = document.get("seconds", "")
+        self.seconds = int(told) if told.isdecimal() else None
 
 
 class NotGrantedError(Re2llmError):

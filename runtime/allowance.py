@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -94,8 +95,9 @@ class Claims:
         estimate, least = self._estimates(caller)
         async with self._counting() as connection:
             claim = await claim_call(connection, caller.key_id, caller.grants, estimate, least)
+            again = await next_day(connection) if isinstance(claim, str) else None
         if isinstance(claim, str):
-            raise _spent(caller, claim)
+            raise _spent(caller, claim, again)
         self.reserved.of_key[claim.day] += claim.reserved
 
     async def _claim_from_job(self, job: str) -> None:
@@ -159,15 +161,18 @@ def _priceless(field: str, model: str) -> InputError:
     )
 
 
-def _spent(caller: Caller, limit: Limit) -> LimitReachedError:
-    if limit == "revoked":
+def _spent(
+    caller: Caller, limit: Limit, again: tuple[dt.datetime, int] | None
+) -> LimitReachedError:
+    if limit == "revoked" or again is None:
         return LimitReachedError("key", "This key was revoked.", "Use another one.")
     allowed = getattr(caller.grants, limit)
     unit = "model calls" if limit == "calls_per_day" else "USD, with what calls in flight may cost"
     return LimitReachedError(
         limit,
         f"This key has used its {allowed:,} {unit}, of today.",
-        f"It can go on at {next_day():%Y-%m-%d %H:%M} UTC.",
+        f"It can go on at {again[0]:%Y-%m-%d %H:%M} UTC.",
+        seconds=again[1],
     )
 
 

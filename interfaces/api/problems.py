@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -15,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ...errors import InternalError, NotThereError, Re2llmError
-from ...knowledge.access.allowances import next_day
+from ...errors import InternalError, LimitReachedError, NotThereError, Re2llmError
 from ...runtime.plain_errors import sentence
 from ...runtime.request_limits import told_errors
 from .request_ids import request_id_of
@@ -177,15 +175,9 @@ def _status(error: Re2llmError, scope: Scope) -> int:
     return 404 if named and isinstance(error, NotThereError) else status
 
 
-def _is_daily(error: Re2llmError) -> bool:
-    """Return whether a key has used what it was given for a day."""
-    return error.kind == "limit" and error.field in {"calls_per_day", "usd_per_day"}
-
-
 def _seconds_to_wait(error: Re2llmError) -> int:
-    if not _is_daily(error):
-        return RETRY_AFTER
-    return max(1, round((next_day() - dt.datetime.now(dt.UTC)).total_seconds()))
+    known = error.seconds if isinstance(error, LimitReachedError) else None
+    return RETRY_AFTER if known is None else max(1, known)
 
 
 def _invalid(scope: Scope, found: Sequence[Any], body: Any, skipped: int) -> Problem:

@@ -10,6 +10,7 @@ from typing import Literal
 from sqlalchemy import (
     ColumnElement,
     Date,
+    DateTime,
     Float,
     and_,
     case,
@@ -33,9 +34,10 @@ from .grants import Grants
 Limit = Literal["calls_per_day", "usd_per_day", "revoked"]
 """A daily limit, by its name among the grants; a revoked key has nothing left."""
 
-TODAY = cast(func.timezone("UTC", func.now()), Date)
+_NOW = func.now()
+TODAY = cast(func.timezone("UTC", _NOW), Date)
 """The current day in UTC, by the database's clock."""
-_THIS_MINUTE = func.date_trunc("minute", func.now())
+_THIS_MINUTE = func.date_trunc("minute", _NOW)
 _MINUTE = 60
 
 
@@ -179,7 +181,13 @@ async def used_by_key(connection: AsyncConnection) -> dict[str, tuple[int, float
     return {row[0]: (row[1], row[2]) for row in await connection.execute(today)}
 
 
-def next_day() -> dt.datetime:
-    """Return when the limits of a day start again."""
-    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-    return dt.datetime.combine(tomorrow, dt.time(), dt.UTC)
+async def next_day(connection: AsyncConnection) -> tuple[dt.datetime, int]:
+    """Return when the limits of a day start again, and after how many seconds.
+
+    Args:
+        connection: A connection in the transaction that counted the day, by whose clock it is.
+    """
+    starts = func.timezone("UTC", cast(TODAY + 1, DateTime))
+    left = func.ceil(extract("epoch", starts - _NOW))
+    at, seconds = (await connection.execute(select(starts, left))).one()
+    return at.astimezone(dt.UTC), int(seconds)

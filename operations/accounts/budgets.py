@@ -56,6 +56,7 @@ async def key_budgets(context: Context) -> KeyBudgets:
             own = await find_key(connection, options.caller.key_id)
             known = [] if own is None else [own]
         used = await used_by_key(connection)
+        until, _ = await next_day(connection)
     budgets = [
         KeyBudget(
             id=key.id,
@@ -70,4 +71,4 @@ async def key_budgets(context: Context) -> KeyBudgets:
         if key.revoked_at is None
     ]
     budgets.sort(key=lambda one: (-one.cost, -one.llm_calls, one.owner, one.id))
-    return KeyBudgets(keys=budgets, until=next_day())
+    return KeyBudgets(keys=budgets, until=until)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,9 +11,14 @@ import pytest
 from api_server import problem, serving_api
 from fault_server import FaultServer, backwards
 from keyed_runs import IDS, own_model
-from re2llm.errors import LimitReachedError
+from re2llm.errors import LimitReachedError, error_from
 from re2llm.interfaces.api import problems
-from re2llm.knowledge.access.allowances import next_day
+from re2llm.knowledge.access import allowances
+from re2llm.knowledge.access.grants import Grants
+from re2llm.runtime import allowance
+from re2llm.runtime.caller import Caller
+from re2llm.runtime.services import Services
+from sqlalchemy import Date, cast, func, literal_column, text
 
 BODY = {"history": IDS[:2], "candidates": IDS[10:16]}
 
@@ -93,11 +97,42 @@ async def test_a_spent_day_says_what_is_left(
 
 
 @pytest.mark.parametrize(
-    ("field", "daily"), [("calls_per_day", True), ("usd_per_day", True), ("titles", False)]
+    ("now", "midnight", "seconds"),
+    [
+        ("2031-05-31 23:58:30.5+00", "2031-06-01", 90),
+        ("2031-06-01 00:02:00+00", "2031-06-02", 86_280),
+        ("2031-06-01 01:30:00+03", "2031-06-01", 5_400),
+    ],
 )
-def test_only_a_daily_limit_makes_a_client_wait_for_the_next_day(
-    field: str, *, daily: bool
+@pytest.mark.parametrize(
+    ("limit", "daily"), [("calls_per_day", True), ("usd_per_day", True), ("revoked", False)]
+)
+async def test_only_a_daily_limit_makes_a_client_wait_for_the_next_day_of_the_database(
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    now: str,
+    midnight: str,
+    seconds: int,
+    limit: Any,
+    *,
+    daily: bool,
 ) -> None:
-    midnight = (next_day() - dt.datetime.now(dt.UTC)).total_seconds()
-    wait = problems._seconds_to_wait(LimitReachedError(field, "is used up.", "Wait."))
-    assert wait == (pytest.approx(midnight, abs=5) if daily else problems.RETRY_AFTER)
+    """A server's own clock may be of another day."""
+    there = literal_column(f"timestamptz '{now}'")
+    today = cast(func.timezone("UTC", there), Date)
+    monkeypatch.setattr(allowances, "TODAY", today)
+    monkeypatch.setattr(allowances, "_NOW", there)
+    async with services.engine.connect() as connection:
+        await connection.execute(text("SET LOCAL TIME ZONE 'America/Lima'"))
+        again = await allowances.next_day(connection)
+    spent = allowance._spent(
+        Caller("shop", "key", (), Grants(calls_per_day=1, usd_per_day=1.0)), limit, again
+    )
+    told = error_from(spent.as_dict())
+    assert problems._seconds_to_wait(told) == (seconds if daily else problems.RETRY_AFTER)
+    assert (f"at {midnight} 00:00 UTC" in told.remedy) == daily
+
+
+def test_other_limits_make_it_wait_a_little() -> None:
+    titles = LimitReachedError("titles", "is used up.", "Wait.")
+    assert problems._seconds_to_wait(error_from(titles.as_dict())) == problems.RETRY_AFTER
