@@ -166,14 +166,14 @@ async def _do(verb: Literal["off", "show", "resume", "run-once"], domain: str | 
 
 async def _told(shown: AutopilotShown) -> _Told:
     """Add whether a worker has to be started for an autopilot that is on."""
-    from ..jobs.queue.liveness import NO_WORKER, anyone
+    from ..jobs.queue.liveness import what_is_missing
     from ..runtime.sharing import shared_services
 
     if shown.state != "on":
         return shown, ""
     services = await shared_services()
     async with services.engine.connect() as connection:
-        return shown, "" if await anyone(connection) else NO_WORKER
+        return shown, await what_is_missing(connection)
 
 
 def _show(told: _Told, as_json: bool) -> None:

@@ -31,7 +31,7 @@ from ...runtime.options import RunOptions, resolve_context
 from ..kinds.registry import models_of
 from .code_version import code_version
 from .dbos_client import cancel, enqueue, pieces_done, queue_client
-from .liveness import NO_WORKER, anyone
+from .liveness import what_is_missing
 
 _Job_co = TypeVar("_Job_co", bound=ListedJob, covariant=True)
 _Listed = TypeVar("_Listed", bound=ListedJob)
@@ -267,7 +267,7 @@ async def _with_progress(options: RunOptions, found: Sequence[_Listed]) -> list[
     if not running:
         return [JobStatus(one, None) for one in found]
     async with options.services.engine.connect() as connection:
-        note = "" if await anyone(connection) else NO_WORKER
+        note = await what_is_missing(connection)
     async with queue_client(options.services) as client:
         done = await pieces_done(client, running)
     return [

@@ -7,6 +7,7 @@ the transaction keeps no dead row alive.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
 
@@ -14,8 +15,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
-"""What to say if `anyone` finds none."""
+from ...knowledge.jobs.jobs import other_versions
+from .code_version import code_version
+
+_NO_WORKER = "No worker is running: `re2llm worker` starts one, which does the work."
 _WORKERS = 0x726535
 _SETTINGS = (
     "SET LOCAL idle_in_transaction_session_timeout = 0",
@@ -85,6 +88,21 @@ async def gone(connection: AsyncConnection, workers: Iterable[str]) -> set[str]:
 async def anyone(connection: AsyncConnection) -> bool:
     """Return whether any worker lives."""
     return bool((await connection.scalars(_HELD, {"space": _WORKERS})).first())
+
+
+async def what_is_missing(connection: AsyncConnection) -> str:
+    """Say which worker has to be started for work to go on; empty if one lives."""
+    if await anyone(connection):
+        return ""
+    version = await asyncio.to_thread(code_version)
+    others = await other_versions(connection, version)
+    if not others:
+        return _NO_WORKER
+    return (
+        f"No worker is running. One of this version, {version}, would refuse to start: running "
+        f"jobs are of {', '.join(others)}. Start a worker of that version, or move them to this "
+        "one with `re2llm jobs pause` and `re2llm jobs resume`."
+    )
 
 
 def _key(worker: str) -> int:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from re2llm.cli import app
 from re2llm.data.sample import sample_items, simulate_sessions
+from re2llm.jobs.queue.code_version import code_version
 from re2llm.jobs.queue.liveness import Pulse
+from re2llm.knowledge.schema.jobs import JobRow
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.services import Services
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 
@@ -30,6 +33,13 @@ async def refused(*arguments: object) -> str:
     assert done.exit_code == 1, done.output
     [line] = done.stderr.strip().splitlines()
     return line
+
+
+async def of_version(services: Services, job: str, version: str) -> None:
+    """Let a job be of this version of the code."""
+    async with services.engine.begin() as connection:
+        its = update(JobRow).where(JobRow.id == job)
+        await connection.execute(its.values(version=version))
 
 
 @pytest.fixture
@@ -71,6 +81,12 @@ async def test_a_job_that_no_worker_takes_says_so(school: str, services: Service
     note = "No worker is running: `re2llm worker` starts one, which does the work."
     assert told.stderr.splitlines()[1:] == [note]
     pulse = Pulse(services.engine, school)
+    await of_version(services, job, "0.1/0001")
+    for words in (shown[0], shown[1], ("autopilot", "show", "--domain", school)):
+        told = (await asyncio.to_thread(command, *words)).stderr
+        assert "starts one" not in told
+        assert ("running jobs are of 0.1/0001." in told) == (words in shown), words
+    await of_version(services, job, code_version())
     for said in (note, ""):
         for words in [*shown, *changed]:
             told = await asyncio.to_thread(command, *words)
