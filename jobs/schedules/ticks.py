@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import InputError, ModelDownError, Re2llmError, is_retried
 from ...knowledge.access.keys import find_key
 from ...knowledge.domains import Domain, find_domain
-from ...knowledge.jobs.jobs import find_job, list_jobs, store_job
+from ...knowledge.jobs.jobs import find_job, forget_ended, list_jobs, store_job
 from ...knowledge.texts import made_storable
 from ...runtime.context import Context
 from ...runtime.services import Services
@@ -25,6 +25,8 @@ from ..queue.code_version import code_version
 from ..queue.dbos_client import queue_client
 from ..queue.submit import Origin, submit
 
+KEPT = 100
+"""Jobs of a schedule that have ended are kept, the newest; a frequent one would leave thousands."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,9 +34,10 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
     """Submit the job of a tick.
 
     Of ticks that were missed while no worker ran, only the last one does; and none while the
-    schedule's last job still runs. If the domain was deleted, or the API key that made the schedule
-    was revoked or opens it no more, the schedule is deleted, too. A job that is refused is stored
-    as one that has failed: nobody waits for the answer.
+    schedule's last job still runs. Of those that have ended, the newest are kept. If the domain was
+    deleted, or the API key that made the schedule was revoked or opens it no more, the schedule is
+    deleted, too. A job that is refused is stored as one that has failed: nobody waits for the
+    answer.
 
     Args:
         planned: When the tick was due.
@@ -60,6 +63,8 @@ async def submit_tick(planned: dt.datetime, given: Mapping[str, Any]) -> None:
         return
     if any(job.schedule == given["name"] for job in running):
         return
+    async with services.engine.begin() as connection:
+        await forget_ended(connection, domain.id, given["name"], kept=KEPT)
     digest = hashlib.sha256(f"{given['name']} {planned.isoformat()}".encode()).hexdigest()
     job_id = f"{given['kind']}-{digest[:8]}"
     try:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import BudgetSpentError, NotThereError
@@ -287,6 +287,29 @@ async def restart_job(
     if await connection.scalar(restarted) is None:
         return None
     return await fetch_job(connection, job_id, sessions=False)
+
+
+async def forget_ended(
+    connection: AsyncConnection, domain_id: int, schedule: str, *, kept: int
+) -> None:
+    """Delete the jobs of a schedule that have ended, but for the newest.
+
+    Args:
+        connection: A connection in a transaction.
+        domain_id: The domain of the schedule.
+        schedule: Its name.
+        kept: How many stay.
+    """
+    its = (
+        JobRow.domain_id == domain_id,
+        JobRow.schedule == schedule,
+        JobRow.state.not_in(("running", "paused")),
+    )
+    newest = select(JobRow.id).where(*its).order_by(JobRow.created_at.desc(), JobRow.id)
+    # One that was retried meanwhile stays.
+    await connection.execute(
+        delete(JobRow).where(*its, JobRow.id.in_(newest.offset(kept).scalar_subquery()))
+    )
 
 
 async def other_versions(connection: AsyncConnection, version: str) -> list[str]:

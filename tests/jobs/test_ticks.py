@@ -1,6 +1,7 @@
 """Ticks that submit no job: refused ones, and the second one of a night that has an hour twice."""
 
 import datetime as dt
+import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,8 @@ from re2llm.jobs.queue.submit import Origin
 from re2llm.jobs.schedules import ticks
 from re2llm.jobs.schedules.schedules import add_schedule, list_schedules, remove_schedule
 from re2llm.jobs.schedules.ticks import next_tick, submit_tick
+from re2llm.knowledge.domains import find_domain
+from re2llm.knowledge.jobs.jobs import store_job
 from re2llm.operations.catalogue.domains import delete_domain
 from re2llm.operations.loading.load import load_domain
 from re2llm.runtime.context import Context
@@ -70,6 +73,38 @@ async def test_a_job_that_is_refused_is_listed_as_failed(
     await submit_tick(this_hour() + dt.timedelta(hours=1), schedule(domain))
     assert len(await jobs(Context(), domain=domain, state="running")) == 1
     assert (await cancel_job(Context(), failed.id)).job.state == "cancelled"
+
+
+async def test_of_the_ended_jobs_of_a_schedule_the_newest_are_kept(
+    services: Services, loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "KEPT", 3)
+    domain, other = await loaded(1), f"another-{uuid.uuid4().hex[:6]}"
+    async with services.engine.begin() as connection:
+        number = (await find_domain(connection, domain)).id
+        for age, state, by in [
+            *((age, "done", f"learn-{domain}") for age in (9, 8, 4)),
+            *((age, "failed", f"learn-{domain}") for age in (7, 5)),
+            (6, "stopped", f"learn-{domain}"),
+            (10, "paused", f"learn-{domain}"),
+            (11, "done", other),
+            (12, "done", None),
+        ]:
+            await store_job(
+                connection,
+                number,
+                id=f"learn-{age}-{other}",
+                kind="learn",
+                arguments={},
+                version="1",
+                state=state,
+                schedule=by,
+                created_at=dt.datetime.now(dt.UTC) - dt.timedelta(days=age),
+            )
+    await submit_tick(this_hour(), schedule(domain))
+    newest, *left = [one.job for one in await jobs(Context(), domain=domain)]
+    assert (newest.state, newest.schedule) == ("running", f"learn-{domain}")
+    assert [job.id.split("-")[1] for job in left] == ["4", "5", "6", "10", "11", "12"]
 
 
 async def test_a_schedule_without_sessions_says_so_in_the_list(
