@@ -82,9 +82,9 @@ def main() -> None:
         "limit": {"cost": options.usd, "llm_calls": None},
         **{name: given[name] for name in ("marks", "days", "decisions")},
     }
-    _print(document)
     if options.json:
         options.json.write_text(json.dumps(document) + "\n")
+    _print(document)
     if options.figure:
         from benchmarks.autopilot_simulation.drawing import draw_run
 
@@ -109,7 +109,8 @@ def _print(document: dict[str, Any]) -> None:
     print("day  spent  of     calls")
     for day in document["days"]:
         print(
-            f"{day['number'] + 1:>3}  {day['usd']:.2f}   {day['max_usd']:.2f}  {day['calls']:>6,}"
+            f"{day['number'] + 1:>3}  {day['cost']:.2f}   {day['max_cost']:.2f}  "
+            f"{day['llm_calls']:>6,}"
         )
     print("request  what")
     for mark in document["marks"]:

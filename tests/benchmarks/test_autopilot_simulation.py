@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from re2llm.benchmarks.autopilot import _print as print_run  # pyright: ignore[reportPrivateUsage]
 from re2llm.benchmarks.autopilot_simulation.drawing import draw_run
 from re2llm.benchmarks.autopilot_simulation.summary import gains, overspent, smoothed
 from re2llm.benchmarks.autopilot_simulation.viewers import DriftingViewers, Phase
 from re2llm.data.sample import Mood
+from re2llm.operations.autopilot.results import AutopilotDay
 
 PHASES = (Phase(0.5, (Mood.GENRE,)), Phase(1.0, (Mood.SWING,)))
 
@@ -45,14 +47,24 @@ def test_gains_are_of_the_same_requests_and_days_are_added_up() -> None:
 
 
 def day(usd: float) -> dict[str, Any]:
-    return {
-        "day": f"day with {usd}",
-        "number": 0,
-        "cost": usd,
-        "max_cost": 0.8,
-        "llm_calls": 1,
-        "max_llm_calls": None,
-    }
+    used = AutopilotDay(
+        day=f"day with {usd}",
+        llm_calls=1234,
+        max_llm_calls=None,
+        cost=usd,
+        reserved=0.0,
+        max_cost=0.8,
+    )
+    return {"number": 0, **used.model_dump()}
+
+
+def test_a_run_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    marks = [{"request": 10, "what": "learn", "words": "There are 5 new misses."}]
+    rows = gains([0, 0, 1, 1], [0.0, 0.2, 0.5, 0.5], [0.5, 0.7, 0.5, 0.5])
+    print_run({"gains": rows, "days": [day(0.5)], "marks": marks})
+    said = capsys.readouterr().out
+    assert "  1  0.50   0.80   1,234\n" in said
+    assert "     10  learn: There are 5 new misses.\n" in said
 
 
 def test_a_run_is_drawn(tmp_path: Path) -> None:

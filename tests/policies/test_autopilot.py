@@ -146,9 +146,6 @@ def test_plans_that_cannot_be_carried_out_name_the_field() -> None:
         assert refused.value.field == field
     plan = AutopilotPlan(usd_per_day=1.5, canary=Plan(steps=(50, 100)))
     assert AutopilotPlan.from_dict(plan.as_dict()) == plan
-    stored = {**plan.as_dict(), "usd_per_day": 1.5, "calls_per_day": None}  # as it once was
-    del stored["usd_per_day"], stored["calls_per_day"]
-    assert AutopilotPlan.from_dict(stored) == plan
 
 
 def test_amounts_a_day_are_read_as_people_write_them() -> None:
