@@ -26,6 +26,8 @@ _COLUMNS = (
     AutopilotRow.rewards,
     AutopilotRow.key_id,
 )
+_RENAMED = {"usd_left": "cost_left", "calls_left": "llm_calls_left"}
+"""Figures that older decisions are stored with, and what they are called now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ async def store_decision(
 async def list_decisions(
     connection: AsyncConnection, domain_id: int, count: int
 ) -> list[dict[str, Any]]:
-    """Return the newest decisions, newest first, ready for JSON."""
+    """Return the newest decisions, newest first, ready for JSON; figures by their present names."""
     rows = await connection.execute(
         select(
             Decided.created_at,
@@ -217,6 +219,7 @@ async def list_decisions(
     return [
         {
             **row,
+            "figures": {_RENAMED.get(name, name): value for name, value in row["figures"].items()},
             "created_at": row["created_at"].isoformat(),
             "last_at": row["last_at"].isoformat(),
         }

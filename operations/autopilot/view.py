@@ -117,8 +117,7 @@ async def _candidate(
     metrics = newest["metrics"]
     if metrics["gain"] <= 0 or metrics.get("worse"):
         return None
-    ended_by = metrics.get("visits_ended_by", metrics.get("stopped"))  # its name in older releases
-    if ended_by == "limit" and too_few_calls(metrics):
+    if metrics.get("stopped") == "limit" and too_few_calls(metrics):
         return None
     active = next((one for one in releases if one["status"] == "active"), None)
     if active is None or not _fits(active, options):

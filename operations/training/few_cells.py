@@ -36,7 +36,7 @@ FEWEST_TO_STOP = 300
 ROUND = 64
 _AT_ONCE = 8
 NOT_FEW: Mapping[str, Any] = dict.fromkeys(
-    ("visited_sessions", "more_gain", "more_noise", "visits_ended_by")
+    ("visited_sessions", "more_gain", "more_noise", "stopped")
 )
 """What a release says where training paid for every cell that it visited."""
 
@@ -64,7 +64,7 @@ class FewCells:
             "visited_sessions": len(self.rows),
             "more_gain": None if self.more is None else round(self.more.gain, 5),
             "more_noise": None if self.more is None else round(self.more.noise, 5),
-            "visits_ended_by": self.ended_by,
+            "stopped": self.ended_by,  # releases are stored with this name
         }
 
 

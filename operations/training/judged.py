@@ -105,7 +105,7 @@ class Judged:
     def too_little(self) -> str:
         """Say why too little was paid for to trust the policy; else empty."""
         metrics = self.metrics()
-        return too_few_calls(metrics) if metrics["visits_ended_by"] == "limit" else ""
+        return too_few_calls(metrics) if metrics["stopped"] == "limit" else ""
 
     async def fusions(self, options: RunOptions) -> dict[str, Any]:
         """Return how much the model counts under each policy; empty if that is not learned."""

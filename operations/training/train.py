@@ -117,6 +117,7 @@ async def train(  # noqa: PLR0913  # what a training can be
     number, why_not = await store_and_activate(
         release, options, force=force, activate=activate, against=against
     )
+    ended_by = metrics.pop("stopped")  # in answers, that is an error
     return TrainedRelease(
         domain=options.domain,
         release=number,
@@ -124,6 +125,7 @@ async def train(  # noqa: PLR0913  # what a training can be
         active=not why_not,
         why_not=why_not,
         **metrics,
+        visits_ended_by=ended_by,
         fusion=fusions,
         all_cells=len(tried.states) * sum(math.comb(tried.count, n) for n in range(most + 1)),
         **spent(budget),

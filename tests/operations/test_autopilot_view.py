@@ -13,6 +13,7 @@ from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.autopilots import (
     find_autopilot,
     set_autopilot_state,
+    store_decision,
     store_autopilot,
 )
 from re2llm.knowledge.jobs.jobs import store_job
@@ -74,11 +75,10 @@ async def look(services: Services, piloted: TwoReleases) -> Observation:
         ({"gain": 0.1}, {"gain": 0.1}, True),
         ({"gain": 0.09}, {"gain": 0.1}, False),
         ({"gain": -0.1}, {"gain": -0.2}, False),
-        ({"gain": 0.2, "static_gain": 0.3, "visits_ended_by": "noise"}, {"gain": 0.1}, True),
+        ({"gain": 0.2, "static_gain": 0.3, "stopped": "noise"}, {"gain": 0.1}, True),
         ({"gain": 0.2, "static_gain": 0.3, "worse": "It is."}, {"gain": 0.1}, False),
-        ({"gain": 0.2, "static_gain": 0.3, "visits_ended_by": "limit"}, {"gain": 0.1}, False),
         ({"gain": 0.2, "static_gain": 0.3, "stopped": "limit"}, {"gain": 0.1}, False),
-        ({"gain": 0.3, "static_gain": 0.3, "visits_ended_by": "limit"}, {"gain": 0.1}, True),
+        ({"gain": 0.3, "static_gain": 0.3, "stopped": "limit"}, {"gain": 0.1}, True),
     ],
 )
 async def test_what_training_would_not_activate_is_not_rolled_out(
@@ -231,3 +231,20 @@ async def expect(
     decision = decide(AutopilotPlan(calls_per_day=100), await look(services, piloted))
     assert (decision.action, decision.reason) == decided
     assert named in decision.words
+
+
+async def test_figures_of_older_decisions_have_their_present_names(
+    services: Services, piloted: TwoReleases
+) -> None:
+    older = {"misses": 3, "usd_left": 1.5, "calls_left": None}
+    now = {"misses": 4, "cost_left": 0.5, "llm_calls_left": 7}
+    async with services.engine.begin() as connection:
+        for reason, figures in (("misses", older), ("budget", now)):
+            await store_decision(
+                connection, piloted.domain_id, "wait", reason, "It waits.", figures=figures
+            )
+    shown = await show_autopilot(Context(domain=piloted.domain))
+    assert [one.figures for one in shown.decisions] == [
+        now,
+        {"misses": 3, "cost_left": 1.5, "llm_calls_left": None},
+    ]
