@@ -33,8 +33,9 @@ _LONGEST_NAME = 500
 
 _NO_PAGE: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "There is no such page.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "A form is sent to this address; it shows nothing by itself.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Nothing can be sent to this address.",
 }
+_OF_A_FORM = "A form is sent to this address; it shows nothing by itself."
 
 
 class NothingLoadedError(Exception):
@@ -56,6 +57,8 @@ async def error_page(error: Exception, scope: Scope) -> Response:
     problem.title = _TITLES.get(problem.status, problem.title)
     if isinstance(error, HTTPException) and problem.status in _NO_PAGE:
         problem.detail, problem.remedy = _NO_PAGE[problem.status], "Choose a section above."
+        if problem.status == HTTPStatus.METHOD_NOT_ALLOWED and scope["method"] in {"GET", "HEAD"}:
+            problem.detail = _OF_A_FORM
     if isinstance(error, RequestValidationError | ValidationError):
         problem.remedy = "Change it." if _is_script(scope) else "Go back and change it."
     return problem_page(problem, headers, scope)

@@ -73,6 +73,7 @@ async def test_a_form_that_is_not_read_leads_back_to_its_page(
     assert (answer.status_code, ways(parsed(answer.text))) == (413, {things})
     answer = await browser.http.post("/console/hints", data=sent, headers=before)
     assert (answer.status_code, ways(parsed(answer.text))) == (405, {things})
+    assert "Nothing can be sent to this address." in answer.text
     answer = await browser.http.post(form.action, data=sent)
     assert (answer.status_code, ways(parsed(answer.text))) == (413, {""})
     await stranger.sign_in(await make_key(things, requests_per_minute=2))

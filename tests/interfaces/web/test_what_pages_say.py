@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from importlib import resources
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 from console import Browser
 from re2llm.data.sample import sample_items, simulate_sessions
 from re2llm.interfaces.web.rendering import environment
+from re2llm.jobs.queue.liveness import Pulse
 from re2llm.jobs.queue.submit import submit
+from re2llm.knowledge.schema.jobs import JobRow
 from re2llm.operations.hints.manage import add_hint
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 OURS = re.compile(
     r"\{\{ *((?:\w+\.)*(?:said|detail|remedy|problem|reason|refused|leak|words|warning|note))"
@@ -28,8 +31,9 @@ SPENT = """
         tokens_in, tokens_out, estimated, latency_ms, cost, created_at)
     SELECT 'x'::bytea, 'recommend', 'rank', 'm-year', '', 'ok', 1, 100, 10, false, 1, 0.25,
         now() - make_interval(days => n)
-    FROM generate_series(40, 239) AS n
+    FROM (SELECT 1 AS n UNION ALL SELECT generate_series(40, 239)) AS days
 """
+"""Calls of yesterday and of 200 days, the last 40 days ago."""
 JOBS = """
     INSERT INTO re2llm.job (id, domain_id, kind, arguments, version, state)
     SELECT d.name || n, d.id, 'verify', '{}', 'v', 'done' FROM re2llm.domain d,
@@ -88,9 +92,9 @@ async def test_the_costs_of_a_long_time_are_shown_by_month(
 ) -> None:
     async with services.engine.begin() as connection:
         await connection.execute(text(SPENT))
-    tables = (await browser.get("/console/costs", days="365")).all("table")
-    (months,) = [one for one in tables if one.all("caption")[0].text == "By month"]
-    (models,) = [one for one in tables if one.all("caption")[0].text == "By model"]
+    year = await by_caption(browser, days="365")
+    months, models = year["By month"], year["By model"]
+    assert "By day" not in year
     named = [row.all("td")[0].text for row in months.all("tr")[1:]]
     assert named == sorted(set(named), reverse=True)
     assert 7 <= len(named) <= 13
@@ -99,18 +103,52 @@ async def test_the_costs_of_a_long_time_are_shown_by_month(
         sum(int(row.all("td")[place].text.replace(",", "")) for row in one.all("tr")[1:])
         for one, place in ((months, 2), (models, 1))
     ]
-    assert calls[0] == calls[1] >= 200
-    days = (await browser.get("/console/costs", days="30")).all("caption")
-    assert "By day" in [one.text for one in days] or not days
+    assert calls[0] == calls[1] >= 201
+    month = await by_caption(browser, days="30")
+    assert "By month" not in month
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    days = {row.all("td")[0].text for row in month["By day"].all("tr")[1:]}
+    assert days & {f"{yesterday}", f"{yesterday + dt.timedelta(days=1)}"}
 
 
-async def test_a_job_that_no_worker_has_taken_says_so_in_the_list(
-    browser: Browser, things: str
+async def by_caption(browser: Browser, **query: str) -> dict[str, Any]:
+    """Return the tables of costs that have a caption: those of budgets have none."""
+    tables = (await browser.get("/console/costs", **query)).all("table")
+    return {one.all("caption")[0].text: one for one in tables if one.all("caption")}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"), [(None, "in line, or being planned"), (0, "under way")]
+)
+async def test_a_job_waits_for_a_worker_only_while_none_is_running(
+    browser: Browser,
+    things: str,
+    services: Services,
+    pieces: int | None,
+    said: str,
 ) -> None:
     made = await submit(Context(domain=things), "tidy", {})
-    page = await browser.get("/console/jobs", domain=things)
-    (row,) = [one for one in page.all("tr") if made.id in one.text]
-    assert "waiting for a worker" in row.text
+    async with services.engine.begin() as connection:
+        planned = update(JobRow).where(JobRow.id == made.id).values(pieces=pieces)
+        await connection.execute(planned)
+
+    async def shown() -> list[str]:
+        page = await browser.get("/console/jobs", domain=things)
+        (row,) = [one for one in page.all("tr") if made.id in one.text]
+        job = await browser.get(f"/console/jobs/{made.id}", domain=things)
+        return [row.text, job.one("job").text]
+
+    for text_ in await shown():
+        assert "waiting for a worker" in text_.lower()
+        assert said not in text_
+    worker = Pulse(services.engine, made.id)
+    assert await worker.beat()
+    try:
+        for text_ in await shown():
+            assert "waiting" not in text_.lower()
+            assert said in text_
+    finally:
+        await worker.stop()
 
 
 def test_a_backtick_that_is_alone_stays() -> None:
