@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from ..ranking.given import unhinted
 from ..ranking.model_ranking import request_ranking
 from ..ranking.state import RecommendState
 from ..runtime.node import Update, node
@@ -18,5 +21,6 @@ async def recommend(state: RecommendState, options: RunOptions) -> Update:
     Returns:
         The raw answer, with its latency and tokens.
     """
-    update = await request_ranking(state, options)
-    return {**update, "flags": [*state["flags"], *update["flags"]]}
+    cleared = unhinted(state)
+    update = await request_ranking(cast("RecommendState", {**state, **cleared}), options)
+    return {**cleared, **update, "flags": [*state["flags"], *update["flags"]]}

@@ -40,6 +40,11 @@ def given(
     }
 
 
+def unhinted(state: RecommendState) -> Update:
+    """Return what a state lacks whose `hint` a person has taken out: it is given none."""
+    return {} if state["hint"] else given((), "none", 1.0)
+
+
 def given_texts(state: RecommendState) -> list[str]:
     """Return the texts of the given hints in the order in which the prompt holds them."""
     picked: Sequence[PickedHint] = state.get("hints") or ()

@@ -131,16 +131,23 @@ def _failed(
 def _misfit(work: Callable[..., object], state: object) -> InputError | None:
     """Return what is wrong with the first key of a state that has another type than the node takes.
 
-    `None` is no misfit: it stands for what an earlier run of the thread has not answered.
+    `None` counts only if nothing else is wrong, and only for a list or map: elsewhere it may stand
+    for what an earlier run of the thread has not answered.
     """
     kinds = get_type_hints(get_type_hints(work).get("state", object))
-    for key, value in cast("Mapping[str, Any]", state).items():
-        if key not in kinds or value is None:
-            continue
-        try:
-            TypeAdapter(kinds[key]).validate_python(value, strict=True)
-        except ValidationError as error:
-            told = input_error(error, schema="")
-            field = ".".join(filter(None, (key, told.field)))
-            return InputError(field, told.problem, _EDITED)
+    values = cast("Mapping[str, Any]", state)
+    given = [key for key in kinds if values.get(key) is not None]
+    emptied = [key for key in kinds if key in values and _nothing(kinds[key]) is not None]
+    found = (_told(key, kinds[key], values[key]) for key in [*given, *emptied])
+    return next(filter(None, found), None)
+
+
+def _told(key: str, kind: Any, value: Any) -> InputError | None:
+    """Return what is wrong with the value of a key; `None` if it has its type."""
+    try:
+        TypeAdapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        told = input_error(error, schema="")
+        field = ".".join(filter(None, (key, told.field)))
+        return InputError(field, told.problem, _EDITED)
     return None

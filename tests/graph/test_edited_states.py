@@ -14,6 +14,15 @@ from re2llm.runtime.context import Context
 IDS = [film.id for film in load_films()]
 RATING: dict[str, Any] = {"item": {"title": "Alien"}, "history": [{"title": "Heat", "rating": 4}]}
 
+TOLD = {
+    build_recommend: {"hint", "hints", "flags", "shown", "history_items", "candidate_items"}
+    | {"evidence", "reranked", "recipe", "deadline_at", "answer"},
+    build_rate: {"flags", "prompt", "scale", "answer"},
+}
+"""Keys of each graph that a later step cannot use with another type."""
+LISTS = {"flags", "history_items", "candidate_items", "evidence", "prompt", "scale"}
+"""Those that it cannot use with nothing in them, either."""
+
 
 async def edited(graph: Any, request: Any, node: str, change: dict[str, Any]) -> dict[str, Any]:
     """Return a thread's answer whose state is edited after a node."""
@@ -47,19 +56,39 @@ async def test_a_value_of_another_type_is_told_by_its_key(films: str, build: Any
     graph = build()
     asked: Any = {"domain": films, "history": IDS[:2], "candidates": IDS[5:9]}
     request = asked if build is build_recommend else RATING
-    told = set[str]()
+    told, emptied = set[str](), set[str]()
     for node, state in (await states(graph, request)).items():
         for key, value in state.items():
             if value is None:
                 continue
-            wrong: Any = 5 if isinstance(value, str | list | dict) else {"x": [1]}
-            error = (await edited(graph, request, node, {key: wrong}))["error"]
-            if error is not None:
-                assert error["kind"] == "input", (node, key, error)
-                assert error["field"].startswith(key), (node, key, error)
-                assert "state" in error["remedy"]
-                told.add(key)
-    assert told
+            another: Any = 5 if isinstance(value, str | list | dict) else {"x": [1]}
+            for wrong, found in ((another, told), (None, emptied)):
+                if wrong is None and not isinstance(value, list | dict):
+                    continue
+                error = (await edited(graph, request, node, {key: wrong}))["error"]
+                if error is not None:
+                    assert error["kind"] == "input", (node, key, error)
+                    assert error["field"].startswith(key), (node, key, error)
+                    assert "state" in error["remedy"]
+                    found.add(key)
+    assert told == TOLD[build]
+    assert emptied == TOLD[build] & LISTS
+
+
+async def test_a_hint_that_is_taken_out_is_not_given(films: str) -> None:
+    request = {"domain": films, "history": IDS[:2], "candidates": IDS[5:9]}
+    graph = build_recommend()
+    config: Any = {"configurable": {"thread_id": "t"}}
+    context = Context(hint="Prefer old films.", fuse="llm")
+    compiled = graph.builder.compile(checkpointer=InMemorySaver(), interrupt_after=["select_hint"])
+    before = await compiled.ainvoke(request, config, context=context)
+    assert before["hint"]["text"] == "Prefer old films."
+    await compiled.aupdate_state(config, {"hint": None}, as_node="select_hint")
+    answer = await compiled.ainvoke(None, config, context=context)
+    assert answer["error"] is None
+    assert answer["hint"] == {"id": None, "text": None, "policy": "none", "probability": 1.0}
+    assert answer["hints"] == []
+    assert (answer["llm_calls"], answer["recommendation_id"] is None) == (1, False)
 
 
 async def test_a_hint_that_is_written_into_the_state_is_given(films: str) -> None:
