@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, cast
 
-from pydantic import Field, InstanceOf
+from pydantic import BeforeValidator, Field, InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
 from ..knowledge.hint_store.hints import LONGEST_HINT
@@ -24,6 +24,15 @@ _ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 def _at(*nodes: str) -> dict[str, Any]:
     """Return what tells LangGraph Studio at which nodes to show a field."""
     return {"langgraph_nodes": list(nodes)}
+
+
+def _without_former_limits(given: Any) -> Any:
+    """Leave out what a budget does not know if it is null: stored assistants hold such defaults."""
+    if not isinstance(given, dict):
+        return given
+    known = {field.name for field in fields(Budget)}
+    document = cast("dict[str, Any]", given)
+    return {name: value for name, value in document.items() if name in known or value is not None}
 
 
 @dataclass(kw_only=True)
@@ -153,6 +162,7 @@ class Context:
     ] = None
     budget: Annotated[
         Budget | None,
+        BeforeValidator(_without_former_limits),
         Field(
             description="What a run may spend on model calls; shared by all runs that are handed "
             "it."

@@ -105,5 +105,6 @@ def checked(context: Context) -> Context:
     try:
         return _FORM.validate_python(values)
     except ValidationError as error:
-        limits = [field.name for field in fields(Budget)]  # what else is unknown is left out
+        # What else is unknown is left out.
+        limits = [field.name for field in fields(Budget) if field.name.startswith("max_")]
         raise input_error(error, schema="context", known=limits) from error

@@ -61,7 +61,12 @@ async def test_a_text_is_given_as_the_hint(films: str, record: bool) -> None:
 @pytest.mark.parametrize(
     ("budget", "field", "said"),
     [
-        ({"max_calls": 0}, "budget.max_calls", "There is no such field. There are `max_l"),
+        (
+            {"max_calls": 0, "usd": None},
+            "budget.max_calls",
+            "There is no such field. "
+            "There are `max_llm_calls`, `max_tokens`, `max_cost`, `max_hints`.",
+        ),
         ({"max_llm_calls": 1, "cost_limit": 1}, "budget.cost_limit", "There is no such field."),
         ({"max_llm_calls": -1}, "budget.max_llm_calls", "It must be greater than or equal to 0."),
         ({"max_cost": "much"}, "budget.max_cost", "It must be a number."),
@@ -75,6 +80,13 @@ async def test_a_budget_that_would_limit_nothing_is_refused(
     assert answer["error"]["field"] == field
     assert answer["error"]["problem"].startswith(said)
     assert answer["items"] == []
+
+
+async def test_a_limit_that_was_removed_may_be_null(films: str) -> None:
+    budget = {"max_calls": None, "max_llm_calls": None, "max_tokens": None, "max_cost": None}
+    answer = await ask(films, budget={**budget, "llm_calls": 0, "job": None})
+    assert answer["error"] is None
+    assert answer["items"]
 
 
 async def test_an_empty_text_sets_nothing(films: str) -> None:
