@@ -14,7 +14,10 @@ from pydantic import BaseModel
 from re2llm.errors import Re2llmError
 from re2llm.interfaces.api.jobs import JobDocument
 from re2llm.knowledge.jobs.jobs import ListedJob
+from re2llm.policies.autopilot.decision import Observation
+from re2llm.policies.autopilot.drift import reward_drift
 from re2llm.policies.autopilot.plan import AutopilotPlan
+from re2llm.policies.rollout.confidence import Moments
 from re2llm.runtime.budget import Budget
 
 OTHER_NAMES = {
@@ -61,6 +64,12 @@ def test_no_answer_has_a_name_of_its_own() -> None:
     found = fields()
     assert {"llm_calls", "cost", "stopped", "questions"} <= {name for _, name, _ in found}
     assert [(of, name) for of, name, _ in found if name in OTHER_NAMES] == []
+
+
+def test_what_an_autopilot_s_decision_rests_on_has_no_name_of_its_own() -> None:
+    figures = Observation(reward=reward_drift(Moments(), [], 1)).figures()
+    assert {"cost_left", "llm_calls_left"} <= figures.keys()
+    assert OTHER_NAMES & {*figures, *figures["reward"]} == set()
 
 
 def test_each_name_has_one_type() -> None:
