@@ -13,8 +13,8 @@ from re2llm.jobs.queue.code_version import code_version
 from re2llm.knowledge.autopilot.autopilots import (
     find_autopilot,
     set_autopilot_state,
-    store_decision,
     store_autopilot,
+    store_decision,
 )
 from re2llm.knowledge.jobs.jobs import store_job
 from re2llm.knowledge.schema.log import FeedbackRow, RecommendationRow

@@ -64,8 +64,7 @@ async def test_a_text_is_given_as_the_hint(films: str, record: bool) -> None:
         (
             {"max_calls": 0, "usd": None},
             "budget.max_calls",
-            "There is no such field. "
-            "There are `max_llm_calls`, `max_tokens`, `max_cost`, `max_hints`.",
+            "There is no such field. There are `max_llm_calls`, `max_tokens`, `max_cost`, `max_h",
         ),
         ({"max_llm_calls": 1, "cost_limit": 1}, "budget.cost_limit", "There is no such field."),
         ({"max_llm_calls": -1}, "budget.max_llm_calls", "It must be greater than or equal to 0."),

@@ -10,13 +10,21 @@ import pytest
 import re2llm
 from api_server import problem
 from re2llm.cli import app
+from re2llm.data.sample import sample_items, simulate_sessions
 from typer.testing import CliRunner
 
 PILOT = "/v1/autopilot"
 
 
-async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, films: str) -> None:
-    where = {"domain": films}
+@pytest.fixture
+async def cinema(load: Any, domain: str) -> str:
+    """A domain from which nothing was learned, and in which nothing was trained."""
+    await load(domain, sample_items(), simulate_sessions(12, seed=8))
+    return domain
+
+
+async def test_an_autopilot_from_off_to_off(http: httpx.AsyncClient, cinema: str) -> None:
+    where = {"domain": cinema}
     assert (await http.get(PILOT, params=where)).json()["state"] == "off"
     refused = await http.post(PILOT, json=where)
     assert problem(refused, 422)["field"] == "usd_per_day"
@@ -51,24 +59,24 @@ async def test_a_key_with_daily_limits_may_not_have_workers_spend(
 
 
 @pytest.mark.long
-def test_the_command_and_the_object_do_the_same(films: str) -> None:
+def test_the_command_and_the_object_do_the_same(cinema: str) -> None:
     def command(*words: str) -> dict[str, Any]:
-        done = CliRunner().invoke(app, ["autopilot", *words, "--domain", films, "--json"])
+        done = CliRunner().invoke(app, ["autopilot", *words, "--domain", cinema, "--json"])
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
     assert command("on", "--budget-calls", "30/day")["days"][0]["max_llm_calls"] == 30
-    with re2llm.Re2llm(domain=films) as host:
+    with re2llm.Re2llm(domain=cinema) as host:
         assert host.show_autopilot().state == "on"
         assert host.run_autopilot_once().decisions[0].action == "wait"
         assert host.autopilot_on(calls_per_day=40, hold=10).plan is not None
         assert command("run-once")["plan"]["canary"]["hold"] == 10
         assert command("off")["state"] == host.show_autopilot().state == "off"
         assert command("off")["state"] == "off"
-    text = CliRunner().invoke(app, ["autopilot", "show", "--domain", films])
+    text = CliRunner().invoke(app, ["autopilot", "show", "--domain", cinema])
     on = "`re2llm autopilot on --budget-calls 2000/day`"
-    assert f"The autopilot of {films} is off. {on} turns it on." in text.output
+    assert f"The autopilot of {cinema} is off. {on} turns it on." in text.output
     for words in (["on"], ["on", "--budget-usd", "five"], ["run-once"], ["resume"]):
-        refused = CliRunner().invoke(app, ["autopilot", *words, "--domain", films])
+        refused = CliRunner().invoke(app, ["autopilot", *words, "--domain", cinema])
         assert refused.exit_code != 0
         assert "Traceback" not in refused.output
