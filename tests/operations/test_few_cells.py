@@ -26,6 +26,7 @@ from re2llm.knowledge.releases import fetch_release
 from re2llm.knowledge.sessions.training_sessions import session_keys
 from re2llm.operations.hints.manage import list_hints as listed_hints
 from re2llm.operations.loading.load import load_domain
+from re2llm.operations.releases.manage import list_releases
 from re2llm.operations.sessions.enough import FEWEST_TO_TRAIN, too_few_calls
 from re2llm.operations.training import few_cells, judged, tried
 from re2llm.operations.training import train as operation
@@ -291,6 +292,9 @@ async def test_a_policy_from_few_calls_serves_if_it_is_no_worse_than_one_hint(
     assert trained.active == (trained.gain >= trained.static_gain and not trained.why_not)
     assert trained.active or "gains more" in trained.why_not or "worse" in trained.why_not
     assert len(weights(url, school)) == 1  # stored in any case
+    [release] = (await list_releases(Context(domain=school))).releases
+    assert release.metrics["stopped"] == "limit"  # the name that older processes read
+    assert "visits_ended_by" not in release.metrics
 
 
 @pytest.mark.parametrize(("gain", "refused"), [(0.1, True), (0.2, False), (0.3, False)])
