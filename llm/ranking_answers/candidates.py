@@ -61,8 +61,7 @@ class Candidates:
         bare = bare_number(text)
         if bare is not None:
             return bare <= len(self._items) or not self._is_title(unmarked)
-        start = NUMBERED.match(unmarked)
-        return not (self._is_whole(unmarked, start) or self._begins_numeric(unmarked))
+        return not (self._is_title(unmarked) or self._begins_numeric(unmarked))
 
     def _begins_numeric(self, text: str) -> bool:
         """Whether a text begins with a title that begins with a number, whatever follows it."""

@@ -1,4 +1,4 @@
-"""A number that begins a title numbers no line of a list."""
+"""A number that begins a title numbers no line of a list; one before a title does."""
 
 # ruff: noqa: RUF001  # dashes that models write
 
@@ -14,6 +14,8 @@ WORDED = ["12 Monkeys", "8 Mile", "Heat", "2001: A Space Odyssey", "Alien", "Sev
 YEARS = [1995, 2002, 1995, 1968, 1979, 1995, 1975, 1988]
 DATED = [f"{title} ({year})" for title, year in zip(WORDED, YEARS, strict=True)]
 """As MovieLens writes them."""
+MARKED = ["Heat", "...And Justice for All", "*batteries not included", "'Round Midnight"]
+MARKED += ["Alien", "Jaws", "Big", "Fargo"]
 NUMERALS = ["Heat", "300", "Alien", "1917", "Seven", "Jaws", "Big", "Fargo"]
 ORDER = (5, 2, 8, 4, 1, 7, 3, 6)
 MARKS = ["{}", "**{}**", '"{}"', "*{}*"]
@@ -64,3 +66,18 @@ def test_a_number_before_such_a_title_still_counts(form: str) -> None:
     assert ranked(WORDED, lines, "{}") == ORDER
     lines = [f"{n}" for n in ORDER]
     assert ranked(NUMERALS, lines, "{}") == ORDER
+
+
+@pytest.mark.parametrize("form", ["{n}. {title}", "[{n}] {title}"])
+@pytest.mark.parametrize("behind", ["", " ({year})", " - tense and dark"])
+def test_a_number_before_a_title_that_begins_with_a_mark_counts(form: str, behind: str) -> None:
+    written = f"{form}{behind}"
+    lines = [written.format(n=n, title=MARKED[n - 1], year=YEARS[n - 1]) for n in ORDER]
+    assert ranked(MARKED, lines, "{}") == ORDER
+
+
+@pytest.mark.parametrize("behind", ["", " (1990)"])
+def test_the_line_of_a_title_that_begins_with_a_mark_is_not_dropped(behind: str) -> None:
+    items = [Item(title, title, {"year": 1990}) for title in ("Heat", "Big", "'Tis")]
+    text = "\n".join(f"{n}. {items[n - 1].title}{behind}" for n in (3, 1, 2))
+    assert read_ranking(text, len(items), items, wanted=3).numbers == (3, 1, 2)
