@@ -55,7 +55,7 @@ def test_a_title_that_is_a_number_no_candidate_has_is_one_of_the_others(
 @pytest.mark.parametrize("behind", [": fits", " - 0.9", " because it is dark", ": tense, dark"])
 def test_lines_that_cannot_be_read_are_not_read_by_such_titles_alone(behind: str) -> None:
     lines = [f"- {WORDED[n - 1]}{behind}" for n in ORDER]
-    assert ranked(WORDED, lines, "{}") in {(), ORDER}
+    assert ranked(WORDED, lines, "{}") == ()
 
 
 @pytest.mark.parametrize("form", ["{place}. {title}", "{n}. {title}", "{place}. [{n}] {title}"])
