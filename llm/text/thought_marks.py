@@ -61,7 +61,8 @@ ANSWER_LINE = re.compile(
 CHANNEL, MESSAGE, FINAL, COMMENTARY = "<|channel|>", "<|message|>", "final", "commentary"
 ADDRESSED = "to="
 """In the header of a call, before its channel or within it."""
-_ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
+TURN, AUTHOR = "<|start|>", "assistant"
+_ENDS = ("<|end|>", "<|return|>", "<|call|>", TURN)
 END = re.compile("|".join(map(re.escape, _ENDS)))
 CLOSED = re.compile(
     rf"(?:(?:</(?:answer|response|final_answer)>|<\|END_(?:RESPONSE|TEXT)\|>|{END.pattern})"

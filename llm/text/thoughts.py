@@ -20,6 +20,7 @@ from .thought_marks import (
     ANSWER,
     ANSWER_LINE,
     ANSWER_TURN,
+    AUTHOR,
     BARE_ANALYSIS,
     BARE_FINAL,
     BLOCKS,
@@ -35,6 +36,7 @@ from .thought_marks import (
     PROCESS,
     RESPONSE,
     TAG,
+    TURN,
 )
 
 _BLANKS = " \t"
@@ -42,6 +44,8 @@ _JSON = re.compile(r"(?<![^\n])[ \t]{0,20}(?:```\w{0,10}[ \t]{0,9}\n\s{0,20})?[\
 """Where JSON may begin outside a sentence."""
 _ALONE = re.compile(r"[ \t]{0,20}(?:\n\s{0,20}```|```)?[ \t]{0,20}(?:\n|\Z)")
 _MOST_FAILURES = 50
+_SAID = frozenset({"", "<|end|>", "<|return|>"})
+"""What may follow the last words in a channel; a call ends in another mark."""
 THOUGHT_BLOCKS = frozenset(
     {"reasoning", "reasoning_content", "thinking", "redacted_thinking", "thought"}
 )
@@ -132,21 +136,37 @@ def with_text(blocks: Sequence[Any], text: str) -> list[Any]:
 
 
 def _final_channel(text: str) -> str:
-    """Return what the final channel says; without one, what is said beside calls of tools."""
+    """Return what the final channel says; without one, what is said where calls of tools are."""
     said: list[str] = []
-    beside: list[str] = []
-    for part in text.split(CHANNEL)[1:]:
+    parts = text.split(CHANNEL)
+    for part in parts[1:]:
         header, mark, body = part.partition(MESSAGE)
         name = header.strip()
         if name.startswith(FINAL):
             body = body if mark else name.removeprefix(FINAL)
-        end = END.search(body)
-        body = body[: end.start()] if end else body
-        if name.startswith(FINAL):
-            said.append(body)
-        elif name.startswith(COMMENTARY):
-            beside.append(body)
-    return "".join(said if said or ADDRESSED in text else beside)
+            end = END.search(body)
+            said.append(body[: end.start()] if end else body)
+    return "".join(said) if said else _said_beside(parts)
+
+
+def _said_beside(parts: Sequence[str]) -> str:
+    """Return what the last channel says if it is the one of calls, and the text holds no call.
+
+    Before another channel it is a remark, and from another author what a tool returned. JSON there
+    is meant for a tool, though its server may have dropped for which.
+
+    Args:
+        parts: A text between the marks of channels.
+    """
+    authors = {part.rpartition(TURN)[2].strip() for part in parts[1:-1]}
+    authors.add(parts[0].strip().removeprefix(TURN) or AUTHOR)
+    header, _, body = parts[-1].partition(MESSAGE)
+    if authors != {AUTHOR} or header.strip() != COMMENTARY or body.lstrip()[:1] == "{":
+        return ""
+    end = END.search(body)
+    said, after = (body[: end.start()], body[end.start() :]) if end else (body, "")
+    called = any(ADDRESSED in part.partition(MESSAGE)[0] for part in parts[1:])
+    return said if after.strip() in _SAID and not called else ""
 
 
 def _without_analysis(text: str) -> str:

@@ -41,7 +41,27 @@ THOUGHTS = {
     "<|channel|>commentary to=functions.rate<|message|>{}<|call|>": "",
     "<|channel|>final<|message|>Hello<|end|>": "Hello",
     f"{HARMONY}<|channel|>commentary<|message|>Hello<|end|>": "Hello",
-    "<|channel|>commentary <|constrain|>json<|message|>{}": "{}",
+    "<|channel|>commentary<|message|>Hello<|return|>": "Hello",
+    "<|start|>assistant<|channel|>commentary<|message|>?redirect_to=x": "?redirect_to=x",
+    "<|channel|>analysis<|message|>Set to=x?<|end|><|start|>assistant"
+    "<|channel|>commentary<|message|>Hello<|end|>": "Hello",
+    "<|channel|>commentary <|constrain|>json<|message|>{}": "",
+    '<|channel|>commentary<|constrain|>json<|message|>{"titles": ["Heat"]}<|call|>': "",
+    "<|channel|>commentary json<|message|>[1]": "",
+    "<|channel|>commentary code<|message|>find(1)": "",
+    '<|channel|>commentary<|message|>{"titles": ["Heat"]}': "",
+    "<|channel|>commentary<|message|>find(1)<|call|>": "",
+    "<|channel|>commentary<|message|>1. Heat\n2. Alien<|end|><|start|>assistant"
+    "<|channel|>analysis<|message|>wait, the better order is 2, 1": "",
+    "<|channel|>commentary<|message|>1. Heat<|end|><|start|>assistant"
+    "<|channel|>commentary<|message|>2. Alien<|end|>": "2. Alien",
+    "<|channel|>commentary<|message|>I look.<|end|><|start|>functions.find_titles"
+    '<|channel|>commentary<|message|>{"found": 1}<|end|>': "",
+    "<|channel|>commentary<|message|>I look.<|end|><|start|>functions.find_titles"
+    "<|channel|>commentary<|message|>found<|end|>": "",
+    "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant to=functions.rate": "",
+    "<|channel|>commentary to=functions.rate<|message|>{}<|call|><|start|>assistant"
+    "<|channel|>commentary<|message|>It is rated.<|end|>": "",
     f"<|channel|>commentary<|message|>I look.<|end|>{HARMONY}<|channel|>final<|message|>Hi": "Hi",
     "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant"
     "<|channel|>commentary to=functions.rate<|message|>{}<|call|>": "",
@@ -132,6 +152,11 @@ def test_thoughts_are_cut(text: str, said: str) -> None:
     assert without_thoughts(text) == said
 
 
+@pytest.mark.parametrize("turn", ["", "<|start|>assistant"])
+def test_words_before_the_channels_make_none_of_them_the_answer(turn: str) -> None:
+    assert without_thoughts(f"1. Foo{turn}<|channel|>commentary<|message|>9, 8") == ""
+
+
 @pytest.mark.parametrize("text", UNMARKED)
 def test_a_ranking_is_found_whose_model_forgot_a_mark(text: str) -> None:
     assert read_ranking(without_thoughts(text), 3).numbers == (3, 1, 2)
@@ -170,6 +195,7 @@ def test_what_was_thought_first_is_never_said(pieces: str) -> None:
         "<details reasoning",
         " \t",
         "<|channel|>final ",
+        "<|start|>assistant<|channel|>commentary<|message|>a",
     ],
 )
 @pytest.mark.timeout(60)  # quadratic time would take an hour
