@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from ...errors import Failure
 from ..usage import Usage
@@ -39,6 +40,8 @@ _OF_PROXIES = frozenset({403, 407, 502, 503, 504})
 """What proxies answer about a server that they do not reach, or may not ask."""
 _TOO_LARGE = 413
 _UNKNOWN_OPTION = 501
+_CALLS = b'"tool_calls":'
+"""In a request; in a text there, the quotation marks are escaped."""
 _FILTERED = re.compile(
     r"content.?(?:filter|policy|moderation)|content.management.policy|safety|refusal"
     r"|data.?inspection|inappropriate.content|content.exists.risk|sensitive.(?:content|word)|new_sensitive"
@@ -139,7 +142,7 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
         failure = Failure.REFUSED
     else:
         failure = _without_status(error, said) if status is None else _of_status(status, said)
-    refuses = refused_parts(status, said)
+    refuses = refused_parts(status, said, calls=_may_hold_calls(error))
     if refuses and failure is Failure.DENIED:
         failure = Failure.REJECTED  # the key is good, and the server forbids it an option
     if failure is Failure.TOO_LONG:
@@ -154,6 +157,15 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
     )
     failed.final = any("Redirected" in name for name in _class_names(error))
     return failed
+
+
+def _may_hold_calls(error: BaseException) -> bool:
+    """Whether the request may have held calls of tools that were made before."""
+    sent: Any = getattr(error, "request", None)
+    try:
+        return sent is None or _CALLS in sent.content
+    except (AttributeError, TypeError, RuntimeError):  # not httpx's, or not read
+        return True
 
 
 def _pause(error: BaseException, failure: Failure, said: str) -> float | None:

@@ -136,13 +136,13 @@ _REFUSALS: Mapping[Part, tuple[re.Pattern[str], re.Pattern[str] | None]] = {
     ),
     Part.MISSING_THOUGHTS: (
         _words(
-            r"\bmissing\b.{0,20}\breasoning(?:_content|_details)?\b"
+            r"\bmissing\b.{0,20}\breasoning[ _](?:content|details)\b"
             r"|\breasoning_(?:content|details)\b.{0,60}"
             r"\b(?:missing|required|passed back|must be (?:passed|provided|included|sent))\b"
         ),
         None,
     ),
-    Part.MISSING_SIGNATURES: (_words(r"\bthought_?signature\b"), None),
+    Part.MISSING_SIGNATURES: (_words(r"\bthought[_ ]?signature\b"), None),
     Part.NULL_CONTENT: (
         _words(
             r"\bcontent\b(?!-).{0,40}\b(?:valid string|a string|got null|received null|is required"
@@ -217,15 +217,27 @@ _DENIED = _words(
     r"|无效的?(?:令牌|密钥)|(?:令牌|密钥)无效"
 )
 _OF_THOUGHTS = frozenset({Part.MISSING_THOUGHTS, Part.MISSING_SIGNATURES})
+_OF_CALLS = _OF_THOUGHTS | {Part.NULL_CONTENT}
+"""Parts that only a history with calls of tools lacks."""
+_UNWANTED = _words(
+    r"\bextra.(?:inputs|fields|forbidden)|\bunsupported\b|\bnot (?:supported|permitted|allowed)\b"
+    r"|\b(?:unknown|unrecogni[sz]ed|unexpected|cannot find)\b.{0,20}"
+    r"\b(?:name|field|key|parameter|argument|property)\b"
+)
+"""Words about thoughts that should not have been sent."""
+_OF_STREAMS = frozenset({Part.ONE_PIECE, Part.STREAM})
+_REFUSING_STREAMS = frozenset({400, _FORBIDDEN, 404, 405, 422})
+"""With any other status, words about a stream may be about a connection that has failed."""
 _LONGEST = 4_000
 
 
-def refused_parts(status: int | None, said: str) -> frozenset[Part]:
+def refused_parts(status: int | None, said: str, *, calls: bool = True) -> frozenset[Part]:
     """Return which parts of a request an error refuses, empty if it mentions none.
 
     Args:
         status: The error's HTTP status, or `None` if it has none.
         said: The error's text.
+        calls: Whether the request may have held calls of tools that were made before.
     """
     if status not in _REFUSING and status != _FORBIDDEN:
         return frozenset()
@@ -235,8 +247,13 @@ def refused_parts(status: int | None, said: str) -> frozenset[Part]:
         for part, (named, refused) in _REFUSALS.items()
         if named.search(said) and (refused is None or refused.search(said))
     )
+    if status not in _REFUSING_STREAMS:
+        parts -= _OF_STREAMS
+    if not calls:
+        parts -= _OF_CALLS
     if parts & _OF_THOUGHTS:  # which speak of the calls of tools, too
-        parts &= _OF_THOUGHTS
+        unwanted = _UNWANTED.search(said) is not None
+        parts = parts - _OF_THOUGHTS - {Part.TOOLS} if unwanted else parts & _OF_THOUGHTS
     return parts & _NOT_THE_KEYS if status == _FORBIDDEN else parts
 
 

@@ -109,6 +109,8 @@ WORDS: dict[Part, list[str]] = {
     ],
     Part.MISSING_SIGNATURES: [
         "Function call is missing a thought_signature in functionCall parts, which tools require",
+        "Invalid thoughtSignature",
+        "Corrupted thought signature.",
     ],
     Part.NULL_CONTENT: [
         "messages.2.content: Input should be a valid string, received null",
@@ -315,6 +317,52 @@ def test_a_good_key_may_be_forbidden_an_option_alone(part: Part) -> None:
 def test_a_call_without_its_thoughts_is_no_refusal_of_tools(part: Part) -> None:
     for said in WORDS[part]:
         assert refused_parts(400, said) == {part}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "messages.1.tool_calls.0.function.thought_signature: Extra inputs are not permitted",
+        "Unknown parameter: 'messages[1].tool_calls[0].extra_content.google.thought_signature'.",
+        "messages.1.reasoning_content: Extra inputs are not permitted",
+        "reasoning_content is not supported; it must be passed as reasoning",
+    ],
+)
+def test_a_thought_that_is_not_wanted_is_none_that_is_missed(said: str) -> None:
+    assert not refused_parts(400, said)
+
+
+def test_other_words_about_thoughts_ask_for_none() -> None:
+    said = "tool choice auto requires --reasoning-parser; missing reasoning parser"
+    assert refused_parts(400, said) == {Part.TOOLS}
+    assert not refused_parts(400, "Thinking is enabled; missing reasoning effort")
+
+
+@pytest.mark.parametrize(
+    "part", [Part.MISSING_THOUGHTS, Part.MISSING_SIGNATURES, Part.NULL_CONTENT]
+)
+@pytest.mark.parametrize("said", ["Rank these.", '{"tool_calls": []}'])
+def test_a_question_without_calls_lacks_nothing_of_them(part: Part, said: str) -> None:
+    question = {"role": "user", "content": said}
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    for words in WORDS[part]:
+        for messages, lacks in (([question], False), ([question, call], True)):
+            failed: Any = ServerSaidError(400, words)
+            failed.request = httpx.Request("POST", "http://a", json={"messages": messages})
+            assert (part in read_failure(failed).refuses) is lacks
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "upstream: stream error; service is not available",
+        "Streaming connection is not available, try again",
+        "Non-streaming requests time out after 10 minutes",
+    ],
+)
+def test_a_stream_that_failed_is_none_that_is_refused(status: int, said: str) -> None:
+    assert not refused_parts(status, said)
 
 
 def test_which_way_of_sending_an_answer_is_refused() -> None:
