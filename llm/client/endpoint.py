@@ -16,7 +16,7 @@ from ...errors import Failure
 from ...settings import AnswerMethod, Settings
 from ..errors.error_words import shown
 from ..errors.failures import ModelFailedError, read_failure
-from ..errors.unsupported_options import WAYS, Part
+from ..errors.unsupported_options import WAYS, Part, refused_and_wanted
 from ..offline import OfflineRanker
 from ..responses import failed_generation, withheld
 from ..structured import AnswerFormat, LetterMemory, MethodMemory, bind_format, methods_for
@@ -266,8 +266,11 @@ class Endpoint:
         else:
             return True
         self.refused |= error.refuses
-        refused = ", ".join(sorted(error.refuses))
-        _log.warning("model %s refuses %s: from now on asked without", self.name, refused)
+        refused, wanted = refused_and_wanted(error.refuses)
+        if refused:
+            _log.warning("model %s refuses %s: from now on asked without", self.name, refused)
+        if wanted:
+            _log.warning("model %s wants %s: from now on asked so", self.name, wanted)
         return True
 
     async def _request(

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from ...errors import Failure, ModelDownError
 from ...records import Item, counted
 from ..errors.failures import ABOUT_LETTERS, ModelFailedError
-from ..errors.unsupported_options import Part
+from ..errors.unsupported_options import Part, refused_and_wanted
 from ..ranking_prompts.letters import alternatives
 from ..ranking_prompts.ranking_prompt import RankingTask
 from ..ranking_prompts.recipes import RECIPES
@@ -202,10 +202,14 @@ class Probes:
 
     def left_out(self) -> Finding | None:
         """Tell what the server has refused in the probes so far, `None` if nothing."""
-        refused = ", ".join(part.replace("_", " ") for part in sorted(self._endpoint.refused))
-        if not refused:
-            return None
-        return Finding("options", "note", f"the server refuses {refused}; re2llm asks without")
+        refused, wanted = refused_and_wanted(self._endpoint.refused)
+        told: list[str] = []
+        if refused:
+            named = refused.replace("_", " ")
+            told.append(f"the server refuses {named}; re2llm asks without")
+        if wanted:
+            told.append(f"the server wants {wanted}; re2llm asks so")
+        return Finding("options", "note", "; ".join(told)) if told else None
 
 
 def cached_tokens(message: BaseMessage) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 
@@ -36,6 +36,14 @@ class Part(StrEnum):
     NULL_CONTENT = "null_content"
 
 
+_WANTED: Mapping[Part, str] = {
+    Part.ONE_PIECE: "answers in parts",
+    Part.STREAM: "answers in one piece",
+    Part.MISSING_THOUGHTS: "the thoughts before calls of tools",
+    Part.MISSING_SIGNATURES: "the signatures of calls of tools",
+    Part.NULL_CONTENT: "a text beside calls of tools",
+}
+"""What a server wants in place of such a part, or of its lack."""
 WAYS = frozenset({Part.TOOLS, Part.RESPONSE_FORMAT})
 """The ways to ask for JSON."""
 
@@ -255,6 +263,17 @@ def refused_parts(status: int | None, said: str, *, calls: bool = True) -> froze
         unwanted = _UNWANTED.search(said) is not None
         parts = parts - _OF_THOUGHTS - {Part.TOOLS} if unwanted else parts & _OF_THOUGHTS
     return parts & _NOT_THE_KEYS if status == _FORBIDDEN else parts
+
+
+def refused_and_wanted(parts: Collection[Part]) -> tuple[str, str]:
+    """Return the names of what a server refuses, and in words what it wants instead.
+
+    Args:
+        parts: What `refused_parts` returned; either text is empty if there is none of the kind.
+    """
+    refused = [part.value for part in sorted(parts) if part not in _WANTED]
+    wanted = [_WANTED[part] for part in sorted(parts) if part in _WANTED]
+    return ", ".join(refused), ", ".join(wanted)
 
 
 def says_bad_generation(said: str) -> bool:

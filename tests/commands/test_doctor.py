@@ -118,6 +118,17 @@ async def test_a_server_that_can_do_little(server: FaultServer, examine: Examine
     assert found.llm_calls == len(server.asked)
 
 
+async def test_what_a_server_wants_is_told_as_no_refusal_of_it(
+    server: FaultServer, examine: Examine
+) -> None:
+    def streams_only(body: Body) -> tuple[int, Body] | None:
+        return None if body.get("stream") else (400, error("Stream must be set to true"))
+
+    server.refuse = streams_only
+    told = by_name(await examine())["options"]
+    assert told.found == "the server wants answers in parts; re2llm asks so"
+
+
 async def test_it_announces_the_calls_that_it_may_make(
     server: FaultServer, examine: Examine
 ) -> None:

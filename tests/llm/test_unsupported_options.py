@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from re2llm.errors import Failure
 from re2llm.llm.client.adapting import adapted, without_system
 from re2llm.llm.errors.failures import read_failure
-from re2llm.llm.errors.unsupported_options import Part, refused_parts
+from re2llm.llm.errors.unsupported_options import Part, refused_and_wanted, refused_parts
 
 WORDS: dict[Part, list[str]] = {
     Part.TEMPERATURE: [
@@ -350,6 +350,17 @@ def test_a_question_without_calls_lacks_nothing_of_them(part: Part, said: str) -
             failed: Any = ServerSaidError(400, words)
             failed.request = httpx.Request("POST", "http://a", json={"messages": messages})
             assert (part in read_failure(failed).refuses) is lacks
+
+
+def test_what_a_server_wants_is_told_as_no_refusal_of_it() -> None:
+    refused, wanted = refused_and_wanted(Part)
+    assert {"temperature", "max_tokens", "system_role"} <= set(refused.split(", "))
+    for part in ("missing", "null", "stream,", "in_one_piece"):
+        assert part not in refused
+    assert "answers in parts" in wanted
+    assert len([*refused.split(", "), *wanted.split(", ")]) == len(Part)
+    assert refused_and_wanted({Part.NULL_CONTENT}) == ("", "a text beside calls of tools")
+    assert refused_and_wanted({Part.SEED}) == ("seed", "")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])

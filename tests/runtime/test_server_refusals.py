@@ -645,7 +645,7 @@ STREAMS_ONLY = [
 @pytest.mark.parametrize("counts", [True, False])
 @pytest.mark.parametrize("said", STREAMS_ONLY)
 async def test_a_server_that_only_streams_is_asked_for_parts(
-    server: FaultServer, ask: Ask, said: str, counts: bool
+    server: FaultServer, ask: Ask, said: str, counts: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(body: Body) -> tuple[int, Any] | None:
         if not body.get("stream"):
@@ -660,3 +660,5 @@ async def test_a_server_that_only_streams_is_asked_for_parts(
     second = await ask(1)
     assert (second["flags"], second["llm_calls"]) == ([], 1)
     assert {asked.method for asked in server.asked} == {"json_schema"}
+    assert "wants answers in parts: from now on asked so" in caplog.text
+    assert ("refuses" in caplog.text) is not counts
