@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from langchain.chat_models import init_chat_model
@@ -18,8 +17,8 @@ from .base_urls import cleaned_url
 
 _OPENAI = "openai"
 _EXAMPLE = "openai:gpt-4.1-mini"
-_SHORTEST_KEY = 8
-"""Characters of what may be a key that gives access."""
+_LONGEST_SHOWN_KEY = 3
+"""Characters of a key that gives no access: servers that ask for none get one such as `x`."""
 
 
 def make_chat_model(
@@ -76,11 +75,9 @@ def make_chat_model(
 def _reason(error: Exception, key: SecretStr | None) -> tuple[str, str]:
     """Return why a model cannot be made, without its key, and what to do."""
     reason = str(error).splitlines()[0]
-    if key:
-        text = key.get_secret_value()
-        # Servers that ask for no key get one such as `x`, which is a letter of many words.
-        edge = r"\b" if len(text) < _SHORTEST_KEY else ""
-        reason = re.sub(f"{edge}{re.escape(text)}{edge}", "**********", reason)
+    text = key.get_secret_value() if key else ""
+    if len(text) > _LONGEST_SHOWN_KEY:  # a shorter one is part of many words
+        reason = reason.replace(text, "**********")
     if isinstance(error, ImportError):
         return reason, "Install that package in the environment of re2llm."
     return reason, (
