@@ -16,7 +16,7 @@ from .echoes import without_echo
 from .error_words import error_body, error_words, shown
 from .hidden_errors import hidden_status
 from .http_errors import chain, http_status, retry_after, said_pause
-from .network_settings import proxy_before
+from .network_settings import proxy_told
 from .too_long import says_pace, says_too_long
 from .unsupported_options import (
     WAYS,
@@ -202,14 +202,21 @@ def _with_proxy(words: str, error: BaseException, failure: Failure, status: int 
 
     Over HTTPS a proxy passes on what the server answers, and so it says nothing itself.
     """
-    url = str(getattr(getattr(error, "request", None), "url", ""))
     unsent = failure is Failure.CONNECTION or (failure is Failure.TIMEOUT and _is_unsent(error))
-    refused = status in _OF_PROXIES and url.lower().startswith("http:")
-    proxy = proxy_before(url) if url and (unsent or refused) else ""
-    if not proxy:
+    if not unsent and status not in _OF_PROXIES:
         return words
-    told = f"The request went through the proxy in {proxy}; NO_PROXY names hosts to ask directly"
+    url = _asked_url(error)
+    told = proxy_told(error, url) if unsent or url.lower().startswith("http:") else ""
+    if not told:
+        return words
     return f"{words.rstrip('.')}. {told}" if words else told
+
+
+def _asked_url(error: BaseException) -> str:
+    try:
+        return str(getattr(getattr(error, "request", None), "url", ""))
+    except RuntimeError:  # httpx's errors raise it where they hold no request
+        return ""
 
 
 def _may_be_the_form(
