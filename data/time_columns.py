@@ -24,7 +24,7 @@ from .finer_times import (
 )
 from .malformed import ReadReport, RowError
 from .table_rows import Row, read_rows
-from .times import seconds, timestamp
+from .times import seconds, timestamp, written_moment
 
 _FIRST_ROWS = 1_000
 _CLOCK = re.compile(
@@ -34,11 +34,14 @@ _CLOCK = re.compile(
 _SPAN = re.compile(r"\d{1,4}(?::\d\d){1,2}(?:[.,]\d{1,9})?")
 """Hours, minutes and seconds, of a day or of how long something took."""
 _MIDNIGHT = re.compile(
-    r"[ T](?:0?0:00(?::00(?:[.,]0{1,9})?)?|12:00(?::00)?\s?AM)"
+    r"(?:[ T](?:0?0:00(?::00(?:[.,]0{1,9})?)?|0000(?:00(?:[.,]0{1,9})?)?|12:00(?::00)?\s?AM"
+    r"|12\.00(?:\.00(?:\.0{1,9})?)?\s?AM)|(?<=\d)T00)"
     r"(?:\s?(?:Z|[A-Z]{3,5}|(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?))?(?:\[[\w/+-]{1,40}\])?$",
     re.IGNORECASE,
 )
 """What programs write behind a date that they hold as a moment, in whichever zone."""
+_OFFSET = re.compile(r"(?<=^\d{4}[-/.]\d\d[-/.]\d\d)[+-]\d\d(?:\d\d)?$")
+"""The zone of a date, which ISO 8601 reads as a time of day behind an unusual sign."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE]\+?[0-9]+)?")
 _DATE_DIGITS = 8
 _DATES, _CLOCKS = ("date", "day"), ("time", "clock")
@@ -171,7 +174,11 @@ def _written_date(cell: object) -> object:
     """Return the date that a moment is written as; a number as it is."""
     if isinstance(cell, datetime):
         return cell.date()
-    return _MIDNIGHT.sub("", cell.strip()) if isinstance(cell, str) else cell
+    return _day_alone(cell.strip()) if isinstance(cell, str) else cell
+
+
+def _day_alone(text: str) -> str:
+    return _OFFSET.sub("", _MIDNIGHT.sub("", text))
 
 
 def _is_clock(cell: object) -> bool:
@@ -201,10 +208,8 @@ def _is_date(cell: object) -> bool:
         return cell.time() == time()
     if isinstance(cell, date):
         return True
-    text = _MIDNIGHT.sub("", str(cell).strip())
+    text = _day_alone(str(cell).strip())
     if ":" in text or (_NUMBER.fullmatch(text) and len(text) != _DATE_DIGITS):
         return False
-    try:
-        return seconds(text, "") % SECONDS_A_DAY == 0  # a time may have no colon: 20240131T1005
-    except RowError:  # such as a date that ends in its year
-        return True
+    moment = written_moment(text)  # a time may have no colon: 20240131T1005
+    return moment is None or moment.time() == time()

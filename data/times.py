@@ -71,6 +71,15 @@ def seconds(value: object, name: str) -> float:
     raise RowError(f"{name} {shown(given)} is not between 1970 and the year 3000")
 
 
+def written_moment(text: str) -> datetime | None:
+    """Return the moment that a text writes as a date, in its own zone; `None` for all else."""
+    try:
+        found = _moment(text) if 0 < len(text) <= _LONGEST else None
+    except UnknownZoneError:
+        return None
+    return found if isinstance(found, datetime) else None
+
+
 def timestamp(value: object, name: str) -> float:
     """Return a moment in seconds since 1970, UTC, with their fraction: it orders what is chosen.
 

@@ -128,6 +128,8 @@ DAYS = [
     *("{:%Y-%m-%d} 00:00:00+02:00", "{:%Y-%m-%d} 00:00:00-08", "{:%Y-%m-%d} 0:00 +0530"),
     *("{:%Y-%m-%dT00:00:00.000+02:00[Europe/Berlin]}", "{:%Y-%m-%d} 00:00:00 CET"),
     *("{:%m/%d/%Y} 12:00:00 AM", "{:%a %b %d %Y} 00:00:00 GMT+0200", "{:%Y-%m-%d} 00:00:00Z"),
+    *("{:%Y%m%d}T000000+0200", "{:%Y-%m-%d}T0000+0200", "{:%Y-%m-%d}+0200", "{:%Y-%m-%d}-05"),
+    *("{:%d-%b-%y} 12.00.00.000000000 AM +0200", "{:%Y%m%d}T000000-0800", "{:%Y%m%d}T0000Z"),
 ]
 
 
@@ -188,6 +190,31 @@ def test_a_time_without_a_colon_is_a_time(tmp_path: Path, written: str) -> None:
     _, sessions, report = loaded(log)
     assert sessions == [Session(("1", "2", "3"), "4")]
     assert "holds no time of day" not in report.remarks[0]
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_date_alone_is_told_in_any_notation(tmp_path: Path, day: str) -> None:
+    _, sessions, report = loaded(dated(tmp_path, "date,seats", lambda s: s % 7, day))
+    assert sessions == [Session(("c", "a", "d"), "b")] * 2
+    assert "time = date; date holds no time of day" in report.remarks[0]
+
+
+@pytest.mark.parametrize("day", ["{:%d%m%Y}", "-5"])
+def test_a_date_beside_a_clock_that_cannot_be_read_is_told(tmp_path: Path, day: str) -> None:
+    _, sessions, report = loaded(
+        dated(tmp_path, "date,time", lambda s: f"{datetime.fromtimestamp(s, UTC):%H:%M:%S}", day)
+    )
+    assert (sessions, report.malformed) == ([], 8)
+    assert "time = date and time;" in report.remarks[0]
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_date_of_any_zone_holds_moments_until_its_end(tmp_path: Path, day: str) -> None:
+    late = START - START % 86_400 + 20 * 3_600
+    times = {START + 3_600 * n: late + 600 * n for n in range(4)}
+    _, sessions, report = loaded(dated(tmp_path, "date,event_ts", times.__getitem__, day))
+    assert sessions == [Session(("a", "b", "c"), "d")] * 2
+    assert "time = date and event_ts;" in report.remarks[0]
 
 
 def test_a_number_of_midnight_is_a_date(tmp_path: Path) -> None:
