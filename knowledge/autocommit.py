@@ -9,8 +9,6 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..errors import InputError
-
 _TRANSACTIONS, _EACH = "READ COMMITTED", "AUTOCOMMIT"
 
 
@@ -35,7 +33,7 @@ class Autocommit:
             yield connection
 
 
-async def in_transactions(engine: AsyncEngine) -> AsyncEngine:
+async def in_transactions(engine: AsyncEngine) -> AsyncEngine | None:
     """Return a host's engine, with transactions if its connections commit each statement.
 
     What is stored as a whole or not at all needs them. The host's own use of its connections stays
@@ -44,21 +42,23 @@ async def in_transactions(engine: AsyncEngine) -> AsyncEngine:
     Args:
         engine: Any over psycopg 3.
 
-    Raises:
-        InputError: Its options commit each statement: no engine made from it can do otherwise.
+    Returns:
+        `None` if no engine made from it has transactions, by an option that counts first.
     """
-    if engine.get_execution_options().get("isolation_level") == _EACH:
-        raise InputError(
-            "engine",
-            f"Its option isolation_level is {_EACH}: nothing would be stored as a whole.",
-            "Hand over the engine without that option.",
-        )
     async with engine.connect() as connection:
-        lent = await connection.get_raw_connection()
-        if lent.driver_connection is None or not lent.driver_connection.autocommit:
+        if not await _commits_each(connection):
             return engine
-    event.listen(engine.sync_engine.pool, "checkin", _commit_each)
-    return engine.execution_options(isolation_level=_TRANSACTIONS)
+    made = engine.execution_options(isolation_level=_TRANSACTIONS)
+    async with made.connect() as connection:
+        if await _commits_each(connection):
+            return None
+        event.listen(engine.sync_engine.pool, "checkin", _commit_each)
+    return made
+
+
+async def _commits_each(connection: AsyncConnection) -> bool:
+    lent = await connection.get_raw_connection()
+    return lent.driver_connection is not None and bool(lent.driver_connection.autocommit)
 
 
 def _commit_each(connection: Any, _: object) -> None:

@@ -133,12 +133,14 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
             f"Its driver is {engine.dialect.driver}.",
             "Make it with create_async_engine('postgresql+psycopg://…'), or hand over a URL.",
         )
+    if engine is not None:
+        await ping(engine, settings)
+        engine = await in_transactions(engine)
+    owns = engine is None
     if engine is None:
-        url = await asyncio.to_thread(database_url, settings)
+        url = given.url if given is not None else await asyncio.to_thread(database_url, settings)
         engine = await asyncio.to_thread(make_engine, url, settings)
-    await ping(engine, settings)
-    if given is not None:
-        engine = await in_transactions(given)
+        await ping(engine, settings)
     await migrate(engine)
     embedder = await asyncio.to_thread(get_embedder)
-    return Services(settings, engine, embedder, owns_engine=given is None)
+    return Services(settings, engine, embedder, owns_engine=owns)

@@ -19,7 +19,7 @@ from kept_alive import kept_alive
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from re2llm.data.sample import load_films
-from re2llm.errors import InputError
+from re2llm.errors import DatabaseError, InputError
 from re2llm.interfaces.portal import Portal
 from re2llm.knowledge.embedded_postgres.database import start_embedded
 from re2llm.llm.client.limits import Pace
@@ -94,6 +94,9 @@ async def test_a_url_of_sqlalchemy_names_the_database(films: str, url: str) -> N
     async with re2llm.Re2llm(make_url(url), domain=films) as host:
         answer = await host.arecommend(["Alien"], k=2)
     assert len(answer.items) == 2
+    other = make_url("postgresql+asyncpg://x:y@127.0.0.1:9/other_one")
+    with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:9/other_one"):
+        await re2llm.Re2llm(other, domain=films).adomains()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,10 @@ async def test_a_url_of_sqlalchemy_names_the_database(films: str, url: str) -> N
         {"isolation_level": "AUTOCOMMIT"},
         {"connect_args": {"autocommit": True}},
         {"isolation_level": "AUTOCOMMIT", "poolclass": NullPool},
-        {"level": "SERIALIZABLE"},
+        {"levels": ["SERIALIZABLE"]},
+        {"levels": ["AUTOCOMMIT"]},
+        {"levels": ["AUTOCOMMIT", "READ COMMITTED"]},
+        {"levels": ["READ COMMITTED", "AUTOCOMMIT"]},
     ],
 )
 async def test_whatever_the_level_of_an_engine_all_or_nothing_is_stored(
@@ -111,9 +117,10 @@ async def test_whatever_the_level_of_an_engine_all_or_nothing_is_stored(
     rows = [f'{{"id": {n}, "title": "Film {n}"}}\n' for n in range(600)]
     items = tmp_path / "items.jsonl"
     items.write_text("".join(rows) + "{")
-    level = options.pop("level", None)
-    made = create_async_engine(url, **options)
-    engine = made.execution_options(isolation_level=level) if level else made
+    levels: list[str] = options.pop("levels", [])
+    engine = made = create_async_engine(url, **options)
+    for level in levels:
+        engine = engine.execution_options(isolation_level=level)
     try:
         async with re2llm.Re2llm(engine) as host:
             with pytest.raises(InputError, match="is not JSON"):
@@ -127,17 +134,12 @@ async def test_whatever_the_level_of_an_engine_all_or_nothing_is_stored(
             async with engine.connect() as connection:  # the host's own are as it made them
                 lent = await connection.get_raw_connection()
                 assert lent.driver_connection is not None
-                assert lent.driver_connection.autocommit is (level != "SERIALIZABLE")
+                # Of options of engines that were made from each other, the first one's count.
+                assert lent.driver_connection.autocommit is (
+                    [*levels, "AUTOCOMMIT"][0] == "AUTOCOMMIT"
+                )
     finally:
         await made.dispose()
-
-
-async def test_an_engine_whose_options_commit_each_statement_is_refused(url: str) -> None:
-    made = create_async_engine(url)
-    engine = made.execution_options(isolation_level="AUTOCOMMIT")
-    with pytest.raises(InputError, match="isolation_level is AUTOCOMMIT"):
-        await re2llm.Re2llm(engine).adomains()
-    await made.dispose()
 
 
 async def test_a_call_that_is_under_way_opens_nothing_after_the_end(films: str) -> None:
