@@ -74,6 +74,17 @@ _OPTION_BESIDE = re.compile(rf"[;,&\s]{_OPTION}", re.IGNORECASE)
 _LONGEST_HOST = 253
 
 
+def refusal_remedy(state: str | None, said: str) -> str | None:
+    """Return what to do about a statement that a healthy server refuses; `None` if it is ours.
+
+    Args:
+        state: Its SQLSTATE.
+        said: The server's words, with their details.
+    """
+    # No encoding holds the character with the code 0, and no text of ours should.
+    return None if "\\u0000" in said else REFUSALS.get(state or "")
+
+
 def remedy_of(reason: str) -> str:
     """Return what to do about a failed connection.
 

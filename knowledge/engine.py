@@ -28,7 +28,7 @@ from sqlalchemy.util import await_only
 
 from ..errors import IN_THE_LOG, DatabaseError, GoneError, PoolerError, StatementError
 from ..settings import Settings
-from .connection_words import REFUSALS, read_url, remedy_of
+from .connection_words import read_url, refusal_remedy, remedy_of
 from .embedded_postgres.database import start_embedded
 from .gone import gone_meanwhile
 from .prepared import prepare_marked
@@ -68,11 +68,11 @@ def database_url(settings: Settings) -> str:
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
-def make_engine(url: str, settings: Settings) -> AsyncEngine:
+def make_engine(url: str | URL, settings: Settings) -> AsyncEngine:
     """Make an engine. Opens no connection yet.
 
     Args:
-        url: The URL from `database_url`.
+        url: The URL from `database_url`, or of a host's engine.
     """
     engine = create_async_engine(
         url,
@@ -192,7 +192,7 @@ def unreachable(engine: AsyncEngine, error: BaseException) -> DatabaseError | Go
     first_line = _without_secrets(reason.strip().splitlines()[0], url)
     query = {name: url.query[name] for name in ("host", "port") if name in url.query}
     shown = URL.create("postgresql", None, None, url.host, url.port, url.database, query)
-    refused = REFUSALS.get(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    refused = refusal_remedy(getattr(getattr(error, "orig", None), "sqlstate", None), reason)
     if refused is not None:
         return DatabaseError(
             "RE2LLM_DATABASE_URL", f"{shown} refused a statement ({first_line}).", refused

@@ -152,9 +152,10 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) ->
         with connection.begin():
             require_recent(connection)
             _lock(connection)
+            if _is_empty(connection):
+                require_unicode(connection)
             # `IF NOT EXISTS` would ask for the right to create one even where it is there.
             if connection.scalar(text(f"SELECT to_regnamespace('{SCHEMA}') IS NULL")):
-                require_unicode(connection)
                 connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
             connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
             require_visible_vector(connection)
@@ -162,6 +163,15 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, revision: str) ->
             _run(connection, scripts, lambda now, _: scripts._upgrade_revs(revision, now))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     except DBAPIError as error:
         raise explained(connection, error) from error
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Return whether nothing was migrated yet; an administrator may have made the schema."""
+    table = f"{SCHEMA}.alembic_version"  # a constant of ours
+    if connection.scalar(text(f"SELECT to_regclass('{table}') IS NULL")):
+        return True
+    query = f"SELECT EXISTS (SELECT FROM {table})"  # noqa: S608  # nosec B608
+    return not connection.scalar(text(query))
 
 
 def _is_current(connection: Connection, revisions: Sequence[str]) -> bool:

@@ -84,10 +84,13 @@ def require_visible_vector(connection: Connection) -> None:
 
 
 def _path_remedy(connection: Connection, schema: str) -> str:
-    """Return how a schema gets into the search path: by a setting that no other one outranks."""
+    """Return how a schema gets into the search path: by a setting that no other one outranks.
+
+    Settings of a role count for the one that logged in, whichever it has become.
+    """
     path, source, database, role = connection.execute(
         text(
-            "SELECT setting, source, quote_ident(current_database()), quote_ident(current_user) "
+            "SELECT setting, source, quote_ident(current_database()), quote_ident(session_user) "
             "FROM pg_settings WHERE name = 'search_path'"
         )
     ).one()
@@ -173,9 +176,10 @@ def explained(connection: Connection, error: DBAPIError) -> DatabaseError:
             )
         case errors.InvalidSchemaName():
             problem = "No schema of the search path exists, so pgvector has no place"
+            path = _path_remedy(connection, "extensions").removeprefix("Run: ")
             remedy = (
-                "Have an administrator run: CREATE SCHEMA extensions; CREATE EXTENSION vector "
-                f"SCHEMA extensions; {_path_remedy(connection, 'extensions').removeprefix('Run: ')}"
+                "Have an administrator run: CREATE SCHEMA IF NOT EXISTS extensions; "
+                f"CREATE EXTENSION vector SCHEMA extensions; {path}"
             )
         case errors.ReadOnlySqlTransaction():
             problem = "The server is read-only, and the schema is not up to date"

@@ -18,6 +18,7 @@ from re2llm.runtime.options import resolve_context
 from re2llm.runtime.services import Services, open_services
 from re2llm.settings import Settings
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 TOGETHER = 4
@@ -132,3 +133,11 @@ async def test_what_keeps_the_embedded_server_from_starting_again_is_said(
     with pytest.raises(DatabaseError, match="The disk is full"):
         await ping(engine, settings)
     await engine.dispose()
+
+
+async def test_a_text_with_the_code_0_is_no_question_of_the_encoding(services: Services) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with services.engine.connect() as connection:
+            await connection.execute(text("SELECT CAST(:v AS jsonb)"), {"v": '["\\u0000"]'})
+    assert getattr(caught.value.orig, "sqlstate", "") == "22P05"
+    assert "ENCODING" not in str(getattr(unreachable(services.engine, caught.value), "remedy", ""))

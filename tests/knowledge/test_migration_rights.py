@@ -190,6 +190,21 @@ async def test_the_search_path_is_set_where_no_other_setting_outranks_it(
     await migrated(as_role(fresh))
 
 
+async def test_the_search_path_is_that_of_the_role_that_logs_in(fresh: URL) -> None:
+    name = str(fresh.database)
+    owner = f"{name}_owner"
+    execute(fresh, f"CREATE ROLE {owner}", f"GRANT {owner} TO {name}")
+    execute(fresh, f"GRANT CREATE ON DATABASE {name} TO {owner}", "CREATE SCHEMA app")
+    execute(fresh, "CREATE EXTENSION vector SCHEMA public")
+    execute(fresh, f"ALTER ROLE {name} SET search_path = app")
+    try:
+        with pytest.raises(DatabaseError, match="pgvector is in schema public") as raised:
+            await migrated(as_role(fresh), connect_args={"options": f"-c role={owner}"})
+    finally:
+        execute(fresh, f"DROP OWNED BY {owner}", f"DROP ROLE {owner}")
+    assert raised.value.remedy == f"Run: ALTER ROLE {name} SET search_path = app, public;"
+
+
 async def test_a_search_path_of_the_connection_is_to_be_changed_there(fresh: URL) -> None:
     execute(fresh, "CREATE SCHEMA app", "CREATE EXTENSION vector SCHEMA public")
     options = {"options": "-c search_path=app"}
@@ -197,8 +212,11 @@ async def test_a_search_path_of_the_connection_is_to_be_changed_there(fresh: URL
         await migrated(fresh, connect_args=options)
 
 
-async def test_a_search_path_without_a_schema_is_told(fresh: URL) -> None:
+@pytest.mark.parametrize("there", [False, True])
+async def test_a_search_path_without_a_schema_is_told(fresh: URL, there: bool) -> None:
     name = str(fresh.database)
+    if there:
+        execute(fresh, "CREATE SCHEMA extensions")
     execute(fresh, f"ALTER DATABASE {name} SET search_path = nowhere")
     with pytest.raises(DatabaseError, match="No schema of the search path exists") as raised:
         await migrated(fresh)
@@ -206,10 +224,19 @@ async def test_a_search_path_without_a_schema_is_told(fresh: URL) -> None:
     await migrated(fresh)
 
 
-async def test_a_database_that_cannot_hold_every_text_is_refused(fresh: URL) -> None:
+@pytest.mark.parametrize(
+    "before",
+    [
+        "SELECT 1",
+        "CREATE SCHEMA re2llm",
+        "CREATE SCHEMA re2llm; CREATE TABLE re2llm.alembic_version (version_num varchar(32))",
+    ],
+)
+async def test_a_database_that_cannot_hold_every_text_is_refused(fresh: URL, before: str) -> None:
     name = f"{fresh.database}_latin"
     encoding = "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
     execute(fresh, f"CREATE DATABASE {name} {encoding}")
+    execute(fresh.set(database=name), before)
     try:
         with pytest.raises(DatabaseError, match=r"Its encoding is LATIN1\..*ENCODING 'UTF8'"):
             await migrated(fresh.set(database=name))
