@@ -7,36 +7,35 @@ leaving them out. All of these mean "absent", for arguments that a tool does not
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from ..errors import InputError
-from ..rating.request import OtherReview, PastReview, RatedItem
-from ..runtime.request_limits import MOST_ITEMS, MOST_TITLES, DomainName, ItemId, Rating, Title
+from ..runtime.request_limits import (
+    MOST_ITEMS,
+    MOST_TITLES,
+    DomainName,
+    ItemId,
+    Rating,
+    Title,
+    is_absent,
+)
 from . import descriptions
 
 DEFAULT_COUNT = 10
 _NONE_OF_THESE = "none of these"
 """What a person says if they took nothing."""
-_ABSENT = {"", "null", "none"}
 _LONGEST_NAME = 40
 """Characters of a name that an error quotes."""
 
 
-def _is_absent(value: object) -> bool:
-    if isinstance(value, str):
-        return value.strip().casefold() in _ABSENT
-    return value is None or value in ([], {})
-
-
 def _optional(value: Any) -> Any:
-    return None if _is_absent(value) else value
+    return None if is_absent(value) else value
 
 
 def _or(default: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value: default if _is_absent(value) else value)
+    return BeforeValidator(lambda value: default if is_absent(value) else value)
 
 
 def _id(value: Any) -> Any:
@@ -46,12 +45,12 @@ def _id(value: Any) -> Any:
 
 def _picked(value: Any) -> Any:
     none = isinstance(value, str) and value.strip().casefold() == _NONE_OF_THESE
-    return None if none or _is_absent(value) else _id(value)
+    return None if none or is_absent(value) else _id(value)
 
 
 def _listed(value: Any) -> Any:
     """Take a text for a list of one: models forget the brackets."""
-    return value if _is_absent(value) or not isinstance(value, str) else [value]
+    return value if is_absent(value) or not isinstance(value, str) else [value]
 
 
 IdOrTitle = Annotated[Title, BeforeValidator(_id)]
@@ -80,11 +79,6 @@ NoneAsEmpty = _or([])
 Lowest = Annotated[Rating, _or(1), Field(description="The worst rating of the scale.")]
 Highest = Annotated[Rating, _or(5), Field(description="The best rating of the scale.")]
 
-_RATING_PARTS = MappingProxyType(
-    {"item": RatedItem, "history": PastReview, "item_reviews": OtherReview}
-)
-"""What the arguments of a rating consist of."""
-
 
 def without_unknown(given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """Return the arguments of a call that its tool has.
@@ -92,23 +86,8 @@ def without_unknown(given: Mapping[str, Any], known: Collection[str]) -> dict[st
     Raises:
         InputError: The call says something by another name, which would be passed over.
     """
-    _refuse("", given, known)
-    return {name: value for name, value in given.items() if name in known}
-
-
-def refuse_unknown_parts(given: Mapping[str, Any]) -> None:
-    """Raise `InputError` for what an item or a review of a call of `rate` says by another name."""
-    for field, kind in _RATING_PARTS.items():
-        part: Any = given.get(field)
-        rows = enumerate(cast("list[Any]", part)) if isinstance(part, list) else [("", part)]
-        for place, row in rows:
-            if isinstance(row, Mapping):
-                where = f"{field}.{place}.".replace("..", ".")
-                _refuse(where, cast("Mapping[str, Any]", row), kind.model_fields)
-
-
-def _refuse(where: str, given: Mapping[str, Any], known: Collection[str]) -> None:
     for name, value in given.items():
-        if name not in known and not _is_absent(value):
+        if name not in known and not is_absent(value):
             remedy = f"Choose from {', '.join(known)}."
-            raise InputError(f"{where}{name[:_LONGEST_NAME]}", "is not known.", remedy)
+            raise InputError(name[:_LONGEST_NAME], "is not known.", remedy)
+    return {name: value for name, value in given.items() if name in known}

@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from ..errors import InputError
 from ..llm.prompt_data import inert, inert_json
+from ..rating.request import refuse_unknown_parts
 from ..runtime.context import Context
 from ..runtime.context_checks import granted
 from ..runtime.request_limits import input_error
-from .arguments import refuse_unknown_parts, without_unknown
+from .arguments import without_unknown
 from .host import Re2llm, default_host
 from .json_sizes import unpacked
 from .mcp_requests import StrictMessages, reduce_log

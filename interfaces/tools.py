@@ -15,7 +15,7 @@ from ..operations.catalogue.titles import find_titles
 from ..operations.rating.rate import rate
 from ..operations.recommending.feedback import give_feedback
 from ..operations.recommending.recommend import recommend
-from ..rating.request import PastReview, RatingRequest
+from ..rating.request import PastReview, RatingRequest, refuse_unknown_parts
 from ..runtime.context import Context
 from ..runtime.request_limits import MOST_ITEMS, input_error
 from . import descriptions
@@ -27,7 +27,6 @@ from .arguments import (
     Picked,
     RecommendationId,
     Titles,
-    refuse_unknown_parts,
     without_unknown,
 )
 from .host import Re2llm, default_host

@@ -18,7 +18,11 @@ from ..runtime.request_limits import (
     Rating,
     Title,
     input_error,
+    is_absent,
 )
+
+_LONGEST_NAME = 40
+"""Characters of a key that an error quotes."""
 
 
 class RatedItem(BaseModel):
@@ -121,26 +125,39 @@ def rating_task(request: Mapping[str, Any]) -> RatingTask:
     )
 
 
+_PARTS = (("item", RatedItem), ("history", PastReview), ("item_reviews", OtherReview))
+
+
 def refuse_unknown_keys(request: Mapping[str, Any]) -> None:
     """Raise `InputError` for a key that a request, its items or its reviews do not have."""
     _refuse_unknown("", request, RatingRequest)
-    parts = (("item", RatedItem), ("history", PastReview), ("item_reviews", OtherReview))
-    for field, kind in parts:
+    refuse_unknown_parts(request, filled=False)
+
+
+def refuse_unknown_parts(request: Mapping[str, Any], *, filled: bool = True) -> None:
+    """Raise `InputError` for a key that an item or a review of a request does not have.
+
+    Args:
+        request: A request, or the arguments of a call.
+        filled: Pass over a key that holds nothing, as models fill in what they do not know.
+    """
+    for field, kind in _PARTS:
         part: Any = request.get(field)
-        if isinstance(part, list):
-            for place, row in enumerate(cast("list[Any]", part)):
-                _refuse_unknown(f"{field}.{place}.", row, kind)
+        if isinstance(part, list | tuple):
+            for place, row in enumerate(cast("Sequence[Any]", part)):
+                _refuse_unknown(f"{field}.{place}.", row, kind, filled=filled)
         else:
-            _refuse_unknown(f"{field}.", part, kind)
+            _refuse_unknown(f"{field}.", part, kind, filled=filled)
 
 
-def _refuse_unknown(where: str, row: Any, kind: type[BaseModel]) -> None:
+def _refuse_unknown(where: str, row: Any, kind: type[BaseModel], *, filled: bool = False) -> None:
     if not isinstance(row, Mapping):
         return  # which the schema refuses
     known = kind.model_fields
-    for key in cast("Mapping[str, Any]", row):
-        if key not in known:
-            raise InputError(f"{where}{key}", "is not known.", f"Choose from {', '.join(known)}.")
+    for key, value in cast("Mapping[str, Any]", row).items():
+        if key not in known and not (filled and is_absent(value)):
+            remedy = f"Choose from {', '.join(known)}."
+            raise InputError(f"{where}{str(key)[:_LONGEST_NAME]}", "is not known.", remedy)
 
 
 def mean_rating(reviews: Sequence[Review]) -> float | None:

@@ -29,6 +29,16 @@ LARGEST_COUNT = 10**15
 """The largest number that has no other limit."""
 
 
+_ABSENT = frozenset({"", "null", "none"})
+
+
+def is_absent(value: object) -> bool:
+    """Return whether a value says nothing, as models and programs fill in what is optional."""
+    if isinstance(value, str):
+        return value.strip().casefold() in _ABSENT
+    return value is None or (isinstance(value, list | tuple | dict) and not value)
+
+
 def _repaired(value: Any) -> Any:
     return without_surrogates(value) if isinstance(value, str) else value
 
@@ -39,15 +49,17 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
+def _is_empty(value: object) -> bool:
+    return isinstance(value, str | list) and not value
+
+
 def _flat(value: Any) -> Any:
     """Take attributes as a file of items may hold them: nested, or null where one is unknown.
 
     What is true or false is 1 or 0. Programs fill in an empty text or list for none, too.
     """
-    if value is None or value in ("", []):
-        return {}
     if not isinstance(value, dict):
-        return value
+        return {} if value is None or _is_empty(value) else value
     given = cast("dict[str, object]", value)
     if len(given) > _MOST_ATTRIBUTES:
         return given

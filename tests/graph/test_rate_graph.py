@@ -41,6 +41,21 @@ async def test_offline_model_rates_with_its_reasoning(services):
     assert answer["reasoning"]["rate"] == "4"
 
 
+async def test_an_unknown_key_that_holds_nothing_is_passed_over(services):
+    item = {**REQUEST["item"], "year": None, "tags": (), "more": {}}
+    history = tuple({**review, "id": "", "review": None} for review in REQUEST["history"])
+    reviews = [{**review, "user": "null"} for review in REQUEST["item_reviews"]]
+    answer = await graph.ainvoke({"item": item, "history": history, "item_reviews": reviews})
+    assert answer["error"] is None
+    assert answer["reasoning"] == (await graph.ainvoke(REQUEST))["reasoning"]
+
+
+async def test_an_unknown_key_that_says_something_is_refused(services):
+    history = tuple({**review, "review": "Long."} for review in REQUEST["history"])
+    answer = await graph.ainvoke({**REQUEST, "history": history})
+    assert answer["error"]["field"] == "history.0.review"
+
+
 async def test_the_prompt_is_the_one_of_training(script):
     name, model = script(lambda _: GOOD)
     answer = await graph.ainvoke(REQUEST, context=Context(model=name))

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from fault_server import FaultServer
 from keyed_runs import HOSTILE, IDS, User, asking, own_model, run, sums
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from re2llm.graph.learn import graph as learn
 from re2llm.graph.rate import graph as rate
 from re2llm.graph.recommend import graph
@@ -33,6 +34,7 @@ from re2llm.nodes.learn_state import LearnRequest
 from re2llm.nodes.rating.state import RatingRequest
 from re2llm.operations.recommending.feedback import give_feedback
 from re2llm.ranking.state import RecommendRequest
+from re2llm.rating.request import RatedItem
 from re2llm.runtime.context import Context
 from re2llm.runtime.context_checks import granted
 from re2llm.runtime.services import Services
@@ -182,3 +184,9 @@ async def test_feedback_with_a_key_learns_only_with_the_right(
         assert (told.missed, told.learning) == (True, learns)
         await services.background.close()
         services.background.__init__()
+
+
+def test_attributes_that_are_an_array_are_refused_as_any_other_value() -> None:
+    with pytest.raises(ValidationError) as caught:
+        RatedItem.model_validate({"title": "A", "attributes": np.zeros(3)})
+    assert caught.value.errors()[0]["type"] == "dict_type"
