@@ -7,11 +7,14 @@ import re
 import traceback
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import mcp
 import orjson
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..llm.text.json_values import is_object
 
 _FOLDER = str(Path(mcp.__file__).parent)
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
@@ -56,7 +59,11 @@ class StrictMessages:
             await _refusal(_BAD_REQUEST, _PARSE_ERROR, "The body is no JSON.")(scope, receive, send)
             return
         if isinstance(document, list):
-            told = "Send one message a request: the protocol has no batches."
+            told = "Send one message a request: this server takes no batches."
+            await _refusal(_BAD_REQUEST, _INVALID_REQUEST, told)(scope, receive, send)
+            return
+        if not _has_known_id(document):
+            told = "The id of a request is a text or a whole number."
             await _refusal(_BAD_REQUEST, _INVALID_REQUEST, told)(scope, receive, send)
             return
         body = await request.body()
@@ -69,6 +76,18 @@ class StrictMessages:
             return waiting.pop() if waiting else await receive()
 
         await self._app(_accepting(scope), replay, send)
+
+
+def _has_known_id(document: Any) -> bool:
+    """Return whether a message can be answered, or asks for no answer.
+
+    Args:
+        document: From strict JSON, in which 1.0 is 1.
+    """
+    if not is_object(document) or "id" not in document or "method" not in document:
+        return True  # such as a notification
+    given = document["id"]
+    return isinstance(given, str | int) and not isinstance(given, bool)
 
 
 def _accepting(scope: Scope) -> Scope:

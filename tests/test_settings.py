@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -14,6 +15,8 @@ from pydantic import SecretStr
 from re2llm.errors import DatabaseError, InputError
 from re2llm.knowledge.embedded_postgres.database import start_embedded
 from re2llm.llm.embedding.cache import EmbeddingCache
+from re2llm.operations.doctor.doctor import diagnose
+from re2llm.runtime.context import Context
 from re2llm.settings import Settings, get_settings, setting_sources
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
@@ -183,6 +186,13 @@ def test_an_account_without_a_home_needs_none_beside_a_database(
         start_embedded(home)
     assert caught.value.field == "RE2LLM_HOME"
     assert "Set RE2LLM_HOME to a directory" in caught.value.remedy
+    monkeypatch.setenv("RE2LLM_DATABASE_URL", "postgresql://127.0.0.1:9/none")
+    (shown,) = [
+        value.value
+        for value in asyncio.run(diagnose(Context(), ask_model=False)).settings
+        if value.name == "RE2LLM_HOME"
+    ]
+    assert shown == "none: this account has no home directory"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ...llm.embedding.encoder import ENCODER_ID, has_weights
 from ...llm.errors.error_words import shown
 from ...runtime.context import Context
 from ...runtime.progress import Progress, silent
-from ...settings import Settings, get_settings, setting_sources
+from ...settings import NO_HOME, Settings, get_settings, setting_sources
 from .database_checks import database_checks
 from .diagnosis import Check, Diagnosis, SetValue
 from .model_checks import announced_calls, model_checks
@@ -82,6 +82,8 @@ def _shown(value: object) -> str:
         # A URL, or a word such as "none", would give away too much by its end.
         ends = text[-2:] if len(text) > _LONG_KEY and "://" not in text else ""
         return f"set (…{ends})" if ends else "set"
+    if value == NO_HOME:
+        return "none: this account has no home directory"
     return "unset" if value is None else shown(str(value))
 
 

@@ -62,7 +62,7 @@ async def test_what_is_no_strict_json_is_refused(
 async def test_a_batch_is_refused_in_one_sentence(http: httpx.AsyncClient) -> None:
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     answer = await http.post("/mcp", json=[ping, ping], headers=HEADERS)
-    told = {"code": -32600, "message": "Send one message a request: the protocol has no batches."}
+    told = {"code": -32600, "message": "Send one message a request: this server takes no batches."}
     assert (answer.status_code, answer.json()["error"]) == (400, told)
 
 
@@ -96,6 +96,22 @@ async def test_an_id_that_a_client_writes_as_a_float_is_answered(
     body = f'{{"jsonrpc": "2.0", "id": {written}, "method": "ping"}}'
     answer = await http.post("/mcp", content=body, headers=HEADERS)
     assert answer.json() == {"jsonrpc": "2.0", "id": float(written), "result": {}}
+
+
+@pytest.mark.parametrize("written", ["1.5", "1e20", "1e30", "1e400", "true", "null", "[1.0]", "{}"])
+async def test_an_id_that_cannot_be_answered_is_refused(
+    http: httpx.AsyncClient, written: str
+) -> None:
+    body = f'{{"jsonrpc": "2.0", "id": {written}, "method": "ping"}}'
+    answer = await http.post("/mcp", content=body, headers=HEADERS)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] in {-32600, -32700}
+
+
+async def test_a_notification_has_no_id(http: httpx.AsyncClient) -> None:
+    told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    answer = await http.post("/mcp", json=told, headers=HEADERS)
+    assert (answer.status_code, answer.content) == (202, b"")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "PUT"])
