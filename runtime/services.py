@@ -129,7 +129,7 @@ async def open_services(settings: Settings, *, engine: AsyncEngine | None = None
     given = engine
     if engine is not None and not engine.dialect.driver.startswith("psycopg"):
         raise InputError(
-            "engine",
+            "database",
             f"Its driver is {engine.dialect.driver}.",
             "Make it with create_async_engine('postgresql+psycopg://…'), or hand over a URL.",
         )

@@ -23,6 +23,8 @@ from re2llm.errors import DatabaseError, InputError
 from re2llm.interfaces.portal import Portal
 from re2llm.knowledge.embedded_postgres.database import start_embedded
 from re2llm.llm.client.limits import Pace
+from re2llm.runtime.services import open_services
+from re2llm.settings import Settings
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -87,6 +89,13 @@ def test_a_database_of_another_kind_is_refused(url: str, kind: Callable[[str], o
     given: Any = kind(url)
     with pytest.raises(InputError, match="neither a URL nor an AsyncEngine") as caught:
         re2llm.Re2llm(given)
+    assert caught.value.field == "database"
+
+
+async def test_an_engine_of_another_driver_is_refused() -> None:
+    engine: Any = SimpleNamespace(dialect=SimpleNamespace(driver="asyncpg"))
+    with pytest.raises(InputError, match="Its driver is asyncpg") as caught:
+        await open_services(Settings(), engine=engine)
     assert caught.value.field == "database"
 
 
