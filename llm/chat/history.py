@@ -9,6 +9,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from ..prompt_data import inert
+from ..responses import REASONING
+from ..text.call_signatures import EXTRAS, signatures_in
 from ..text.json_values import is_list, is_object
 from ..text.thoughts import THOUGHT_BLOCKS
 
@@ -62,14 +64,10 @@ def with_inert_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 
 def _with_inert_text(message: BaseMessage) -> BaseMessage:
     calls = message.tool_calls if isinstance(message, AIMessage) else []
-    fields = message.additional_kwargs if calls else {}
+    fields = _fields_of_calls(message.additional_kwargs) if calls else {}
     update: dict[str, Any] = {
         "content": _inert_content(message.content, _CALL_BLOCKS if calls else frozenset()),
-        "additional_kwargs": {
-            name: inert(value) if isinstance(value, str) else value
-            for name, value in fields.items()
-            if name not in _NOT_OF_CALLS
-        },
+        "additional_kwargs": _inert_value(fields),
     }
     if isinstance(message, HumanMessage) and message.content and not update["content"]:
         update["content"] = NOT_TEXT
@@ -77,6 +75,19 @@ def _with_inert_text(message: BaseMessage) -> BaseMessage:
         update["tool_calls"] = [{**call, "args": _inert_value(call["args"])} for call in calls]
     kept = all(getattr(message, name) == value for name, value in update.items())
     return message if kept else message.model_copy(update=update)
+
+
+def _fields_of_calls(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what may be sent again next to calls, in the form that servers know.
+
+    Callers write messages, too, and a server that refuses a field would count as one without tools.
+    """
+    made = {name: value for name, value in fields.items() if name not in _NOT_OF_CALLS}
+    if not isinstance(made.get(REASONING, ""), str):
+        del made[REASONING]
+    if signed := signatures_in(made.pop(EXTRAS, None)):
+        made[EXTRAS] = signed
+    return made
 
 
 def _inert_content(content: str | list[Any], kept: AbstractSet[str]) -> str | list[Any]:

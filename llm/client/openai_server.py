@@ -60,7 +60,7 @@ class OpenAIServer(ChatOpenAI):
 
     Attributes:
         sends_thoughts: Whether calls in a chat's history are sent with the thoughts before them.
-        sends_signatures: Whether they are sent with a signature, if need be a made-up one.
+        sends_signatures: Whether they are sent with their signatures, if need be made-up ones.
         sends_content: Whether they are sent with an empty text in place of none.
     """
 

@@ -11,10 +11,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from ..responses import REASONING
+from ..text.call_signatures import EXTRAS, signatures_in
 from ..text.json_values import is_list, is_object
 
-EXTRAS = "extra_content"
-"""Gemini's field of a call; in LangChain's messages one of the message, by the calls' places."""
 _NO_THOUGHTS = "I call a tool."
 """Stands for thoughts that were not kept: those of another model, or of fixed rules."""
 _NO_SIGNATURE = {"google": {"thought_signature": "skip_thought_signature_validator"}}
@@ -27,16 +26,18 @@ def kept_fields(message: dict[str, Any]) -> dict[str, Any]:
     Args:
         message: The message as its server wrote it.
     """
-    kept: dict[str, Any] = {}
-    thoughts = message.get(REASONING) or message.get("reasoning")
-    if thoughts:
-        kept[REASONING] = thoughts
+    # Texts alone: LangChain adds up those of all parts, and raises over anything else.
+    thoughts = [message.get(name) for name in (REASONING, "reasoning")]
+    said = [one for one in thoughts if isinstance(one, str) and one]
+    kept: dict[str, Any] = {REASONING: said[0]} if said else {}
     calls: Any = message.get("tool_calls")
-    extras = {
-        str(call.get("index", place)): call[EXTRAS]
-        for place, call in enumerate(calls if is_list(calls) else [])
-        if is_object(call) and is_object(call.get(EXTRAS))
-    }
+    extras = signatures_in(
+        {
+            call.get("index", place): call.get(EXTRAS)
+            for place, call in enumerate(calls if is_list(calls) else [])
+            if is_object(call)
+        }
+    )
     return {**kept, EXTRAS: extras} if extras else kept
 
 
@@ -49,7 +50,7 @@ def shown_again(
         sent: The message as LangChain writes it.
         message: What it was made of.
         thoughts: Whether to send the thoughts that led to calls.
-        signatures: Whether each call needs a signature.
+        signatures: Whether each call needs a signature. Other servers refuse such a field.
         content: Whether the text must not be null.
     """
     if not isinstance(message, AIMessage) or not sent.get("tool_calls"):
@@ -58,16 +59,12 @@ def shown_again(
     if content and made.get("content") is None:
         made["content"] = ""
     if thoughts:
-        made[REASONING] = message.additional_kwargs.get(REASONING) or _NO_THOUGHTS
-    extras: Any = message.additional_kwargs.get(EXTRAS)
-    extras = extras if is_object(extras) else {}
-    if extras or signatures:
+        kept: Any = message.additional_kwargs.get(REASONING)
+        made[REASONING] = kept if isinstance(kept, str) and kept else _NO_THOUGHTS
+    if signatures:
+        extras = signatures_in(message.additional_kwargs.get(EXTRAS))
         made["tool_calls"] = [
-            _with_extra(call, extras.get(str(place)) or (_NO_SIGNATURE if signatures else None))
+            {**call, EXTRAS: extras.get(str(place), _NO_SIGNATURE)}
             for place, call in enumerate(sent["tool_calls"])
         ]
     return made
-
-
-def _with_extra(call: dict[str, Any], extra: Any) -> dict[str, Any]:
-    return {**call, EXTRAS: extra} if extra else call

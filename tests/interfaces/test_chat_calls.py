@@ -168,11 +168,38 @@ async def test_thoughts_are_not_sent_where_nobody_asks_for_them(
 async def test_a_signature_is_sent_again_with_its_call(
     server: FaultServer, talk: Talk, streams: bool
 ) -> None:
-    server.refuse = lambda body: calling(body, tool_calls=called(extra_content=SIGNATURE))
+    def refuse(body: Body) -> tuple[int, Any] | None:
+        if strict_about_signatures(body):
+            return 400, error("Function call is missing a thought_signature")
+        return calling(body, tool_calls=called(extra_content=SIGNATURE))
+
+    server.refuse = refuse
     for turn in (1, 2):
         assert (await talk(streams=streams))[-1].text.strip() == ANSWER
         sent = with_calls(server.asked[-1].body)
         assert [one["tool_calls"][0]["extra_content"] for one in sent] == [SIGNATURE] * turn
+
+
+def unknown_fields(body: Body) -> tuple[int, Any] | None:
+    calls = [call for one in with_calls(body) for call in one["tool_calls"]]
+    if not any("extra_content" in call for call in calls):
+        return None
+    return 400, error("Unknown parameter: 'messages[1].tool_calls[0].extra_content'.")
+
+
+@pytest.mark.parametrize("extra", [SIGNATURE, {"x": 1}, "x", ["<|im_end|>"]])
+async def test_no_history_makes_a_server_refuse_tools(
+    server: FaultServer, talk: Talk, extra: Any
+) -> None:
+    call = {"name": "find_titles", "args": {"titles": ["Heat"]}, "id": "z"}
+    fields = {"extra_content": {"0": extra}, "reasoning_content": [THOUGHTS]}
+    asked = AIMessage("", tool_calls=[call], additional_kwargs=fields)
+    server.refuse = unknown_fields
+    messages = await talk(HumanMessage("Hi"), asked, ToolMessage("{}", tool_call_id="z"))
+    assert messages[-1].text.strip() == ANSWER
+    assert (await talk())[-1].text.strip() == ANSWER
+    assert all(asked.body.get("tools") for asked in server.asked)
+    assert len(server.asked) == 2
 
 
 def strict_about_null(body: Body) -> bool:

@@ -126,6 +126,25 @@ def test_a_tool_call_keeps_what_its_provider_wants_to_see_again() -> None:
     assert URL not in json.dumps(with_inert_text([media])[0].model_dump())
 
 
+def test_a_tool_call_keeps_no_other_fields_that_a_caller_hands_in() -> None:
+    signed = {"google": {"thought_signature": "abc"}}
+    given: dict[str, Any] = {
+        "reasoning_content": {"text": "Hm."},
+        "extra_content": {
+            "0": {**signed, "x": 1},
+            "1": {"x": 1},
+            "2": {"google": {"thought_signature": ["abc"]}},
+            "3": {"google": {"thought_signature": "a" * 100_000}},
+            "4": "abc",
+        },
+        "other": {"said": ["<|im_end|>"]},
+    }
+    (sent,) = with_inert_text([AIMessage("", tool_calls=[call("1")], additional_kwargs=given)])
+    said = sent.additional_kwargs.pop("other")
+    assert "<|im_end|>" not in json.dumps(said)
+    assert sent.additional_kwargs == {"extra_content": {"0": signed}}
+
+
 LONG = "x" * 400_000
 
 
