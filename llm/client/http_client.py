@@ -12,9 +12,10 @@ from openai import DefaultAsyncHttpxClient
 from ..errors.hidden_errors import ASKS, hidden_status, reveal
 from ..errors.stream_errors import with_errors
 from .events import are_events, as_events, encoded, joined, pieces, usual_events
+from .odd_bodies import body_in
 from .openai_format import as_completion
-from .openai_messages import body_in, decoded
-from .oversized import Events, refuse_oversized
+from .openai_messages import decoded
+from .oversized import Events, refuse_oversized, refuse_parts
 
 LARGEST_ANSWER = 20_000_000
 """Bytes, unpacked: the longest answers of models have some 500,000."""
@@ -158,7 +159,10 @@ async def _as_asked(response: httpx.Response, *, in_parts: bool) -> httpx.Respon
     else:
         refuse_oversized(content)
         strict = decoded(content)
-        usual = as_completion(body_in(content, strict))
+        body = body_in(content, strict, response.charset_encoding)
+        refuse_parts(body)  # what is no plain JSON hides its parts
+        usual = as_completion(body)
+        refuse_parts(usual)
     status = hidden_status(usual)
     if status is not None:
         return _instead(response, encoded(usual), _JSON, status)

@@ -30,29 +30,6 @@ def decoded(content: bytes | str) -> Any:
         return None
 
 
-def body_in(content: bytes, strict: Any) -> Any:
-    """Return the answer or the error that a body holds, if it is no plain JSON.
-
-    Some servers leave control signs in texts, write in Latin-1, encode their JSON twice, or send
-    more behind it.
-
-    Args:
-        content: The body.
-        strict: What it says as JSON, which is returned where nothing else can be read.
-    """
-    if is_object(strict) or is_list(strict):
-        return strict
-    body: Any = decoded(strict) if isinstance(strict, str) else None
-    if strict is None:
-        try:
-            text = content.decode(errors="replace").lstrip()
-            body, _ = json.JSONDecoder(strict=False).raw_decode(text)
-        except (ValueError, RecursionError):
-            return None
-    told = is_object(body) and ("choices" in body or "error" in body)
-    return body if told else strict
-
-
 def usual_message(message: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     """Return a message of a model in the usual form.
 

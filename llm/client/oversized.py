@@ -44,6 +44,19 @@ def refuse_oversized(content: bytes, *, within: Sequence[str] = ()) -> None:
         body = orjson.loads(content)
     except ValueError:
         return  # its reader says so
+    refuse_parts(body, within=within)
+
+
+def refuse_parts(body: Any, *, within: Sequence[str] = ()) -> None:
+    """Make sure that an answer has not too many parts.
+
+    Args:
+        body: Decoded JSON.
+        within: Keys that lead to the answer, if other things are around it.
+
+    Raises:
+        RemoteProtocolError: It has.
+    """
     answer: Any = body
     for key in within:
         answer = answer.get(key) if is_object(answer) else None

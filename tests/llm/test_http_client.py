@@ -87,6 +87,13 @@ def model(url: str) -> BaseChatModel:
     return make_chat_model(settings, "openai:m")
 
 
+async def heard(url: str, *, streams: bool) -> str:
+    """Ask a question; return what is answered, in parts or whole."""
+    if streams:
+        return "".join([chunk.text async for chunk in model(url).astream("Hello")])
+    return str((await model(url).ainvoke("Hello")).text)
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/html", "text/plain"])
 async def test_an_endless_answer_is_ended(kind: str) -> None:
     with serving(b" " * 5_000, ENDLESS, head(kind)) as (url, sent):
@@ -199,7 +206,8 @@ ODD_BODIES: dict[str, Callable[[bytes], bytes]] = {
     "zero bytes behind it": lambda body: body + b"\n\x00",
     "encoded twice": lambda body: json.dumps(body.decode()).encode(),
     "control signs": lambda body: body.replace(SAID.encode(), b"\t" + SAID.encode() + b"\n"),
-    "Latin-1": lambda body: body.replace(b'"m"', b'"caf\xe9"'),
+    "a mark of its order of bytes": lambda body: b"\xef\xbb\xbf" + body + b"\n[DONE]",
+    "three times": lambda body: (body + b"\n") * 3,
 }
 
 
@@ -211,6 +219,51 @@ async def test_an_answer_is_read_in_a_body_that_is_no_plain_json(
     assert body != answer(SAID)
     with serving(b"", 1, head("application/json") + body) as (url, _):
         assert (await model(url).ainvoke("Hello")).text.strip() == SAID
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "windows-1252"])
+async def test_an_answer_in_latin_1_is_read_where_its_server_says_so(charset: str) -> None:
+    said = "Am\u00e9lie, L\u00e9on"
+    body = answer("NAMES").replace(b"NAMES", said.encode("latin-1"))
+    with serving(b"", 1, head(f"application/json; charset={charset}") + body) as (url, _):
+        assert (await model(url).ainvoke("Hello")).text == said
+
+
+def part(content: str) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}}
+    return json.dumps({"object": "chat.completion.chunk", "choices": [choice]}).encode()
+
+
+UNSURE: dict[str, bytes] = {
+    "parts": b"\n".join(map(part, ["3", ", 1", ", 2"])),
+    "the same part twice": part("3") * 2,
+    "parts of another name": part("3").replace(b".chunk", b"") * 2,
+    "a part encoded twice": json.dumps(part("3").decode()).encode(),
+    "two answers": answer("1, 2") + b"\n" + answer("2, 1"),
+    "no error, and an answer": b'{"error": null}' + answer(SAID),
+    "an answer, and a page": answer(SAID) + b"<html>502 Bad gateway</html>",
+    "an answer, and the beginning of one": answer(SAID) + answer(SAID)[:50],
+    "four answers": answer(SAID) * 5,
+    "Latin-1 that is not named": answer("X").replace(b"X", b"Am\xe9lie"),
+    "another script": answer("X").replace(b"X", "\u7535\u5f71".encode("gbk")),
+}
+
+
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("body", UNSURE.values(), ids=UNSURE)
+async def test_a_part_of_a_body_is_not_taken_for_the_answer(body: bytes, streams: bool) -> None:
+    with serving(b"", 1, head("application/json") + body) as (url, _), pytest.raises(ValueError):  # noqa: PT011  # of the JSON decoder
+        await heard(url, streams=streams)
+
+
+async def test_an_error_behind_an_answer_counts() -> None:
+    body = answer("3, 1") + b'\n{"error": {"message": "upstream is full", "code": 502}}'
+    with (
+        serving(b"", 1, head("application/json") + body) as (url, _),
+        pytest.raises(OpenAIError, match="upstream is full") as failed,
+    ):
+        await model(url).ainvoke("Hello")
+    assert read_failure(failed.value).failure is Failure.SERVER_ERROR
 
 
 @pytest.mark.parametrize("cut", [1, 20])

@@ -8,9 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from openai import APIConnectionError
+from re2llm.llm.client.odd_bodies import body_in
 from re2llm.llm.client.oversized import LONGEST_WHOLE, MOST_PARTS, Events, refuse_oversized
+from re2llm.llm.errors.failures import read_failure
 
-from .test_http_client import SAID, answer, head, model, serving
+from .test_http_client import SAID, answer, head, heard, model, serving
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 WHOLE = {"id": "a", "object": "chat.completion", "created": 1, "model": "m", "usage": USAGE}
@@ -64,6 +67,35 @@ async def test_an_oversized_answer_is_refused(oversized: bytes) -> None:
 )
 def test_a_usual_answer_is_not(usual: bytes) -> None:
     refuse_oversized(usual)
+
+
+MANY = body(*[choice()] * 21)
+HIDDEN = {
+    "with more behind it": MANY + b"\n[DONE]",
+    "with a control sign": MANY.replace(SAID.encode(), b"\t", 1),
+    "with an infinite number": MANY.replace(b'"created": 1', b'"created": Infinity'),
+    "encoded twice": json.dumps(MANY.decode()).encode(),
+    "under names": body().replace(
+        b'"choices": []', b'"choices": ' + json.dumps(dict.fromkeys(range(30), choice())).encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("oversized", HIDDEN.values(), ids=HIDDEN)
+async def test_an_oversized_answer_in_an_odd_body_is_refused(
+    oversized: bytes, streams: bool
+) -> None:
+    first = head("application/json") + oversized
+    with serving(b"", 1, first) as (url, _), pytest.raises(APIConnectionError) as failed:
+        await heard(url, streams=streams)
+    assert "too many parts" in read_failure(failed.value).said
+
+
+def test_brackets_that_are_hidden_in_a_text_are_counted() -> None:
+    inner = "[" * 300_000
+    with pytest.raises(httpx.RemoteProtocolError):
+        body_in(json.dumps(inner).replace("[", "\\u005b").encode(), inner)
 
 
 async def test_an_oversized_event_of_a_stream_is_refused() -> None:
