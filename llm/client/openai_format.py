@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..text.call_signatures import EXTRAS, signature_in
 from ..text.json_values import is_list, is_object
 from ..usage import as_count
 from .openai_messages import decoded, is_text, usual_message
@@ -50,6 +51,7 @@ class Chunks:
         self._said = False
         self._held: dict[tuple[str, int | None], _Place] = {}
         self._free: dict[str, int] = {}
+        self._signed: set[tuple[str, int]] = set()
 
     def usual(self, body: Any) -> Any:
         """Return a part of an answer in the usual form; anything else stays as it is.
@@ -75,7 +77,8 @@ class Chunks:
         made = usual_message(delta, whole=False)
         if made.get("tool_calls"):
             said_by = choice.get("index")
-            made["tool_calls"] = [self._placed(call, str(said_by)) for call in made["tool_calls"]]
+            placed = [self._placed(call, str(said_by)) for call in made["tool_calls"]]
+            made["tool_calls"] = [self._signed_once(call, str(said_by)) for call in placed]
         self._said = self._said or bool(made.get("content") or made.get("tool_calls"))
         return made
 
@@ -95,6 +98,19 @@ class Chunks:
             self._free[choice] = at + 1
             held = self._held[choice, given] = _Place.of(call, at)
         return call if call.get("index") == held.at else {**call, "index": held.at}
+
+    def _signed_once(self, call: dict[str, Any], choice: str) -> dict[str, Any]:
+        """Return a part of a call without a signature that came before, which would be added to it.
+
+        Args:
+            call: The call with its index.
+            choice: What it is a part of.
+        """
+        place = choice, call["index"]
+        if signature_in(call.get(EXTRAS)) is not None and place not in self._signed:
+            self._signed.add(place)
+            return call
+        return {key: value for key, value in call.items() if key != EXTRAS}
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,47 @@ async def test_a_signature_is_sent_again_with_its_call(
         assert [one["tool_calls"][0]["extra_content"] for one in sent] == [SIGNATURE] * turn
 
 
+def in_parts(body: Body, *deltas: Body) -> tuple[int, Any] | None:
+    if body["messages"][-1]["role"] != "user":
+        return None
+    around = {**completion({}), "object": "chat.completion.chunk", "usage": None}
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    events = [{**around, "choices": [choice]} for choice in choices]
+    return 200, "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+
+
+@pytest.mark.parametrize("first", [SIGNATURE, [1], 0.5, True, {"google": True}, {"x": True}])
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_signature_that_comes_in_several_parts_counts_once(
+    server: FaultServer, talk: Talk, first: Any, streams: bool
+) -> None:
+    (call,) = called(extra_content=first, index=0)
+    more = {"index": 0, "extra_content": SIGNATURE, "function": {"arguments": ""}}
+    last = {"index": 0, "extra_content": [first], "function": {"arguments": ""}}
+
+    def refuse(body: Body) -> tuple[int, Any] | None:
+        if strict_about_signatures(body):
+            return 400, error("Function call is missing a thought_signature")
+        deltas = [{"tool_calls": [one]} for one in (call, more, last, more)]
+        return in_parts(body, {"role": "assistant", "content": ""}, *deltas)
+
+    server.refuse = refuse
+    assert (await talk(streams=streams))[-1].text.strip() == ANSWER
+    (sent,) = with_calls(server.asked[-1].body)
+    assert sent["tool_calls"][0]["extra_content"] == SIGNATURE
+
+
+@pytest.mark.parametrize("odd", [{"text": "b"}, ["b"], 0.5, True])
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+async def test_thoughts_of_several_kinds_do_not_hide_the_answer(
+    server: FaultServer, talk: Talk, name: str, odd: Any
+) -> None:
+    said = [{"role": "assistant", name: odd}, {name: "a"}, {name: odd}, {"content": ANSWER}]
+    server.refuse = lambda body: in_parts(body, *said)
+    assert (await talk())[-1].text.strip() == ANSWER
+    assert len(server.asked) == 1
+
+
 def unknown_fields(body: Body) -> tuple[int, Any] | None:
     calls = [call for one in with_calls(body) for call in one["tool_calls"]]
     if not any("extra_content" in call for call in calls):
