@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from ..text.tolerant_json import decode_tolerantly
 from .adapting import without_system
 from .openai_messages import arguments_text, decoded
 
+_BEFORE_ARGUMENTS = re.compile(r"\s*+(?:```\w{0,10}\s*+)?")
+_AFTER_ARGUMENTS = re.compile(r"(?:\s|```|</[\w.:-]{1,60}>)*+")
 _NO_STREAM: Any = {"tags": ["nostream", "langsmith:nostream"]}
 
 
@@ -163,13 +166,15 @@ class AnswerOnlyModel(BaseChatModel):
             stream = self.inner.astream(sent, _NO_STREAM, stop=stop, **kwargs)
             async with aclosing(stream):
                 async for part in stream:
-                    begun = True
+                    begun = begun or bool(part.text or getattr(part, "tool_call_chunks", None))
                     yield part
         except Exception as error:
             message = None if begun else self._unread_calls(error)
             if message is None:
                 raise
-            yield message
+            yield AIMessageChunk(
+                content=message.content
+            )  # added to parts that may hold a role alone
 
     def _unread_calls(self, error: Exception) -> AIMessage | None:
         """Return the calls of tools that a server could not read, as Groq sends them back."""
@@ -184,7 +189,7 @@ class AnswerOnlyModel(BaseChatModel):
         return ChatGenerationChunk(message=AIMessageChunk(content=text, tool_call_chunks=calls))
 
     def _said(self, message: AIMessage) -> ChatResult:
-        answer = self._note(message)
+        answer = self._note(_readable(message))
         # Without its usage, which would be counted twice: the inner model has reported it.
         plain = AIMessage(str(answer.text), tool_calls=answer.tool_calls)
         return ChatResult(generations=[ChatGeneration(message=plain)])
@@ -200,7 +205,7 @@ class AnswerOnlyModel(BaseChatModel):
 def _whole(parts: Sequence[AIMessage]) -> AIMessage:
     chunks = [part for part in parts if isinstance(part, AIMessageChunk)]
     if not chunks:
-        return parts[-1] if parts else AIMessage("")
+        return _readable(parts[-1]) if parts else AIMessage("")
     whole = message_chunk_to_message(chunks[0] + chunks[1:])
     return _readable(whole) if isinstance(whole, AIMessage) else AIMessage(str(whole.text))
 
@@ -218,15 +223,20 @@ def _readable(message: AIMessage) -> AIMessage:
 
 
 def _arguments(text: str) -> dict[str, Any] | None:
-    """Return the arguments of a call, if need be with slips or between marks of code."""
+    """Return the arguments of a call, if need be with slips or between marks of code.
+
+    Words or another object around them may mean anything else.
+    """
     value: Any = decoded(text)
     if is_object(value):
         return value
+    begins = _BEFORE_ARGUMENTS.match(text)
     try:
-        found = decode_tolerantly(text, max(0, text.find("{")))
+        found = decode_tolerantly(text, begins.end() if begins else 0)
     except ValueError:
         return None
-    return found.value if is_object(found.value) and not found.cut else None
+    alone = not found.cut and _AFTER_ARGUMENTS.fullmatch(text, found.end)
+    return found.value if alone and is_object(found.value) else None
 
 
 def _calls(message: AIMessage) -> list[ToolCallChunk]:

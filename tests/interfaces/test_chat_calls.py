@@ -117,18 +117,46 @@ WRITTEN = [
     "{'titles': ['Heat']}",
     '```json\n{"titles": ["Heat"]}\n```',
     '{"titles": ["Heat"],}',
+    '{"titles": ["Heat"]}\n\n</function>',
     json.dumps(json.dumps({"titles": ["Heat"]})),
 ]
 
 
+@pytest.mark.parametrize("whole", ["", "answers", "server"])
 @pytest.mark.parametrize("written", WRITTEN)
-async def test_arguments_with_slips_are_read(server: FaultServer, talk: Talk, written: str) -> None:
+async def test_arguments_with_slips_are_read(
+    server: FaultServer, talk: Talk, written: str, whole: str
+) -> None:
     function = {**CALL, "arguments": written}
-    server.refuse = lambda body: calling(body, tool_calls=called(function=function))
-    messages = await talk()
+
+    def refuse(body: Body) -> tuple[int, Any] | None:
+        if whole == "server" and body.get("stream"):
+            return 400, error("Streaming is not supported")
+        return calling(body, tool_calls=called(function=function))
+
+    server.refuse = refuse
+    messages = await talk(streams=whole != "answers")
     (call,) = messages[1].tool_calls
     assert call["args"] == {"titles": ["Heat"]}
     assert messages[-1].text.strip() == ANSWER
+
+
+UNSURE = [
+    '{"titles":["Heat"]}{"titles":["Alien"]}',
+    '{"titles": ["Heat"]} and then {"titles": ["Alien"]}',
+    'I will not call {"titles": ["Heat"]}',
+    '{"titles": ["Heat"',
+]
+
+
+@pytest.mark.parametrize("written", UNSURE)
+async def test_no_call_is_made_of_a_part_of_its_arguments(
+    server: FaultServer, talk: Talk, written: str
+) -> None:
+    function = {**CALL, "arguments": written}
+    server.refuse = lambda body: calling(body, tool_calls=called(function=function))
+    messages = await talk(streams=False)
+    assert not any(call["args"] for one in messages for call in getattr(one, "tool_calls", []))
 
 
 UNREAD = [
@@ -219,6 +247,24 @@ async def test_thoughts_of_several_kinds_do_not_hide_the_answer(
     server.refuse = lambda body: in_parts(body, *said)
     assert (await talk())[-1].text.strip() == ANSWER
     assert len(server.asked) == 1
+
+
+async def test_a_call_that_its_server_could_not_read_is_made_amid_a_stream(
+    server: FaultServer, talk: Talk
+) -> None:
+    failed = error("Failed to call a function.", "tool_use_failed")
+    failed["error"] |= {"failed_generation": UNREAD[0], "status_code": 400}
+    event = f"event: error\ndata: {json.dumps(failed)}\n\n".encode()
+
+    def refuse(body: Body) -> tuple[int, Any] | None:
+        begun = in_parts(body, {"role": "assistant", "content": ""}, {"reasoning": "Hm."})
+        return (200, begun[1] + event) if begun else None
+
+    server.refuse = refuse
+    messages = await talk()
+    assert messages[1].tool_calls[0]["args"] == {"titles": ["Heat"]}
+    assert messages[-1].text.strip() == ANSWER
+    assert len(server.asked) == 2
 
 
 def unknown_fields(body: Body) -> tuple[int, Any] | None:
