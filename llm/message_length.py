@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -16,6 +17,26 @@ def text_length(text: str) -> int:
     Models split it by these: a character of Chinese costs about as much as three of English.
     """
     return len(text.encode(errors="surrogatepass"))
+
+
+def without_fields(
+    messages: Sequence[BaseMessage], left_out: Collection[str]
+) -> Sequence[BaseMessage]:
+    """Return messages without fields that are kept beside them, but not sent.
+
+    Args:
+        messages: The messages; none of them is changed.
+        left_out: Names in their `additional_kwargs`.
+    """
+    return [_without_fields(message, left_out) for message in messages]
+
+
+def _without_fields(message: BaseMessage, left_out: Collection[str]) -> BaseMessage:
+    given = message.additional_kwargs
+    if not any(name in given for name in left_out):
+        return message
+    fields = {name: value for name, value in given.items() if name not in left_out}
+    return message.model_copy(update={"additional_kwargs": fields})
 
 
 def message_length(message: BaseMessage) -> int:

@@ -13,8 +13,10 @@ from ..errors import Failure
 from ..llm.chat.length import chat_length, shortened_chat
 from ..llm.client.answer_stream import AnswerOnlyModel, StreamedAnswer
 from ..llm.client.endpoint import Endpoint
+from ..llm.client.shown_again import unsent_fields
 from ..llm.errors.failures import ModelFailedError
 from ..llm.errors.unsupported_options import Part
+from ..llm.message_length import without_fields
 from ..llm.prices import usage_or_estimate
 from ..llm.responses import refused
 from ..records import Flag
@@ -51,18 +53,20 @@ async def call_chat_model(
     traits = endpoint.chat
     if not traits.takes_tools:
         raise ModelFailedError(Failure.REJECTED, refuses={Part.TOOLS})
-    length = chat_length(messages)
+    unsent = unsent_fields(endpoint.model)
+    length = chat_length(messages, unsent)
     shorter = None
     if traits.too_long is not None and length >= traits.too_long:
-        shorter = shortened_chat(messages, traits.too_long)
+        shorter = shortened_chat(messages, traits.too_long, unsent)
     try:
         answer = await _ask(options, endpoint, shorter or messages, ask, until)
     except ModelFailedError as error:
         if error.failure is not Failure.TOO_LONG or error.final:
             raise
-        failed = chat_length(shorter or messages)
+        unsent = unsent_fields(endpoint.model)  # the call may have changed it
+        failed = chat_length(shorter or messages, unsent)
         traits.too_long = min(failed, traits.too_long or failed)
-        shorter = None if shorter else shortened_chat(messages, length)
+        shorter = None if shorter else shortened_chat(messages, failed, unsent)
         if shorter is None:
             raise
         _log.warning("model %s: a chat was too long; asked with its last turns", endpoint.name)
@@ -81,7 +85,11 @@ async def _ask(
     until: float,
 ) -> AIMessage:
     streamed = StreamedAnswer(endpoint.chat)
-    booking = Booking(options, endpoint, messages, "chat")
+
+    def sent() -> Sequence[BaseMessage]:
+        return without_fields(messages, unsent_fields(endpoint.model))
+
+    booking = Booking(options, endpoint, sent(), "chat")
 
     async def once(model: BaseChatModel) -> AIMessage:
         streamed.answer = None
@@ -93,7 +101,7 @@ async def _ask(
         if not answer.text and not answer.tool_calls:
             # An answer with nothing in it leads nowhere.
             kind = Failure.REFUSED if refused(answer) else Failure.WRONG_SHAPE
-            raise ModelFailedError(kind, usage=usage_or_estimate(messages, answer))
+            raise ModelFailedError(kind, usage=usage_or_estimate(sent(), answer))
         return answer.model_copy(update={"id": handed_on.id})
 
     try:
@@ -112,5 +120,5 @@ async def _ask(
         if booking.made:
             await booking.close(error.failure.value)
         raise
-    await booking.close("ok", "plain", usage_or_estimate(messages, answer))
+    await booking.close("ok", "plain", usage_or_estimate(sent(), answer))
     return answer

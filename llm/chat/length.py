@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from ..message_length import message_length
+from ..message_length import message_length, without_fields
 
 _NOTE = (
     "The earlier messages of this conversation are left out here, because they were too long. If "
@@ -16,12 +16,19 @@ _KEPT = 4
 """One part in this many is kept: servers seldom say by how much a prompt was too long."""
 
 
-def chat_length(messages: Sequence[BaseMessage]) -> int:
-    """Return the bytes of a prompt."""
-    return sum(map(message_length, messages))
+def chat_length(messages: Sequence[BaseMessage], left_out: Collection[str] = ()) -> int:
+    """Return the bytes of a prompt.
+
+    Args:
+        messages: The prompt.
+        left_out: Fields of messages that are not sent.
+    """
+    return sum(map(message_length, without_fields(messages, left_out)))
 
 
-def shortened_chat(messages: Sequence[BaseMessage], too_long: int) -> list[BaseMessage] | None:
+def shortened_chat(
+    messages: Sequence[BaseMessage], too_long: int, left_out: Collection[str] = ()
+) -> list[BaseMessage] | None:
     """Return a prompt with only the newest turns; its system message says so.
 
     The last turn, from what the person said last, and all system messages are always kept. No tool
@@ -30,6 +37,7 @@ def shortened_chat(messages: Sequence[BaseMessage], too_long: int) -> list[BaseM
     Args:
         messages: The prompt, oldest first; none of them is changed.
         too_long: Bytes that were too long for the model.
+        left_out: Fields of messages that are not sent.
 
     Returns:
         At most a quarter of the turns' bytes and of `too_long`, or the last turn alone if that
@@ -37,7 +45,7 @@ def shortened_chat(messages: Sequence[BaseMessage], too_long: int) -> list[BaseM
     """
     rules = [message for message in messages if isinstance(message, SystemMessage)]
     turns = _turns([message for message in messages if not isinstance(message, SystemMessage)])
-    lengths = [chat_length(turn) for turn in turns]
+    lengths = [chat_length(turn, left_out) for turn in turns]
     room = min(too_long, sum(lengths)) // _KEPT
     first = len(turns) - 1
     while first > 0 and sum(lengths[first - 1 :]) <= room:

@@ -41,6 +41,16 @@ def kept_fields(message: dict[str, Any]) -> dict[str, Any]:
     return {**kept, EXTRAS: extras} if extras else kept
 
 
+def unsent_fields(model: object) -> frozenset[str]:
+    """Return which fields of messages a model does not send, as no server has asked it to.
+
+    Args:
+        model: A chat model, ours or another, which may send all.
+    """
+    fields = {REASONING: "sends_thoughts", EXTRAS: "sends_signatures"}
+    return frozenset(name for name, sends in fields.items() if not getattr(model, sends, True))
+
+
 def shown_again(
     sent: dict[str, Any], message: BaseMessage, *, thoughts: bool, signatures: bool, content: bool
 ) -> dict[str, Any]:

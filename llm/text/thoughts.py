@@ -51,6 +51,8 @@ THOUGHT_BLOCKS = frozenset(
 )
 """Types of blocks of content that hold thoughts."""
 _SEEN_AGAIN = "reasoning_content"
+_MOST_KEPT = 20_000
+"""Characters of the thoughts before a call that stay in a thread."""
 _THOUGHT_FIELDS = frozenset(
     {"reasoning", "reasoning_content", "reasoning_details", "thinking", "thoughts"}
 )
@@ -117,11 +119,10 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
         content = [block for block in content if calls or not _is_thought(block)]
         if said != written:
             content = with_text(content, said)
-    fields = {
-        name: value
-        for name, value in message.additional_kwargs.items()
-        if name not in _THOUGHT_FIELDS or (message.tool_calls and name == _SEEN_AGAIN)
-    }
+    given = message.additional_kwargs
+    fields = {name: value for name, value in given.items() if name not in _THOUGHT_FIELDS}
+    if message.tool_calls and isinstance(kept := given.get(_SEEN_AGAIN), str):
+        fields[_SEEN_AGAIN] = kept[-_MOST_KEPT:]
     return message.model_copy(update={"content": content, "additional_kwargs": fields})
 
 

@@ -13,6 +13,9 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
 from re2llm.interfaces.chat import graph
+from re2llm.llm.prices import prompt_tokens
+from re2llm.runtime import chat_call
+from re2llm.runtime.booking import Booking
 from re2llm.runtime.context import Context
 from re2llm.runtime.services import Services
 
@@ -206,6 +209,36 @@ async def test_a_signature_is_sent_again_with_its_call(
         assert (await talk(streams=streams))[-1].text.strip() == ANSWER
         sent = with_calls(server.asked[-1].body)
         assert [one["tool_calls"][0]["extra_content"] for one in sent] == [SIGNATURE] * turn
+
+
+@pytest.mark.parametrize("sends", [False, True])
+async def test_thoughts_count_only_where_they_are_sent(
+    server: FaultServer, talk: Talk, monkeypatch: pytest.MonkeyPatch, sends: bool
+) -> None:
+    thoughts = "Hm, x. " * 10_000
+    counted: list[int] = []
+
+    class Counting(Booking):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            counted.append(prompt_tokens(self._messages))
+
+    def refuse(body: Body) -> tuple[int, Any] | None:
+        if sends and strict_about_thoughts(body):
+            return 400, error(MISSING[0])
+        return calling(body, tool_calls=called(), reasoning_content=thoughts)
+
+    monkeypatch.setattr(chat_call, "Booking", Counting)
+    server.refuse = refuse
+    await talk()
+    messages = await talk()
+    kept = [message.additional_kwargs.get("reasoning_content", "") for message in messages]
+    assert max(map(len, kept)) == 20_000
+    assert thoughts.endswith(max(kept, key=len))
+    assert (counted[-1] > 2 * 20_000 / 4) == sends
+    assert (counted[-1] < 5_000) == (not sends)
+    lengths = [len(json.dumps(with_calls(asked.body))) for asked in server.asked]
+    assert (lengths[-1] > 2 * 20_000) == sends
 
 
 def in_parts(body: Body, *deltas: Body) -> tuple[int, Any] | None:

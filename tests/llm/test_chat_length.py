@@ -37,6 +37,23 @@ def test_the_newest_turns_stay_whole_and_the_prompt_says_so() -> None:
     assert "left out" not in RULES.text
 
 
+def test_fields_that_are_not_sent_do_not_count() -> None:
+    messages = chat(*(turn(n) for n in range(20)))
+    thoughtful = [
+        one.model_copy(update={"additional_kwargs": {"reasoning_content": "x" * 1_000}})
+        if isinstance(one, AIMessage)
+        else one
+        for one in messages
+    ]
+    left_out = {"reasoning_content"}
+    assert chat_length(thoughtful, left_out) == chat_length(messages)
+    assert chat_length(thoughtful) > 2 * chat_length(messages)
+    shorter = shortened_chat(thoughtful, 9_000, left_out) or []
+    plain = shortened_chat(messages, 9_000) or []
+    assert len(shorter) == len(plain) > 5
+    assert shorter[1:] == thoughtful[-len(shorter) + 1 :]
+
+
 def test_a_limit_that_is_known_counts_for_a_longer_chat() -> None:
     messages = chat(*(turn(n) for n in range(20)))
     shorter = shortened_chat(messages, 2_000)
