@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +51,10 @@ def serving(part: bytes, times: int, first: bytes) -> Iterator[tuple[str, list[i
     urls: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        asked = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", asked)
+        # A connection with something left to read is reset, which may lose the answer.
+        await reader.readexactly(int(length[1]) if length else 0)
         try:
             writer.write(first)
             for _ in range(times):
