@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from ...errors import Failure
 from ..usage import Usage
 from .echoes import without_echo
 from .error_words import error_body, error_words, shown
 from .hidden_errors import hidden_status
-from .http_errors import chain, http_status, retry_after, said_pause
+from .http_errors import chain, http_status, request_of, retry_after, said_pause
 from .network_settings import proxy_told
 from .too_long import says_pace, says_too_long
 from .unsupported_options import (
@@ -161,7 +160,7 @@ def read_failure(error: BaseException, secrets: Sequence[str] = ()) -> ModelFail
 
 def _may_hold_calls(error: BaseException) -> bool:
     """Whether the request may have held calls of tools that were made before."""
-    sent: Any = getattr(error, "request", None)
+    sent = request_of(error)
     try:
         return sent is None or _CALLS in sent.content
     except (AttributeError, TypeError, RuntimeError):  # not httpx's, or not read
@@ -205,18 +204,11 @@ def _with_proxy(words: str, error: BaseException, failure: Failure, status: int 
     unsent = failure is Failure.CONNECTION or (failure is Failure.TIMEOUT and _is_unsent(error))
     if not unsent and status not in _OF_PROXIES:
         return words
-    url = _asked_url(error)
+    url = str(getattr(request_of(error), "url", ""))
     told = proxy_told(error, url) if unsent or url.lower().startswith("http:") else ""
     if not told:
         return words
     return f"{words.rstrip('.')}. {told}" if words else told
-
-
-def _asked_url(error: BaseException) -> str:
-    try:
-        return str(getattr(getattr(error, "request", None), "url", ""))
-    except RuntimeError:  # httpx's errors raise it where they hold no request
-        return ""
 
 
 def _may_be_the_form(

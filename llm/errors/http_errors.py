@@ -33,6 +33,14 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "milli": 0.001}
 _MOST_READ = 4_000
 
 
+def request_of(error: BaseException) -> Any:
+    """Return the request that an error holds, in the form of its HTTP client, or `None`."""
+    try:
+        return getattr(error, "request", None)
+    except RuntimeError:  # what httpx's errors raise where they hold none
+        return None
+
+
 def http_status(error: BaseException) -> int | None:
     """Return the HTTP status of an error, or of one that it came from; `None` if there is none."""
     return next((status for link in chain(error) if (status := _own_status(link))), None)
