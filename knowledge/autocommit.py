@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _TRANSACTIONS, _EACH = "READ COMMITTED", "AUTOCOMMIT"
+_LEVEL = "isolation_level"
 
 
 class Autocommit:
     """The connections of an engine, on which each statement is its own transaction.
 
-    It spares a request the round trips of beginning and ending one. The level is set on each
-    connection: of the options of engines that were made from each other, the first one's count.
+    It spares a request the round trips of beginning and ending one.
 
     Args:
         engine: Any over psycopg 3.
@@ -24,10 +24,16 @@ class Autocommit:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        # Of engines that were made from each other, the first one's level counts.
+        has_level = _LEVEL in engine.get_execution_options()
+        self._made = None if has_level else engine.execution_options(**{_LEVEL: _EACH})
+
+    def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Return a connection, to enter."""
+        return self._with_level_set() if self._made is None else self._made.connect()
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[AsyncConnection]:
-        """Yield a connection."""
+    async def _with_level_set(self) -> AsyncGenerator[AsyncConnection]:
         async with self._engine.connect() as connection:
             await connection.execution_options(isolation_level=_EACH)
             yield connection
