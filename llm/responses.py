@@ -15,11 +15,9 @@ from .errors.error_words import error_body
 from .errors.finish_reasons import is_failure, is_limit, is_refusal
 from .structured import AnswerFormat
 from .text.json_values import is_object, plain_name
-from .text.thoughts import without_thoughts
+from .text.thoughts import REASONING, without_thoughts
 from .usage import as_count
 
-REASONING = "reasoning_content"
-"""The field in which servers send thoughts and LangChain's packages keep them."""
 _FENCE = "```"
 _LANGUAGE = re.compile(r"\w{0,10}\s")
 _FIRST_STEP, _LAST_STEP = "<analyze user>", "</rate>"
@@ -154,6 +152,7 @@ def failed_generation(error: Exception, answer_format: AnswerFormat | None) -> A
 
     Args:
         error: The error as the model raised it.
+        answer_format: What the answer was held to; `None` for plain text, which is not sent back.
     """
     written = generated(error)
     if answer_format is None or not written or not answer_format.fits(written):

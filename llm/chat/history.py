@@ -9,10 +9,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from ..prompt_data import inert
-from ..responses import REASONING
 from ..text.call_signatures import EXTRAS, signatures_in
 from ..text.json_values import is_list, is_object
-from ..text.thoughts import THOUGHT_BLOCKS
+from ..text.thoughts import REASONING, THOUGHT_BLOCKS
 
 NOT_TEXT = "(I sent something that is not text. It cannot be read here.)"
 """Stands for a person's message that holds no text."""

@@ -172,9 +172,8 @@ class AnswerOnlyModel(BaseChatModel):
             message = None if begun else self._unread_calls(error)
             if message is None:
                 raise
-            yield AIMessageChunk(
-                content=message.content
-            )  # added to parts that may hold a role alone
+            # A part, since it is added to those before it, which may hold a role alone.
+            yield AIMessageChunk(content=message.content)
 
     def _unread_calls(self, error: Exception) -> AIMessage | None:
         """Return the calls of tools that a server could not read, as Groq sends them back."""

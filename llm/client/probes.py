@@ -15,9 +15,9 @@ from ..errors.unsupported_options import Part, refused_and_wanted
 from ..ranking_prompts.letters import alternatives
 from ..ranking_prompts.ranking_prompt import RankingTask
 from ..ranking_prompts.recipes import RECIPES
-from ..responses import REASONING
 from ..structured import METHODS, bind_format
 from ..text.json_values import is_object
+from ..text.thoughts import REASONING
 from .answer import read_answer
 from .probe_questions import Prober
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from ..responses import REASONING
 from ..text.call_signatures import EXTRAS, signatures_in
 from ..text.json_values import is_list, is_object
+from ..text.thoughts import REASONING
 
 _NO_THOUGHTS = "I call a tool."
 """Stands for thoughts that were not kept: those of another model, or of fixed rules."""

@@ -50,7 +50,8 @@ THOUGHT_BLOCKS = frozenset(
     {"reasoning", "reasoning_content", "thinking", "redacted_thinking", "thought"}
 )
 """Types of blocks of content that hold thoughts."""
-_SEEN_AGAIN = "reasoning_content"
+REASONING = "reasoning_content"
+"""The field in which servers send thoughts and LangChain's packages keep them."""
 _MOST_KEPT = 20_000
 """Characters of the thoughts before a call that stay in a thread."""
 _THOUGHT_FIELDS = frozenset(
@@ -121,8 +122,8 @@ def without_thoughts_in(message: AIMessage) -> AIMessage:
             content = with_text(content, said)
     given = message.additional_kwargs
     fields = {name: value for name, value in given.items() if name not in _THOUGHT_FIELDS}
-    if message.tool_calls and isinstance(kept := given.get(_SEEN_AGAIN), str):
-        fields[_SEEN_AGAIN] = kept[-_MOST_KEPT:]
+    if message.tool_calls and isinstance(kept := given.get(REASONING), str):
+        fields[REASONING] = kept[-_MOST_KEPT:]
     return message.model_copy(update={"content": content, "additional_kwargs": fields})
 
 
